@@ -1,0 +1,73 @@
+# One static library for each folder of src/, its rules and its instruction sets.
+
+add_library(nibble_options INTERFACE)
+target_compile_options(nibble_options INTERFACE -Wall -Wextra -Wshadow -Wno-psabi
+  $<$<CONFIG:Debug>:-Werror>)
+target_compile_definitions(nibble_options INTERFACE NIBBLE_VERSION="${PROJECT_VERSION}"
+  $<$<CONFIG:Debug>:NIBBLE_CHECKED=1>)
+target_include_directories(nibble_options INTERFACE ${PROJECT_SOURCE_DIR}/include
+  ${PROJECT_SOURCE_DIR}/src)
+if(NIBBLE_SANITIZE)
+  target_compile_options(nibble_options INTERFACE -fsanitize=${NIBBLE_SANITIZE}
+    -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
+  target_link_options(nibble_options INTERFACE -fsanitize=${NIBBLE_SANITIZE})
+endif()
+
+# nibble_module(NAME [DEPENDS modules…] [LINK libraries…]): src/NAME/**.cc becomes nibble_NAME.
+function(nibble_module name)
+  cmake_parse_arguments(ARG "" "" "DEPENDS;LINK" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cc)
+  if(NOT sources)
+    add_library(nibble_${name} INTERFACE)
+    set(visibility INTERFACE)
+  else()
+    add_library(nibble_${name} STATIC ${sources})
+    set(visibility PUBLIC)
+  endif()
+  list(TRANSFORM ARG_DEPENDS PREPEND nibble_)
+  target_link_libraries(nibble_${name} ${visibility} nibble_options ${ARG_DEPENDS} ${ARG_LINK})
+endfunction()
+
+# src/kernels: each instruction set's folder is compiled with its own flags, nothing else is.
+set(NIBBLE_AVX2_FLAGS -mavx2 -mfma -mf16c)
+set(NIBBLE_AVX512_FLAGS -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl
+  # GCC 12 takes the undefined start value inside its own intrinsics for a mistake of ours.
+  -Wno-maybe-uninitialized -Wno-uninitialized)
+function(nibble_kernels)
+  nibble_module(kernels ${ARGN})
+  foreach(isa avx2 avx512)
+    file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/kernels/${isa}/*.cc)
+    string(TOUPPER ${isa} upper)
+    if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+      set_source_files_properties(${sources} PROPERTIES COMPILE_OPTIONS "${NIBBLE_${upper}_FLAGS}")
+    endif()
+  endforeach()
+endfunction()
+
+# The command-line program: src/cli/*.cc.
+function(nibble_program name)
+  cmake_parse_arguments(ARG "" "" "DEPENDS;LINK" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/cli/*.cc)
+  if(NOT sources)
+    return()
+  endif()
+  add_executable(${name} ${sources})
+  list(TRANSFORM ARG_DEPENDS PREPEND nibble_)
+  target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} ${ARG_LINK})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
+endfunction()
+
+# nibble_test(FOLDER [LINK libraries…]): tests/FOLDER/**_test.cc becomes test_FOLDER.
+function(nibble_test name)
+  cmake_parse_arguments(ARG "" "" "DEPENDS;LINK" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${name}/*_test.cc)
+  if(NOT sources)
+    return()
+  endif()
+  add_executable(test_${name} ${sources})
+  list(TRANSFORM ARG_DEPENDS PREPEND nibble_)
+  target_link_libraries(test_${name} PRIVATE nibble_test_support ${ARG_DEPENDS} ${ARG_LINK})
+  target_compile_definitions(test_${name} PRIVATE
+    NIBBLE_SOURCE_DIR="${PROJECT_SOURCE_DIR}" NIBBLE_BINARY="$<TARGET_FILE_DIR:test_${name}>/../nibble")
+  gtest_discover_tests(test_${name} DISCOVERY_MODE PRE_TEST TEST_PREFIX ${name}.)
+endfunction()
