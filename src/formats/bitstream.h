@@ -1,0 +1,42 @@
+// Codes of 1 to 8 bits as a dense stream of 32-bit words, least significant bit first: code k
+// occupies stream bits k·bits … k·bits + bits − 1. 32 codes fill exactly `bits` words.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+namespace nibble {
+
+// words: `bits` of them; codes: 32.
+inline void unpack_32(std::span<const std::uint32_t> words, int bits, std::uint8_t* codes) {
+  std::uint64_t window = 0;
+  int held = 0;
+  std::size_t next = 0;
+  const auto mask = static_cast<std::uint32_t>((1u << bits) - 1);
+  for (int k = 0; k < 32; ++k) {
+    if (held < bits) {
+      window |= static_cast<std::uint64_t>(words[next++]) << held;
+      held += 32;
+    }
+    codes[k] = static_cast<std::uint8_t>(window & mask);
+    window >>= bits;
+    held -= bits;
+  }
+}
+
+inline void pack_32(const std::uint8_t* codes, int bits, std::span<std::uint32_t> words) {
+  std::uint64_t window = 0;
+  int held = 0;
+  std::size_t next = 0;
+  for (int k = 0; k < 32; ++k) {
+    window |= static_cast<std::uint64_t>(codes[k]) << held;
+    held += bits;
+    if (held >= 32) {
+      words[next++] = static_cast<std::uint32_t>(window);
+      window >>= 32;
+      held -= 32;
+    }
+  }
+}
+
+}  // namespace nibble
