@@ -1,0 +1,13 @@
+// AVX2 intrinsics: the CPU's, or SIMDe's when the same file is built for tests.
+#pragma once
+
+#ifdef NIBBLE_PORTABLE
+#define SIMDE_ENABLE_NATIVE_ALIASES
+#include <simde/x86/avx2.h>
+#include <simde/x86/f16c.h>
+#include <simde/x86/fma.h>
+#define NIBBLE_AVX2 avx2_portable
+#else
+#include <immintrin.h>
+#define NIBBLE_AVX2 avx2
+#endif

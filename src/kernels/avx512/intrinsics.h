@@ -1,0 +1,14 @@
+// AVX-512 intrinsics: the CPU's, or SIMDe's when the same file is built for tests.
+#pragma once
+
+#ifdef NIBBLE_PORTABLE
+#define SIMDE_ENABLE_NATIVE_ALIASES
+#include <simde/x86/avx512.h>
+#include <simde/x86/f16c.h>
+#include <simde/x86/fma.h>
+#define NIBBLE_AVX512 avx512_portable
+#include "kernels/avx512/portable.h"
+#else
+#include <immintrin.h>
+#define NIBBLE_AVX512 avx512
+#endif

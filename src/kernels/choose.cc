@@ -1,0 +1,116 @@
+// Which table this CPU runs; `--isa` overrides it.
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+#include "base/text.h"
+#include "kernels/tables.h"
+#include "nibble/error.h"
+
+namespace nibble {
+namespace {
+
+#if defined(__x86_64__)
+bool has_avx2() {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+         __builtin_cpu_supports("f16c");
+}
+bool has_avx512() {
+  return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
+bool has_bfloat16() { return has_avx512() && __builtin_cpu_supports("avx512bf16"); }
+bool has_vnni() { return has_avx512() && __builtin_cpu_supports("avx512vnni"); }
+
+std::string brand() {
+  std::array<unsigned, 12> words{};
+  for (unsigned i = 0; i < 3; ++i)
+    __get_cpuid(0x80000002 + i, &words[4 * i], &words[4 * i + 1], &words[4 * i + 2],
+                &words[4 * i + 3]);
+  char text[sizeof(words) + 1] = {};
+  std::memcpy(text, words.data(), sizeof(words));
+  return text;
+}
+#else
+bool has_avx2() { return false; }
+bool has_avx512() { return false; }
+bool has_bfloat16() { return false; }
+bool has_vnni() { return false; }
+std::string brand() { return "unknown CPU"; }
+#endif
+
+const std::vector<const Kernels*>& runnable() {
+  static const std::vector<const Kernels*> tables = [] {
+    std::vector<const Kernels*> list = {&scalar::table};
+#if defined(__x86_64__)
+    if (has_avx2()) list.push_back(&avx2::table);
+    if (has_avx512()) list.push_back(&avx512::table);
+#endif
+    return list;
+  }();
+  return tables;
+}
+
+std::atomic<const Kernels*> chosen = nullptr;
+
+}  // namespace
+
+const Kernels& kernels() {
+  const Kernels* table = chosen.load(std::memory_order_relaxed);
+  if (table == nullptr) {
+    table = runnable().back();
+    chosen = table;
+  }
+  return *table;
+}
+
+void select_kernels(const char* isa) {
+  const std::string name = isa;
+  if (name == "auto") {
+    chosen = runnable().back();
+    return;
+  }
+  for (const Kernels* table : runnable())
+    if (name == table->name) {
+      chosen = table;
+      return;
+    }
+  static const std::vector<std::string> known = {"auto", "scalar", "avx2", "avx512"};
+  if (std::find(known.begin(), known.end(), name) != known.end())
+    throw Error(ErrorKind::kUnsupported, cat("this CPU cannot run the ", name, " kernels"));
+  throw Error(ErrorKind::kInvalidArgument, cat("unknown instruction set \"", name, "\""),
+              cat("one of: ", join(known, ", ")));
+}
+
+const char* const* runnable_kernels() {
+  static const std::vector<const char*> names = [] {
+    std::vector<const char*> list;
+    for (const Kernels* table : runnable()) list.push_back(table->name);
+    list.push_back(nullptr);
+    return list;
+  }();
+  return names.data();
+}
+
+bool cpu_has_bfloat16() {
+  static const bool answer = has_bfloat16();
+  return answer;
+}
+
+const char* cpu_description() {
+  static const std::string text = cat(brand(), ", ",
+                                      has_avx512() ? "AVX-512"
+                                      : has_avx2() ? "AVX2"
+                                                   : "no AVX2",
+                                      has_vnni() ? " VNNI" : "", has_bfloat16() ? " BF16" : "");
+  return text.c_str();
+}
+
+}  // namespace nibble

@@ -1,0 +1,88 @@
+// The table of fast functions, one for each instruction set; kernels/scalar is the specification.
+// Included by files compiled with instruction-set flags: no inline functions, no library headers.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+namespace nibble {
+
+// Rows of a PackedMatrix (formats/format.h): codes in blocks of 32, `blocks_per_group` blocks
+// share a scale and a zero.
+struct PackedRows {
+  const uint8_t* blocks;  // first row's first block; rows follow each other
+  const float* scales;    // [rows, groups]
+  const float* zeros;     // [rows, groups]
+  size_t groups;
+  size_t blocks_per_group;
+};
+
+struct Kernels {
+  const char* name;
+
+  // Σ a[i]·b[i]
+  float (*dot)(const float* a, const float* b, size_t count);
+  // y[i] += a·x[i]
+  void (*add_scaled)(float a, const float* x, float* y, size_t count);
+  // Σ x[i]²
+  float (*square_sum)(const float* x, size_t count);
+
+  void (*bfloat16_to_float)(const uint16_t* from, float* to, size_t count);
+  void (*half_to_float)(const uint16_t* from, float* to, size_t count);
+  void (*float_to_bfloat16)(const float* from, uint16_t* to,
+                            size_t count);  // nearest, ties to even
+
+  // row[i] = exp(row[i] − max) / Σ …; relative error of exp below 1e-6. A row of −∞ alone becomes
+  // zeros; a NaN anywhere makes the whole row NaN.
+  void (*softmax)(float* row, size_t count);
+  // Σ exp(row[i] − max), and the maximum.
+  float (*exp_sum)(const float* row, size_t count, float* max);
+  // out[i] = gate[i] / (1 + exp(−gate[i])) · up[i]; out may be gate.
+  void (*silu_multiply)(const float* gate, const float* up, float* out, size_t count);
+
+  // y[r] = Σ_c w[r·stride + c]·x[c] for `rows` rows.
+  void (*gemv_float)(const float* w, size_t stride, const float* x, size_t rows, size_t columns,
+                     float* y);
+  void (*gemv_bfloat16)(const uint16_t* w, size_t stride, const float* x, size_t rows,
+                        size_t columns, float* y);
+  void (*gemv_half)(const uint16_t* w, size_t stride, const float* x, size_t rows, size_t columns,
+                    float* y);
+
+  // y[r] = Σ_g scale[r,g]·(Σ_{i in g} code[r,i]·x[i] − zero[r,g]·x_sums[g]); x in slot order.
+  // One entry for 2, 3, 4 and 8 bits each.
+  void (*gemv_int2)(const PackedRows* w, const float* x, const float* x_sums, size_t rows,
+                    float* y);
+  void (*gemv_int3)(const PackedRows* w, const float* x, const float* x_sums, size_t rows,
+                    float* y);
+  void (*gemv_int4)(const PackedRows* w, const float* x, const float* x_sums, size_t rows,
+                    float* y);
+  void (*gemv_int8)(const PackedRows* w, const float* x, const float* x_sums, size_t rows,
+                    float* y);
+
+  // Float weights of `rows` rows in slot order; out [rows, stride].
+  void (*decode_int2)(const PackedRows* w, size_t rows, float* out, size_t stride);
+  void (*decode_int3)(const PackedRows* w, size_t rows, float* out, size_t stride);
+  void (*decode_int4)(const PackedRows* w, size_t rows, float* out, size_t stride);
+  void (*decode_int8)(const PackedRows* w, size_t rows, float* out, size_t stride);
+
+  // Σ importance[i]·(w[i] − scale·(clamp(round(w[i]/scale) + zero, 0, max_code) − zero))²
+  float (*rounding_error)(const float* w, const float* importance, size_t count, float scale,
+                          float zero, float max_code);
+};
+
+// The table in use: the best one the CPU has, unless select_kernels chose another.
+const Kernels& kernels();
+
+// "auto", "scalar", "avx2", "avx512"; throws kInvalidArgument (unknown) or kUnsupported (CPU).
+void select_kernels(const char* isa);
+
+// Names of the tables this CPU can run, slowest first; null-terminated.
+const char* const* runnable_kernels();
+
+// True when the CPU multiplies bfloat16 natively (AVX-512 BF16 or AMX).
+bool cpu_has_bfloat16();
+
+// "Intel(R) Xeon(R) …, AVX-512 VNNI BF16": static storage.
+const char* cpu_description();
+
+}  // namespace nibble
