@@ -1,0 +1,153 @@
+// A Hugging Face folder: model.safetensors, an index and its shards, or one *.safetensors file.
+#include <algorithm>
+#include <numeric>
+
+#include "base/text.h"
+#include "checkpoint/container.h"
+#include "checkpoint/shard_index.h"
+#include "nibble/error.h"
+
+namespace nibble {
+namespace {
+
+// Several files that look like one.
+class ShardedReader final : public CheckpointReader {
+ public:
+  ShardedReader(const fs::path& folder, const fs::path& index_path) {
+    const ShardIndex index = parse_shard_index(read_file(index_path, ShardIndex::kMaxBytes));
+    for (const std::string& shard : index.shards) open_shard(folder, shard);
+    merge();
+    check_against(index);
+  }
+
+  std::span<const TensorInfo> tensors() const override { return tensors_; }
+  std::span<const std::byte> bytes(const TensorInfo& info) const override {
+    return shard_of(info).bytes(info);
+  }
+  void drop(const TensorInfo& info) const override { shard_of(info).drop(info); }
+  std::vector<std::filesystem::path> files() const override {
+    std::vector<fs::path> paths;
+    for (const auto& shard : shards_) paths.push_back(shard->files().front());
+    return paths;
+  }
+  std::span<const std::string> warnings() const override { return warnings_; }
+
+ private:
+  void open_shard(const fs::path& folder, const std::string& name) {
+    std::error_code ignored;
+    if (!fs::exists(folder / name, ignored))
+      throw Error(ErrorKind::kNotFound,
+                  cat("the index names the shard \"", name, "\", which is not in the folder"),
+                  "download the missing file");
+    shards_.push_back(open_checkpoint_file(folder / name));
+  }
+
+  void merge() {
+    std::vector<std::pair<const TensorInfo*, std::uint32_t>> all;
+    for (std::uint32_t i = 0; i < shards_.size(); ++i)
+      for (const TensorInfo& info : shards_[i]->tensors()) all.emplace_back(&info, i);
+    std::sort(all.begin(), all.end(),
+              [](const auto& a, const auto& b) { return a.first->name < b.first->name; });
+    for (const auto& [info, shard] : all) {
+      if (!tensors_.empty() && tensors_.back().name == info->name)
+        throw Error(ErrorKind::kCorruptFile,
+                    cat("tensor \"", info->name, "\" lies in two shards: ",
+                        file_name(owner_.back()), " and ", file_name(shard)));
+      tensors_.push_back(*info);
+      owner_.push_back(shard);
+    }
+  }
+
+  void check_against(const ShardIndex& index) {
+    for (const auto& [name, shard] : index.tensors)
+      if (shards_[shard]->find(name) == nullptr)
+        throw Error(ErrorKind::kCorruptFile,
+                    cat("the index says that tensor \"", name, "\" lies in ", index.shards[shard],
+                        "; that file does not have it"));
+    std::uint64_t total = 0;
+    for (const TensorInfo& info : tensors_) total += info.bytes;
+    if (index.total_size && *index.total_size != total)
+      warnings_.push_back(cat("the index claims a total_size of ", *index.total_size,
+                              " bytes; the tensors have ", total));
+    if (tensors_.size() != index.tensors.size())
+      warnings_.push_back(cat("the index lists ", index.tensors.size(),
+                              " tensors; the shards have ", tensors_.size()));
+  }
+
+  std::string file_name(std::uint32_t shard) const {
+    return shards_[shard]->files().front().filename().string();
+  }
+  const CheckpointReader& shard_of(const TensorInfo& info) const {
+    return *shards_[owner_[static_cast<std::size_t>(&at(info.name) - tensors_.data())]];
+  }
+
+  std::vector<std::unique_ptr<CheckpointReader>> shards_;
+  std::vector<TensorInfo> tensors_;
+  std::vector<std::uint32_t> owner_;  // of each tensor
+  std::vector<std::string> warnings_;
+};
+
+std::vector<std::string> names_in(const fs::path& folder) {
+  std::error_code failure;
+  std::vector<std::string> names;
+  for (fs::directory_iterator entry(folder, failure), end; !failure && entry != end;
+       entry.increment(failure))
+    names.push_back(entry->path().filename().string());
+  if (failure)
+    throw Error(ErrorKind::kResource,
+                cat(folder.string(), ": cannot list the folder: ", failure.message()));
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+[[noreturn]] void refuse_without_weights(const fs::path& folder,
+                                         const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    const bool is_pickle = name.starts_with("pytorch_model") || name.ends_with(".pt") ||
+                           name.ends_with(".pth") || name.ends_with(".bin");
+    if (!is_pickle || name.ends_with(".json")) continue;
+    throw Error(
+        ErrorKind::kUnsupported,
+        cat(folder.string(), ": has no safetensors file, only ", name,
+            ", a pickle: reading it can run code, so it is not read"),
+        "convert it once with: python -c \"from transformers import AutoModel as "
+        "M; M.from_pretrained('IN').save_pretrained('OUT', safe_serialization=True)\"");
+  }
+  for (const std::string& name : names)
+    if (name.ends_with(".gguf")) open_checkpoint_file(folder / name);  // says what it can say
+  std::string unfinished;
+  for (const std::string& name : names)
+    if (name.ends_with(".partial") || name.ends_with(".incomplete"))
+      unfinished = cat("; ", name, " is left from an unfinished run");
+  throw Error(ErrorKind::kNotFound,
+              cat(folder.string(),
+                  ": has no model.safetensors, model.safetensors.index.json or "
+                  "other *.safetensors file",
+                  unfinished));
+}
+
+}  // namespace
+
+std::unique_ptr<CheckpointReader> open_checkpoint_folder(const fs::path& folder) {
+  const std::vector<std::string> names = names_in(folder);
+  const auto has = [&](std::string_view name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  if (has("model.safetensors")) return open_checkpoint_file(folder / "model.safetensors");
+  const fs::path index = folder / "model.safetensors.index.json";
+  if (has("model.safetensors.index.json"))
+    return with_context(index.string(),
+                        [&] { return std::make_unique<ShardedReader>(folder, index); });
+  std::vector<std::string> found;
+  for (const std::string& name : names)
+    if (name.ends_with(".safetensors")) found.push_back(name);
+  if (found.size() == 1) return open_checkpoint_file(folder / found.front());
+  if (found.empty()) refuse_without_weights(folder, names);
+  throw Error(ErrorKind::kNotFound,
+              cat(folder.string(), ": has ", found.size(),
+                  " safetensors files but no model.safetensors.index.json: ",
+                  join(std::span(found).first(std::min<std::size_t>(found.size(), 4)), ", ")),
+              "download the index file, or name one of the files");
+}
+
+}  // namespace nibble

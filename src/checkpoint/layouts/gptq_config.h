@@ -1,0 +1,33 @@
+// quantization_config / quantize_config.json of GPTQ checkpoints, and their rules.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "checkpoint/layout.h"
+
+namespace nibble::layouts {
+
+struct GptqConfig {
+  ModuleSettings base;
+  bool symmetric = true;
+  bool desc_act = false;
+  std::string checkpoint_format = "gptq";
+  bool subtracts_by_word = false;  // written by a tool that turns v2 zeros into v1 word by word
+  // `dynamic`: first match (anchored at the start) wins; a rule without settings skips.
+  std::vector<std::pair<std::string, ModuleSettings>> rules;
+
+  bool stores_true_zero() const { return checkpoint_format == "gptq_v2"; }
+  ModuleSettings settings_of(const std::string& module) const;
+};
+
+// Throws kCorruptFile or kUnsupported naming the key.
+GptqConfig read_gptq_config(const Json& config);
+
+Json write_gptq_config(const LayoutSettings& settings);
+
+// Shapes, indices, zeros; then what vLLM's Marlin and exllama kernels refuse, as warnings.
+std::vector<Finding> check_gptq(const CheckpointReader& reader, const Json& config);
+
+}  // namespace nibble::layouts

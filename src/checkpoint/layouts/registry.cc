@@ -1,0 +1,43 @@
+// The layouts that list.def names.
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+#include "checkpoint/layout.h"
+#include "nibble/error.h"
+
+namespace nibble::layouts {
+
+#define LAYOUT(name) extern const Layout name;
+#include "checkpoint/layouts/list.def"
+#undef LAYOUT
+
+std::span<const Layout* const> all() {
+  static const Layout* const list[] = {
+#define LAYOUT(name) &name,
+#include "checkpoint/layouts/list.def"
+#undef LAYOUT
+  };
+  return list;
+}
+
+const Layout& named(std::string_view wanted) {
+  std::vector<std::string> known;
+  for (const Layout* layout : all()) {
+    if (layout->name == wanted) return *layout;
+    known.emplace_back(layout->name);
+  }
+  throw Error(ErrorKind::kInvalidArgument, cat("unknown layout \"", wanted, "\""),
+              cat("one of: ", join(known, ", ")));
+}
+
+const Layout* claiming(const Json& config) {
+  const auto found = config.find("quantization_config");
+  if (found == config.end() || found->is_null()) return nullptr;
+  for (const Layout* layout : all())
+    if (layout->claims(*found)) return layout;
+  throw Error(ErrorKind::kUnsupported,
+              cat("\"quantization_config\" has quant_method \"",
+                  json_string(*found, "quant_method", ""), "\", which cannot be read yet"));
+}
+
+}  // namespace nibble::layouts
