@@ -1,0 +1,46 @@
+// nibble.json: where an output came from, how it was made and what each module lost. Holds nothing
+// that differs between two runs of the same job: no time, no path, no thread count.
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "quantize/calibration.h"
+#include "quantize/recipe.h"
+
+namespace nibble {
+
+inline constexpr const char* kPassportName = "nibble.json";
+
+struct ModuleReport {
+  std::string name;
+  int bits = 0;
+  std::size_t group_size = 0;  // 0: whole rows
+  double weight_error = 0;     // ‖W − Ŵ‖² / ‖W‖²
+  double output_error = 0;     // the same through the Hessian; 0 without calibration
+  double damping = 0;
+  std::size_t dead_columns = 0;
+  bool fallback = false;
+  std::vector<std::string> notes;
+  std::string codes_sha256;  // of the codes [rows, columns], one byte each, before packing
+};
+
+// SHA-256 of each weight file and tokenizer file: {"model.safetensors": "…"}.
+Json hash_files(const std::vector<std::filesystem::path>& files);
+std::vector<std::filesystem::path> tokenizer_files(const std::filesystem::path& folder);
+
+struct PassportParts {
+  Json base_files;  // hash_files of the weights and config.json
+  Json tokenizer_files;
+  const Recipe* recipe = nullptr;
+  const QuantizeOptions* options = nullptr;
+  const Calibration* calibration = nullptr;  // null: none
+  const std::vector<ModuleReport>* modules = nullptr;
+  std::string isa;
+};
+Json make_passport(const PassportParts& parts);
+
+}  // namespace nibble

@@ -1,0 +1,224 @@
+#include "quantize/quantize.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "base/files.h"
+#include "base/parallel.h"
+#include "base/text.h"
+#include "checkpoint/output_folder.h"
+#include "kernels/kernels.h"
+#include "model/transformer.h"
+#include "nibble/error.h"
+#include "quantize/block_quantizer.h"
+#include "quantize/nonfinite.h"
+
+namespace nibble {
+namespace {
+
+class Job {
+ public:
+  Job(const std::filesystem::path& model, const std::filesystem::path& output,
+      const QuantizeOptions& options, const QuantizeSinks& sinks)
+      : source_(model), output_(output), options_(options), sinks_(sinks) {}
+
+  QuantizeResult run(bool dry_run) {
+    refuse_nonfinite();
+    recipe_ = make_recipe(source_, options_, unusable_);
+    for (const std::string& note : recipe_.notes) log(note);
+    const auto tensors = planned_tensors();
+    const bool calibrated = methods::named(options_.method).needs == Needs::kHessian;
+    const std::size_t length = calibrated ? window_length() : 0;
+    result_.plan = make_plan(source_, recipe_, options_, tensors,
+                             calibrated ? options_.calibration.samples : 0, length);
+    if (sinks_.planned) sinks_.planned(result_.plan, recipe_);
+    if (dry_run) return std::move(result_);
+
+    OutputFolder::Options folder_options;
+    folder_options.force = options_.force;
+    folder_options.inputs = {source_.folder()};
+    OutputFolder folder(output_, folder_options);
+    if (calibrated) {
+      const auto tokenizer = Tokenizer::open(source_.folder());
+      result_.calibration = gather_calibration(source_, *tokenizer, options_.calibration,
+                                               options_.compute, sinks_.progress);
+      for (const std::string& note : result_.calibration.notes) log(note);
+    }
+    WriterOptions writer_options;
+    writer_options.max_shard_bytes = options_.max_shard_bytes;
+    writer_ = create_checkpoint(folder.folder(), tensors, writer_options);
+    quantize_blocks(folder.folder());
+    copy_other_tensors();
+    writer_->finish();
+    write_side_files(folder);
+    folder.finish();
+    return std::move(result_);
+  }
+
+ private:
+  void log(const std::string& line) const {
+    if (sinks_.log) sinks_.log(line);
+  }
+
+  const Layout& layout() const { return layouts::named(options_.layout); }
+
+  std::size_t window_length() const {
+    return options_.calibration.length != 0 ? options_.calibration.length
+                                            : std::min<std::size_t>(512, source_.hyper().context);
+  }
+
+  void refuse_nonfinite() {
+    for (const NonFinite& found : find_nonfinite(source_.checkpoint())) {
+      const std::string text = cat("tensor \"", found.tensor, "\" holds ", found.count,
+                                   " values that are not finite, the first at index ", found.first);
+      if (!options_.allow_nonfinite)
+        throw Error(ErrorKind::kNumeric, text,
+                    "check where the checkpoint comes from; --allow-nonfinite leaves such tensors "
+                    "unquantized");
+      log(text + "; left as it is");
+      unusable_.insert(found.tensor.substr(0, found.tensor.rfind('.')));
+    }
+  }
+
+  // Every tensor of the output, in the input's order, modules replaced by their quantized form.
+  std::vector<TensorInfo> planned_tensors() {
+    std::vector<TensorInfo> tensors;
+    for (const TensorInfo& info : source_.checkpoint().tensors()) {
+      const PlannedModule* module = module_of(info.name);
+      if (module == nullptr) {
+        tensors.push_back(info);
+        carried_.push_back(info);
+        continue;
+      }
+      auto parts = layout().plan(module->name, module->rows, module->columns, module->settings,
+                                 recipe_.layout_settings);
+      tensors.insert(tensors.end(), std::make_move_iterator(parts.begin()),
+                     std::make_move_iterator(parts.end()));
+    }
+    return tensors;
+  }
+
+  const PlannedModule* module_of(std::string_view tensor) const {
+    if (!tensor.ends_with(".weight")) return nullptr;
+    tensor.remove_suffix(7);
+    for (const PlannedModule& module : recipe_.modules)
+      if (module.name == tensor) return &module;
+    return nullptr;
+  }
+
+  void quantize_blocks(const std::filesystem::path& folder) {
+    const HyperParams& hyper = source_.hyper();
+    Samples samples;
+    std::unique_ptr<ActivationStore> hidden, middle;
+    if (result_.calibration.samples > 0) {
+      const auto spill = result_.plan.spill ? folder : std::filesystem::path();
+      samples.count = result_.calibration.samples;
+      samples.length = result_.calibration.length;
+      const std::size_t widest =
+          std::max({hyper.hidden, hyper.mlp_hidden, hyper.heads * hyper.head_dim});
+      hidden = std::make_unique<ActivationStore>(samples.tokens(), hyper.hidden, Compute::kFloat32,
+                                                 spill);
+      middle = std::make_unique<ActivationStore>(samples.tokens(), widest, options_.compute, spill);
+      samples.hidden = hidden.get();
+      samples.middle = middle.get();
+      embed_samples(samples);
+    }
+    double work_total = 0;
+    for (const PlannedModule& module : recipe_.modules) work_total += weight_count(module);
+    double work_done = 0;
+    for (std::size_t layer = 0; layer < hyper.layers; ++layer) {
+      Block block = source_.block(layer);
+      quantize_block(block, recipe_, options_, samples.hidden != nullptr ? &samples : nullptr,
+                     [&](const PlannedModule& module, Outcome outcome) {
+                       write_module(module, outcome);
+                       work_done += weight_count(module);
+                       if (sinks_.progress)
+                         sinks_.progress({"Quantizing", module.name, work_done, work_total});
+                     });
+      source_.drop_layer(layer);
+    }
+  }
+
+  static double weight_count(const PlannedModule& module) {
+    return static_cast<double>(module.rows) * static_cast<double>(module.columns);
+  }
+
+  void embed_samples(const Samples& samples) {
+    const auto embedding = source_.embedding();
+    for (std::size_t window = 0; window < samples.count; ++window) {
+      Tensor rows(samples.length, source_.hyper().hidden);
+      const std::size_t first = window * samples.length;
+      embed(*embedding, {result_.calibration.ids.data() + first, samples.length}, rows.view());
+      samples.hidden->put(first, rows.view());
+    }
+  }
+
+  void write_module(const PlannedModule& module, const Outcome& outcome) {
+    for (const NamedBytes& tensor :
+         layout().write(module.name, outcome.codes, recipe_.layout_settings))
+      writer_->add(tensor.info.name, tensor.bytes);
+    ModuleReport report;
+    report.name = module.name;
+    report.bits = module.settings.bits;
+    report.group_size = module.settings.group_size;
+    report.weight_error = outcome.weight_error;
+    report.output_error = outcome.output_error;
+    report.damping = outcome.damping;
+    report.dead_columns = outcome.dead_columns;
+    report.fallback = outcome.fallback;
+    report.notes = outcome.notes;
+    report.codes_sha256 = sha256(std::as_bytes(std::span(outcome.codes.codes)));
+    result_.modules.push_back(report);
+    if (sinks_.module_done)
+      sinks_.module_done(report, result_.modules.size(), recipe_.modules.size());
+  }
+
+  void copy_other_tensors() {
+    for (const TensorInfo& info : carried_) {
+      throw_if_stopped();
+      writer_->add(info.name, source_.checkpoint().bytes(info));
+      source_.checkpoint().drop(info);
+    }
+  }
+
+  void write_side_files(OutputFolder& folder) {
+    folder.copy_side_files(source_.folder());
+    Json config = source_.config();
+    config["quantization_config"] = layout().config(recipe_.layout_settings);
+    folder.write_text("config.json", config.dump(2) + "\n");
+    for (const auto& [name, text] : layout().files(recipe_.layout_settings))
+      folder.write_text(name, text);
+    auto base = source_.checkpoint().files();
+    base.push_back(source_.folder() / "config.json");
+    PassportParts parts;
+    parts.base_files = hash_files(base);
+    parts.tokenizer_files = hash_files(tokenizer_files(source_.folder()));
+    parts.recipe = &recipe_;
+    parts.options = &options_;
+    parts.calibration = result_.calibration.samples > 0 ? &result_.calibration : nullptr;
+    parts.modules = &result_.modules;
+    parts.isa = kernels().name;
+    folder.write_text(kPassportName, make_passport(parts).dump(1) + "\n");
+  }
+
+  ModelSource source_;
+  std::filesystem::path output_;
+  QuantizeOptions options_;
+  const QuantizeSinks& sinks_;
+  std::set<std::string> unusable_;
+  Recipe recipe_;
+  std::vector<TensorInfo> carried_;
+  std::unique_ptr<CheckpointWriter> writer_;
+  QuantizeResult result_;
+};
+
+}  // namespace
+
+QuantizeResult quantize_model(const std::filesystem::path& model,
+                              const std::filesystem::path& output, const QuantizeOptions& options,
+                              const QuantizeSinks& sinks, bool dry_run) {
+  return Job(model, output, options, sinks).run(dry_run);
+}
+
+}  // namespace nibble

@@ -1,0 +1,35 @@
+// The whole job: a model folder in, a quantized checkpoint with its passport out, block by block.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <vector>
+
+#include "base/progress.h"
+#include "quantize/passport.h"
+#include "quantize/plan.h"
+#include "quantize/recipe.h"
+
+namespace nibble {
+
+struct QuantizeSinks {
+  ProgressSink progress;
+  LogSink log;                                              // notes and warnings
+  std::function<void(const Plan&, const Recipe&)> planned;  // before work starts
+  std::function<void(const ModuleReport&, std::size_t done, std::size_t total)> module_done;
+};
+
+struct QuantizeResult {
+  Plan plan;
+  Calibration calibration;  // samples 0: none was needed
+  std::vector<ModuleReport> modules;
+};
+
+// `model`: a folder with config.json, tokenizer.json and safetensors. `output` is created; it holds
+// the complete checkpoint or what it held before. With `dry_run` nothing is written and the
+// result has no modules. Throws Error; see Recipe, Calibration and Plan for what is refused early.
+QuantizeResult quantize_model(const std::filesystem::path& model,
+                              const std::filesystem::path& output, const QuantizeOptions& options,
+                              const QuantizeSinks& sinks, bool dry_run);
+
+}  // namespace nibble

@@ -1,0 +1,155 @@
+#include "quantize/verify.h"
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+
+#include "base/files.h"
+#include "base/text.h"
+#include "model/source.h"
+#include "nibble/error.h"
+#include "quantize/nonfinite.h"
+#include "quantize/passport.h"
+
+namespace nibble {
+namespace {
+
+constexpr const char* kSums = "SHA256SUMS";
+
+class Verifier {
+ public:
+  explicit Verifier(std::filesystem::path folder) : folder_(std::move(folder)) {}
+
+  VerifyResult run(const std::optional<std::filesystem::path>& base) {
+    check_sums();
+    check_model();
+    check_passport(base);
+    return std::move(result_);
+  }
+
+ private:
+  void error(std::string rule, std::string text) {
+    result_.findings.push_back({true, std::move(rule), std::move(text)});
+  }
+  void warn(std::string rule, std::string text) {
+    result_.findings.push_back({false, std::move(rule), std::move(text)});
+  }
+
+  void check_sums() {
+    if (!std::filesystem::exists(folder_ / kSums)) {
+      warn("sums.missing", "there is no SHA256SUMS: damage to the files cannot be seen");
+      return;
+    }
+    std::istringstream lines(read_file(folder_ / kSums, 16u << 20));
+    std::set<std::string> listed;
+    for (std::string line; std::getline(lines, line);) {
+      if (line.empty()) continue;
+      if (line.size() < 67 || line.find("  ") != 64 || line.find("..", 66) != line.npos ||
+          line[66] == '/') {
+        error("sums.line",
+              cat("SHA256SUMS has a line that is not \"hash  name\": ", line.substr(0, 80)));
+        continue;
+      }
+      const std::string name = line.substr(66);
+      listed.insert(name);
+      if (!std::filesystem::is_regular_file(folder_ / name)) {
+        error("sums.file_missing", cat(name, " is listed in SHA256SUMS, but it is not there"));
+      } else if (sha256_of_file(folder_ / name) != line.substr(0, 64)) {
+        error("sums.mismatch", cat(name, " is not the file that was written: its SHA-256 differs"));
+      } else {
+        ++result_.files_checked;
+      }
+    }
+    for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
+      const std::string name = entry.path().filename().string();
+      if (entry.is_regular_file() && name != kSums && !listed.contains(name))
+        warn("sums.unlisted", cat(name, " is not listed in SHA256SUMS"));
+    }
+  }
+
+  void check_model() {
+    try {
+      const ModelSource source(folder_);
+      for (const NonFinite& found : find_nonfinite(source.checkpoint()))
+        error("values.nonfinite",
+              cat("tensor \"", found.tensor, "\" holds ", found.count,
+                  " values that are not finite, the first at index ", found.first));
+      for (const TensorInfo& info : source.checkpoint().tensors())
+        if (info.name.ends_with(".qweight"))
+          modules_.insert(info.name.substr(0, info.name.size() - 8));
+      result_.modules_checked = modules_.size();
+      const Layout* layout = layouts::claiming(source.config());
+      if (layout == nullptr) return;
+      const auto findings =
+          layout->check(source.checkpoint(), source.config()["quantization_config"]);
+      result_.findings.insert(result_.findings.end(), findings.begin(), findings.end());
+    } catch (const Error& problem) {
+      error("model.open", problem.what());
+    }
+  }
+
+  void check_hashes(const Json& expected, const std::filesystem::path& folder,
+                    const std::string& rule) {
+    for (const auto& [name, hash] : expected.items()) {
+      const auto file = folder / std::filesystem::path(name).filename();
+      if (!std::filesystem::is_regular_file(file))
+        error(rule, cat(file.string(), " is named in the passport, but it is not there"));
+      else if (!hash.is_string() || sha256_of_file(file) != hash.get<std::string>())
+        error(rule,
+              cat(file.string(), " is not the file that the passport names: its SHA-256 differs"));
+    }
+  }
+
+  void check_passport(const std::optional<std::filesystem::path>& base) {
+    const auto path = folder_ / kPassportName;
+    if (!std::filesystem::exists(path)) {
+      warn("passport.missing", "there is no nibble.json: nothing tells how this was made");
+      return;
+    }
+    try {
+      const Json passport = read_json(path);
+      if (json_string(passport, "schema", "") != "nibble.passport/1")
+        throw Error(ErrorKind::kCorruptFile, "\"schema\" is not nibble.passport/1");
+      const auto object = [&](const char* key) -> const Json& {
+        const auto found = passport.find(key);
+        if (found == passport.end() || !found->is_object())
+          throw Error(ErrorKind::kCorruptFile, cat("\"", key, "\" is not an object"));
+        return *found;
+      };
+      check_hashes(object("tokenizer"), folder_, "passport.tokenizer");
+      if (base) check_hashes(object("base"), *base, "passport.base");
+      std::set<std::string> named;
+      for (const Json& module : passport.value("modules", Json::array()))
+        named.insert(json_string(module, "name", ""));
+      if (named != modules_)
+        error("passport.modules", cat("the passport names ", named.size(),
+                                      " quantized modules; the "
+                                      "checkpoint holds ",
+                                      modules_.size(), ", not the same ones"));
+    } catch (const Error& problem) {
+      error("passport.read", cat(path.string(), ": ", problem.what()));
+    }
+  }
+
+  std::filesystem::path folder_;
+  std::set<std::string> modules_;
+  VerifyResult result_;
+};
+
+}  // namespace
+
+bool VerifyResult::passed() const {
+  return std::none_of(findings.begin(), findings.end(),
+                      [](const Finding& finding) { return finding.error; });
+}
+
+VerifyResult verify_checkpoint(const std::filesystem::path& folder,
+                               const std::optional<std::filesystem::path>& base) {
+  if (!std::filesystem::is_directory(folder))
+    throw Error(ErrorKind::kInvalidArgument, cat(folder.string(), " is not a folder"));
+  return Verifier(folder).run(base);
+}
+
+}  // namespace nibble

@@ -1,0 +1,24 @@
+// Checks a finished checkpoint against its own proof: checksums, passport, the container's and the
+// layout's rules, and what the usual consumers will refuse.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <vector>
+
+#include "checkpoint/layout.h"
+
+namespace nibble {
+
+struct VerifyResult {
+  std::vector<Finding> findings;
+  std::size_t files_checked = 0;    // against SHA256SUMS
+  std::size_t modules_checked = 0;  // quantized modules found in the checkpoint
+  bool passed() const;              // no finding is an error
+};
+
+// `base`: the original model, whose files must have the hashes in the passport.
+VerifyResult verify_checkpoint(const std::filesystem::path& folder,
+                               const std::optional<std::filesystem::path>& base);
+
+}  // namespace nibble

@@ -1,0 +1,142 @@
+// The whole job on the demo model: same bytes for any number of threads, early refusals, and an
+// output that holds what the method chose.
+#include "quantize/quantize.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "base/files.h"
+#include "base/parallel.h"
+#include "nibble/error.h"
+#include "quantize/verify.h"
+#include "support/temp_dir.h"
+
+namespace nibble {
+namespace {
+
+using test::TempDir;
+
+const fs::path kDemo = fs::path(NIBBLE_SOURCE_DIR) / "assets" / "demo";
+
+QuantizeOptions small_job() {
+  QuantizeOptions options;
+  options.bits = 4;
+  options.calibration.samples = 4;
+  options.calibration.length = 32;
+  return options;
+}
+
+// Two kilobytes of text are enough for the windows above.
+fs::path calibration_text(const TempDir& folder) {
+  std::string text;
+  for (int i = 0; i < 60; ++i) text += "The river was high that spring, and nobody crossed it. ";
+  write_file(folder / "notes.txt", text);
+  return folder / "notes.txt";
+}
+
+std::map<std::string, std::string> hashes_of(const fs::path& folder) {
+  std::map<std::string, std::string> hashes;
+  for (const auto& entry : fs::directory_iterator(folder))
+    hashes[entry.path().filename().string()] = sha256_of_file(entry.path());
+  return hashes;
+}
+
+TEST(QuantizeModel, WritesTheSameBytesForAnyNumberOfThreads) {
+  const TempDir folder;
+  QuantizeOptions options = small_job();
+  options.calibration.sources = {{calibration_text(folder), 1}};
+  set_threads(1);
+  quantize_model(kDemo, folder / "one", options, {}, false);
+  set_threads(2);
+  quantize_model(kDemo, folder / "two", options, {}, false);
+  set_threads(0);
+  EXPECT_EQ(hashes_of(folder / "one"), hashes_of(folder / "two"));
+}
+
+TEST(QuantizeModel, PassesItsOwnVerification) {
+  const TempDir folder;
+  QuantizeOptions options = small_job();
+  options.method = "rtn";
+  quantize_model(kDemo, folder / "out", options, {}, false);
+  const VerifyResult result = verify_checkpoint(folder / "out", kDemo);
+  EXPECT_TRUE(result.passed());
+  EXPECT_EQ(result.modules_checked, 42u);
+}
+
+TEST(QuantizeModel, VerificationSeesASingleFlippedBit) {
+  const TempDir folder;
+  QuantizeOptions options = small_job();
+  options.method = "rtn";
+  quantize_model(kDemo, folder / "out", options, {}, false);
+  std::string bytes = read_file(folder / "out" / "model.safetensors", 1u << 30);
+  bytes[bytes.size() / 2] ^= 0x10;
+  write_file(folder / "out" / "model.safetensors", bytes);
+  EXPECT_FALSE(verify_checkpoint(folder / "out", std::nullopt).passed());
+}
+
+TEST(QuantizeModel, RefusesAGroupThatDoesNotDivideBeforeAnyWork) {
+  const TempDir folder;
+  QuantizeOptions options = small_job();
+  options.group_size = 100;
+  try {
+    quantize_model(kDemo, folder / "out", options, {}, false);
+    FAIL() << "a group of 100 was accepted";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kInvalidArgument);
+    EXPECT_NE(std::string(error.what()).find("self_attn.q_proj"), std::string::npos)
+        << error.what();
+    EXPECT_NE(std::string(error.what()).find("128"), std::string::npos) << error.what();
+  }
+  EXPECT_FALSE(fs::exists(folder / "out"));
+}
+
+TEST(QuantizeModel, RefusesToWriteOverItsInput) {
+  EXPECT_THROW(quantize_model(kDemo, kDemo, small_job(), {}, false), Error);
+}
+
+TEST(QuantizeModel, SaysHowMuchTextIsMissing) {
+  const TempDir folder;
+  QuantizeOptions options = small_job();
+  options.calibration.samples = 1000;
+  options.calibration.sources = {{calibration_text(folder), 1}};
+  try {
+    quantize_model(kDemo, folder / "out", options, {}, false);
+    FAIL() << "1000 windows came out of three kilobytes";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("tokens"), std::string::npos) << error.what();
+  }
+  EXPECT_FALSE(fs::exists(folder / "out"));
+}
+
+TEST(QuantizeModel, LeavesSkippedModulesAndOverridesOthers) {
+  const TempDir folder;
+  QuantizeOptions options = small_job();
+  options.method = "rtn";
+  options.skip = {"layers\\.0\\."};
+  options.overrides = {{"down_proj", {8, 64}}};
+  const auto result = quantize_model(kDemo, folder / "out", options, {}, false);
+  EXPECT_EQ(result.modules.size(), 35u);
+  const ModelSource out(folder / "out");
+  EXPECT_NE(out.checkpoint().find("model.layers.0.mlp.up_proj.weight"), nullptr);
+  EXPECT_EQ(out.checkpoint().find("model.layers.0.mlp.up_proj.qweight"), nullptr);
+  // 768 inputs of 8 bits: 192 words.
+  EXPECT_EQ(out.checkpoint().at("model.layers.1.mlp.down_proj.qweight").shape[0], 192);
+  EXPECT_TRUE(verify_checkpoint(folder / "out", kDemo).passed());
+}
+
+TEST(QuantizeModel, ActivationsOnDiskGiveTheSameBytes) {
+  const TempDir folder;
+  QuantizeOptions options = small_job();
+  options.calibration.sources = {{calibration_text(folder), 1}};
+  const auto roomy = quantize_model(kDemo, folder / "memory", options, {}, false);
+  ASSERT_FALSE(roomy.plan.spill);
+  options.memory_limit = roomy.plan.peak_memory - 1;
+  const auto tight = quantize_model(kDemo, folder / "disk", options, {}, false);
+  EXPECT_TRUE(tight.plan.spill);
+  EXPECT_EQ(hashes_of(folder / "memory"), hashes_of(folder / "disk"));
+}
+
+}  // namespace
+}  // namespace nibble
