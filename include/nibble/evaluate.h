@@ -1,0 +1,65 @@
+// How well a model predicts a text, and how far another model is from it.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace nibble {
+
+struct MeasureOptions {
+  std::string protocol = "gptq-2048";  // gptq-N, llamacpp-N, hf-stride-S
+  std::size_t windows = 0;             // only the first ones; 0: all
+  std::size_t context = 0;             // window of hf-stride-S; 0: the model's own context
+  bool bfloat16 = false;               // faster products, less exact
+  std::function<void(double done, double total)> progress = {};  // in tokens
+  std::function<void(std::string_view line)> log = {};           // warnings
+};
+
+// Which tokens of which text were scored: a figure without this means nothing.
+struct Scope {
+  std::string protocol;
+  std::size_t context = 0;      // tokens in a window
+  std::size_t windows = 0;      // scored
+  std::size_t tokens = 0;       // scored
+  std::size_t text_tokens = 0;  // in the whole file
+  std::string text_sha256;
+};
+
+struct PerplexityResult {
+  Scope scope;
+  double perplexity = 0;
+  double standard_error = 0;  // of the perplexity
+  double mean_nll = 0;        // nats per token; perplexity is its exponential
+};
+
+// All divergences in nats, over the scored positions.
+struct CompareResult {
+  Scope scope;
+  double mean_kl = 0;  // KL(base ‖ other)
+  double mean_kl_error = 0;
+  double median_kl = 0, kl_p90 = 0, kl_p95 = 0, kl_p99 = 0, kl_p999 = 0, max_kl = 0;
+  double top1 = 0;  // share of positions where both find the same token most likely
+  double top1_error = 0;
+  double mean_delta_p = 0;  // of the probability of the text's token, other − base
+  double rms_delta_p = 0;
+  double log_ratio = 0;        // ln(perplexity of other / of base)
+  double log_ratio_error = 0;  // paired: smaller than the errors of the two suggest
+  double perplexity_base = 0, perplexity_base_error = 0;
+  double perplexity = 0, perplexity_error = 0;
+};
+
+// `model` is a model folder. Throws kInvalidArgument (unknown protocol, text too short for one
+// window), kNotFound, kNumeric (logits that are not finite).
+PerplexityResult measure_perplexity(const std::filesystem::path& model,
+                                    const std::filesystem::path& text,
+                                    const MeasureOptions& options = {});
+
+// Runs both models side by side, window by window. Also throws kInvalidArgument when they do not
+// read the text as the same tokens or differ in vocabulary.
+CompareResult compare_models(const std::filesystem::path& base, const std::filesystem::path& other,
+                             const std::filesystem::path& text, const MeasureOptions& options = {});
+
+}  // namespace nibble

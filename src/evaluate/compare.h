@@ -1,0 +1,17 @@
+// Two models on the same text, position by position, without a file of logits between them.
+#pragma once
+
+#include <span>
+
+#include "evaluate/divergence.h"
+#include "evaluate/score_windows.h"
+
+namespace nibble {
+
+CompareResult compare(const Transformer& base, const Transformer& other, const ScoredText& text,
+                      Compute compute, const TokensDone& progress = {});
+
+// What the positions add up to.
+CompareResult summarise(std::span<const PositionDifference> positions);
+
+}  // namespace nibble

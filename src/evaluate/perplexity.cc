@@ -1,0 +1,56 @@
+#include "evaluate/perplexity.h"
+
+#include <cmath>
+
+#include "base/parallel.h"
+#include "evaluate/statistics.h"
+#include "kernels/kernels.h"
+#include "nibble/error.h"
+
+namespace nibble {
+
+double negative_log_probability(std::span<const float> logits, std::int32_t target) {
+  float max = 0;
+  const double sum = kernels().exp_sum(logits.data(), logits.size(), &max);
+  const double result = static_cast<double>(max) + std::log(sum) -
+                        static_cast<double>(logits[static_cast<std::size_t>(target)]);
+  if (!std::isfinite(result))
+    throw Error(ErrorKind::kNumeric, "the model gives logits that are not finite",
+                "check the checkpoint:  nibble verify MODEL");
+  return result;
+}
+
+PerplexityResult perplexity(const Transformer& model, const ScoredText& text, Compute compute,
+                            const TokensDone& progress) {
+  std::vector<double> losses;
+  losses.reserve(text.scope.tokens);
+  const Transformer* models[] = {&model};
+  score_windows(models, text, compute, progress,
+                [&](std::span<const ConstMatrix> logits, std::span<const std::int32_t> targets) {
+                  const std::size_t first = losses.size();
+                  losses.resize(first + targets.size());
+                  parallel_for(targets.size(), [&](std::size_t i) {
+                    losses[first + i] = negative_log_probability(logits[0].row_span(i), targets[i]);
+                  });
+                });
+  const Mean mean = mean_of(losses);
+  PerplexityResult result;
+  result.scope = text.scope;
+  result.mean_nll = mean.value;
+  result.perplexity = std::exp(mean.value);
+  result.standard_error = result.perplexity * mean.error;
+  return result;
+}
+
+PerplexityResult measure_perplexity(const std::filesystem::path& model,
+                                    const std::filesystem::path& text,
+                                    const MeasureOptions& options) {
+  const ModelSource source(model);
+  const auto tokenizer = Tokenizer::open(source.folder());
+  const ScoredText scored = read_scored_text(*tokenizer, text, source.hyper().context, options);
+  const Transformer transformer(source);
+  return perplexity(transformer, scored, options.bfloat16 ? Compute::kBfloat16 : Compute::kFloat32,
+                    options.progress);
+}
+
+}  // namespace nibble

@@ -1,0 +1,22 @@
+// Runs models over the windows of a text, a few at a time, and hands out the logits of the scored
+// positions in pieces: never more than one piece per model is in memory.
+#pragma once
+
+#include <functional>
+#include <span>
+
+#include "evaluate/scored_text.h"
+#include "model/transformer.h"
+
+namespace nibble {
+
+// logits: one matrix per model, [positions, vocabulary]; row i predicts targets[i].
+using UseLogits =
+    std::function<void(std::span<const ConstMatrix> logits, std::span<const std::int32_t> targets)>;
+using TokensDone = std::function<void(double done, double total)>;
+
+// Models with the same vocabulary. Pieces come in the order of the text, whatever the threads.
+void score_windows(std::span<const Transformer* const> models, const ScoredText& text,
+                   Compute compute, const TokensDone& progress, const UseLogits& use);
+
+}  // namespace nibble

@@ -1,0 +1,81 @@
+#include "evaluate/scored_text.h"
+
+#include <algorithm>
+
+#include "base/files.h"
+#include "base/text.h"
+#include "nibble/error.h"
+
+namespace nibble {
+namespace {
+
+constexpr std::uint64_t kMaxTextBytes = std::uint64_t{1} << 30;
+
+// The BOS that this tokenizer puts in front of a text of its own accord.
+std::optional<std::int32_t> added_bos(const Tokenizer& tokenizer) {
+  const auto bos = tokenizer.bos();
+  const auto ids = tokenizer.encode("");
+  if (bos && !ids.empty() && ids.front() == *bos) return bos;
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::size_t ScoredText::window_tokens() const {
+  std::size_t count = 0;
+  for (const Window& window : windows) count += window.length;
+  return count;
+}
+
+std::vector<std::int32_t> ScoredText::window_ids(const Window& window) const {
+  const auto begin = ids.begin() + static_cast<std::ptrdiff_t>(window.first);
+  std::vector<std::int32_t> result(begin, begin + static_cast<std::ptrdiff_t>(window.length));
+  if (bos) result.front() = *bos;
+  return result;
+}
+
+ScoredText make_scored_text(const Tokenizer& tokenizer, std::string_view text,
+                            const std::string& name, std::size_t model_context,
+                            const MeasureOptions& options) {
+  const NamedProtocol named = protocols::named(options.protocol);
+  const Protocol& protocol = *named.protocol;
+  ScoredText result;
+  result.ids = tokenizer.encode(text, {.parse_special = protocol.parse_special});
+  WindowRequest request;
+  request.tokens = result.ids.size();
+  request.number = named.number;
+  request.context =
+      std::max<std::size_t>(2, options.context != 0 ? options.context : model_context);
+  const std::size_t needed = protocol.least_tokens(request);
+  if (request.tokens < needed)
+    throw Error(ErrorKind::kInvalidArgument,
+                cat(name, " is too short: it has ", request.tokens, " tokens, ", named.name(),
+                    " needs at least ", needed),
+                "use a longer text, or a protocol with a shorter window");
+  result.windows = protocol.windows(request);
+  if (options.windows != 0 && options.windows < result.windows.size())
+    result.windows.resize(options.windows);
+  if (protocol.bos_in_windows) result.bos = added_bos(tokenizer);
+
+  Scope& scope = result.scope;
+  scope.protocol = named.name();
+  scope.context = protocol.window_length(request);
+  scope.windows = result.windows.size();
+  for (const Window& window : result.windows) scope.tokens += window.length - window.first_scored;
+  scope.text_tokens = request.tokens;
+  scope.text_sha256 = sha256(std::as_bytes(std::span(text)));
+  if (scope.context > model_context && options.log)
+    options.log(cat("warning: windows of ", scope.context, " tokens, but the model knows only ",
+                    model_context, " positions: the figure will look worse than the model is"));
+  return result;
+}
+
+ScoredText read_scored_text(const Tokenizer& tokenizer, const std::filesystem::path& file,
+                            std::size_t model_context, const MeasureOptions& options) {
+  // A protocol that does not exist is told before a large file is read.
+  protocols::named(options.protocol);
+  return make_scored_text(tokenizer, read_file(file, kMaxTextBytes), file.string(), model_context,
+                          options);
+}
+
+}  // namespace nibble
