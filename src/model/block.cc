@@ -1,0 +1,156 @@
+#include "model/block.h"
+
+#include "base/parallel.h"
+#include "kernels/kernels.h"
+#include "nn/attention.h"
+#include "nn/rms_norm.h"
+#include "nn/rope.h"
+
+namespace nibble {
+namespace {
+
+constexpr std::array<std::string_view, kRoles> kModuleNames = {
+    "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj",
+    "mlp.gate_proj",    "mlp.up_proj",      "mlp.down_proj"};
+
+// Each head of each row by itself.
+void normalize_heads(Matrix rows, const std::vector<float>& gain, float epsilon) {
+  if (gain.empty()) return;
+  for (std::size_t first = 0; first < rows.columns; first += gain.size()) {
+    const Matrix head = rows.columns_at(first, gain.size());
+    rms_norm(head, gain, epsilon, head);
+  }
+}
+
+void copy_rows(ConstMatrix from, Matrix to) {
+  for (std::size_t r = 0; r < from.rows; ++r) std::copy_n(from.row(r), from.columns, to.row(r));
+}
+
+// hidden += part
+void add(ConstMatrix part, Matrix hidden) {
+  const auto rows = [&](std::size_t begin, std::size_t end) {
+    for (std::size_t r = begin; r < end; ++r)
+      kernels().add_scaled(1, part.row(r), hidden.row(r), part.columns);
+  };
+  if (part.rows <= 8) return rows(0, part.rows);
+  parallel_ranges(part.rows, 64, rows);
+}
+
+}  // namespace
+
+std::span<const Role> roles_of(Stage stage) {
+  static constexpr std::array kIn = {Role::kQuery, Role::kKey, Role::kValue};
+  static constexpr std::array kOut = {Role::kOutput};
+  static constexpr std::array kMlp = {Role::kGate, Role::kUp};
+  static constexpr std::array kDown = {Role::kDown};
+  switch (stage) {
+    case Stage::kAttentionIn:
+      return kIn;
+    case Stage::kAttentionOut:
+      return kOut;
+    case Stage::kMlpIn:
+      return kMlp;
+    case Stage::kMlpOut:
+      return kDown;
+  }
+  return {};
+}
+
+std::string_view module_name(Role role) { return kModuleNames[static_cast<std::size_t>(role)]; }
+
+void Block::attention_input(ConstMatrix hidden, Matrix out) const {
+  rms_norm(hidden, attention_norm, hyper->norm_epsilon, out);
+}
+
+void Block::attend(ConstMatrix input, Sequences sequences, Matrix out, Compute compute) const {
+  const std::size_t kv_width = hyper->kv_heads * hyper->head_dim;
+  Tensor query(input.rows, hyper->heads * hyper->head_dim), keys(input.rows, kv_width),
+      values(input.rows, kv_width);
+  linear(Role::kQuery).forward(input, query.view(), compute);
+  linear(Role::kKey).forward(input, keys.view(), compute);
+  linear(Role::kValue).forward(input, values.view(), compute);
+  normalize_heads(query.view(), query_norm, hyper->norm_epsilon);
+  normalize_heads(keys.view(), key_norm, hyper->norm_epsilon);
+
+  std::size_t first = SIZE_MAX, last = 0;
+  for (const Sequence& sequence : sequences) {
+    first = std::min(first, sequence.past);
+    last = std::max(last, sequence.past + sequence.length);
+  }
+  const RopeTable table(hyper->rope.frequencies, first, last - first);
+  std::vector<AttentionInput> inputs(sequences.size());
+  const auto prepare = [&](std::size_t i) {
+    const Sequence& sequence = sequences[i];
+    AttentionInput& attended = inputs[i];
+    attended.query = query.view().rows_at(sequence.first_row, sequence.length);
+    attended.out = out.rows_at(sequence.first_row, sequence.length);
+    Matrix own_keys = keys.view().rows_at(sequence.first_row, sequence.length);
+    const Matrix own_values = values.view().rows_at(sequence.first_row, sequence.length);
+    apply_rope(query.view().rows_at(sequence.first_row, sequence.length), hyper->head_dim, table,
+               sequence.past);
+    apply_rope(own_keys, hyper->head_dim, table, sequence.past);
+    attended.keys = own_keys;
+    attended.values = own_values;
+    if (sequence.cache == nullptr) return;
+    LayerCache& cache = *sequence.cache;
+    copy_rows(own_keys, cache.keys.view().rows_at(sequence.past, sequence.length));
+    copy_rows(own_values, cache.values.view().rows_at(sequence.past, sequence.length));
+    attended.keys = cache.keys.view().rows_at(0, sequence.past + sequence.length);
+    attended.values = cache.values.view().rows_at(0, sequence.past + sequence.length);
+  };
+  if (sequences.size() == 1)
+    prepare(0);
+  else
+    parallel_for(sequences.size(), prepare);
+  AttentionShape shape;
+  shape.heads = hyper->heads;
+  shape.kv_heads = hyper->kv_heads;
+  shape.head_dim = hyper->head_dim;
+  shape.scale = hyper->attention_scale;
+  shape.window = hyper->windows[layer];
+  attention(inputs, shape);
+}
+
+void Block::attention_output(ConstMatrix input, Matrix hidden, Compute compute) const {
+  Tensor out(hidden.rows, hidden.columns);
+  linear(Role::kOutput).forward(input, out.view(), compute);
+  add(out.view(), hidden);
+}
+
+void Block::mlp_input(ConstMatrix hidden, Matrix out) const {
+  rms_norm(hidden, mlp_norm, hyper->norm_epsilon, out);
+}
+
+void Block::mlp_activate(ConstMatrix input, Matrix out, Compute compute) const {
+  Tensor up(out.rows, out.columns);
+  linear(Role::kGate).forward(input, out, compute);
+  linear(Role::kUp).forward(input, up.view(), compute);
+  const auto rows = [&](std::size_t begin, std::size_t end) {
+    for (std::size_t r = begin; r < end; ++r)
+      kernels().silu_multiply(out.row(r), up.view().row(r), out.row(r), out.columns);
+  };
+  if (out.rows <= 4) return rows(0, out.rows);
+  parallel_ranges(out.rows, 16, rows);
+}
+
+void Block::mlp_output(ConstMatrix input, Matrix hidden, Compute compute) const {
+  Tensor out(hidden.rows, hidden.columns);
+  linear(Role::kDown).forward(input, out.view(), compute);
+  add(out.view(), hidden);
+}
+
+void Block::forward(Matrix hidden, Sequences sequences, Compute compute) const {
+  Tensor input(hidden.rows, hidden.columns);
+  {
+    Tensor mixed(hidden.rows, linear(Role::kOutput).inputs());
+    attention_input(hidden, input.view());
+    attend(input.view(), sequences, mixed.view(), compute);
+    attention_output(mixed.view(), hidden, compute);
+  }
+  Tensor activated(hidden.rows, linear(Role::kDown).inputs());
+  mlp_input(hidden, input.view());
+  mlp_activate(input.view(), activated.view(), compute);
+  mlp_output(activated.view(), hidden, compute);
+}
+
+}  // namespace nibble

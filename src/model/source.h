@@ -1,0 +1,45 @@
+// An opened model folder: config, spec and tensors, from which the parts of a transformer are
+// taken one at a time. Weights stay in the mapped files; taking a part costs nothing.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "base/json.h"
+#include "model/block.h"
+#include "nibble/checkpoint.h"
+
+namespace nibble {
+
+class ModelSource {
+ public:
+  // Throws what open_checkpoint, find_spec and read_hyper_params throw, and kCorruptFile when a
+  // tensor the model needs is missing or has another shape than config.json says.
+  explicit ModelSource(const std::filesystem::path& folder);
+  ~ModelSource();
+  ModelSource(const ModelSource&) = delete;
+  ModelSource& operator=(const ModelSource&) = delete;
+
+  const std::filesystem::path& folder() const;
+  const Json& config() const;
+  const ModelSpec& spec() const;
+  const HyperParams& hyper() const;
+  const CheckpointReader& checkpoint() const;
+
+  Block block(std::size_t layer) const;
+  std::unique_ptr<Linear> embedding() const;  // rows are token embeddings (decode() reads them)
+  std::vector<float> final_norm() const;      // [hidden]
+  std::unique_ptr<Linear> head() const;       // [vocabulary, hidden]; the embedding when tied
+
+  // "model.layers.3.self_attn.q_proj"
+  static std::string module_path(std::size_t layer, Role role);
+  // Lets the mapped pages of a layer's tensors leave memory.
+  void drop_layer(std::size_t layer) const;
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace nibble

@@ -1,0 +1,11 @@
+// Llama 1, 2 and 3, and everything that says it is one.
+#include "model/spec.h"
+
+namespace nibble::specs {
+
+extern const ModelSpec llama{.name = "llama",
+                             .hf_class = "LlamaForCausalLM",
+                             .optional_attention_bias = true,
+                             .optional_mlp_bias = true};
+
+}  // namespace nibble::specs

@@ -1,0 +1,12 @@
+// Qwen2 and Qwen2.5: Llama with biases on q, k and v, and a window on the later layers if asked
+// for.
+#include "model/spec.h"
+
+namespace nibble::specs {
+
+extern const ModelSpec qwen2{.name = "qwen2",
+                             .hf_class = "Qwen2ForCausalLM",
+                             .always_qkv_bias = true,
+                             .adjust = late_windows};
+
+}  // namespace nibble::specs

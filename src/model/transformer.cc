@@ -1,0 +1,127 @@
+#include "model/transformer.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "nibble/error.h"
+#include "nn/rms_norm.h"
+
+namespace nibble {
+namespace {
+
+constexpr std::size_t kPrefillChunk = 512;   // prompt tokens computed together
+constexpr std::size_t kWindowTokens = 2048;  // tokens of whole windows computed together
+
+void check_ids(std::span<const std::int32_t> ids, std::size_t vocabulary) {
+  for (const std::int32_t id : ids)
+    if (id < 0 || static_cast<std::size_t>(id) >= vocabulary)
+      throw Error(ErrorKind::kInvalidArgument,
+                  cat("token id ", id, " is outside the vocabulary of ", vocabulary));
+}
+
+}  // namespace
+
+KvCache::KvCache(const HyperParams& hyper, std::size_t capacity) : capacity_(capacity) {
+  const std::size_t width = hyper.kv_heads * hyper.head_dim;
+  for (std::size_t i = 0; i < hyper.layers; ++i)
+    layers_.push_back({Tensor(capacity, width), Tensor(capacity, width)});
+}
+
+void KvCache::truncate(std::size_t length) { length_ = std::min(length, length_); }
+
+void embed(const Linear& embedding, std::span<const std::int32_t> ids, Matrix out) {
+  check_ids(ids, embedding.outputs());
+  for (std::size_t i = 0; i < ids.size(); ++i)
+    embedding.decode(static_cast<std::size_t>(ids[i]), out.rows_at(i, 1));
+}
+
+Transformer::Transformer(const ModelSource& source)
+    : source_(&source),
+      embedding_(source.embedding()),
+      head_(source.head()),
+      final_norm_(source.final_norm()) {
+  for (std::size_t layer = 0; layer < source.hyper().layers; ++layer)
+    blocks_.push_back(source.block(layer));
+}
+
+const HyperParams& Transformer::hyper() const { return source_->hyper(); }
+
+std::size_t Transformer::weight_bytes() const {
+  std::size_t bytes = head_->bytes() + (hyper().tied_head ? 0 : embedding_->bytes());
+  for (const Block& block : blocks_)
+    for (const auto& linear : block.linears) bytes += linear->bytes();
+  return bytes;
+}
+
+void Transformer::hidden_states(std::span<const std::int32_t> ids, std::size_t length, Matrix out,
+                                Compute compute) const {
+  if (length == 0 || ids.size() % length != 0)
+    throw Error(ErrorKind::kInvalidArgument,
+                cat(ids.size(), " tokens are no whole number of windows of ", length));
+  const std::size_t windows = ids.size() / length;
+  const std::size_t at_once = std::max<std::size_t>(1, kWindowTokens / length);
+  std::vector<Sequence> sequences;
+  for (std::size_t first = 0; first < windows; first += at_once) {
+    const std::size_t count = std::min(at_once, windows - first);
+    const Matrix hidden = out.rows_at(first * length, count * length);
+    embed(*embedding_, ids.subspan(first * length, count * length), hidden);
+    sequences.clear();
+    for (std::size_t i = 0; i < count; ++i) sequences.push_back({i * length, length, 0, nullptr});
+    for (const Block& block : blocks_) block.forward(hidden, sequences, compute);
+    rms_norm(hidden, final_norm_, hyper().norm_epsilon, hidden);
+  }
+}
+
+void Transformer::logits(ConstMatrix hidden, Matrix out, Compute compute) const {
+  head_->forward(hidden, out, compute);
+}
+
+std::vector<float> Transformer::extend(KvCache& cache, std::span<const std::int32_t> ids,
+                                       Compute compute) const {
+  if (ids.empty()) throw Error(ErrorKind::kInvalidArgument, "no token to continue from");
+  if (cache.length_ + ids.size() > cache.capacity_)
+    throw Error(ErrorKind::kInvalidArgument,
+                cat(cache.length_ + ids.size(), " positions are needed; the cache holds ",
+                    cache.capacity_));
+  check_ids(ids, hyper().vocabulary);  // before a part of them is in the cache
+  Tensor last(1, hyper().hidden);
+  for (std::size_t first = 0; first < ids.size(); first += kPrefillChunk) {
+    const std::size_t count = std::min(kPrefillChunk, ids.size() - first);
+    Tensor hidden(count, hyper().hidden);
+    embed(*embedding_, ids.subspan(first, count), hidden.view());
+    for (std::size_t layer = 0; layer < blocks_.size(); ++layer) {
+      const Sequence sequence{0, count, cache.length_, &cache.layers_[layer]};
+      blocks_[layer].forward(hidden.view(), {&sequence, 1}, compute);
+    }
+    cache.length_ += count;
+    rms_norm(hidden.view().rows_at(count - 1, 1), final_norm_, hyper().norm_epsilon, last.view());
+  }
+  std::vector<float> result(hyper().vocabulary);
+  logits(last.view(), Matrix(result.data(), 1, result.size()), compute);
+  return result;
+}
+
+Tensor Transformer::extend_all(std::span<KvCache> caches, std::span<const std::int32_t> ids,
+                               Compute compute) const {
+  if (caches.size() != ids.size())
+    throw Error(ErrorKind::kInvalidArgument,
+                cat(ids.size(), " tokens for ", caches.size(), " sequences"));
+  Tensor hidden(ids.size(), hyper().hidden);
+  embed(*embedding_, ids, hidden.view());
+  for (const KvCache& cache : caches)
+    if (cache.length_ >= cache.capacity_)
+      throw Error(ErrorKind::kInvalidArgument, "a cache is full");
+  std::vector<Sequence> sequences(ids.size());
+  for (std::size_t layer = 0; layer < blocks_.size(); ++layer) {
+    for (std::size_t i = 0; i < ids.size(); ++i)
+      sequences[i] = {i, 1, caches[i].length_, &caches[i].layers_[layer]};
+    blocks_[layer].forward(hidden.view(), sequences, compute);
+  }
+  for (KvCache& cache : caches) ++cache.length_;
+  rms_norm(hidden.view(), final_norm_, hyper().norm_epsilon, hidden.view());
+  Tensor out(ids.size(), hyper().vocabulary);
+  logits(hidden.view(), out.view(), compute);
+  return out;
+}
+
+}  // namespace nibble

@@ -1,0 +1,61 @@
+// The whole model: embedding, blocks, final norm, head.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "model/source.h"
+
+namespace nibble {
+
+// Keys and values of one sequence in all layers.
+class KvCache {
+ public:
+  KvCache(const HyperParams& hyper, std::size_t capacity);
+  std::size_t length() const { return length_; }
+  std::size_t capacity() const { return capacity_; }
+  void truncate(std::size_t length);  // forget positions from `length` on
+
+ private:
+  friend class Transformer;
+  std::vector<LayerCache> layers_;
+  std::size_t length_ = 0;
+  std::size_t capacity_ = 0;
+};
+
+class Transformer {
+ public:
+  // Loads every part of `source`, which must outlive it.
+  explicit Transformer(const ModelSource& source);
+
+  const HyperParams& hyper() const;
+  std::size_t weight_bytes() const;
+
+  // Windows of equal length, each from position 0 without a past: ids [windows · length] row by
+  // row -> hidden states after the final norm, [windows · length, hidden].
+  void hidden_states(std::span<const std::int32_t> ids, std::size_t length, Matrix out,
+                     Compute compute) const;
+  // hidden after the final norm [tokens, hidden] -> logits [tokens, vocabulary]
+  void logits(ConstMatrix hidden, Matrix out, Compute compute) const;
+  // Appends tokens to one sequence; the logits of the last one, [vocabulary].
+  // Throws kInvalidArgument when the cache is full or an id is out of range.
+  std::vector<float> extend(KvCache& cache, std::span<const std::int32_t> ids,
+                            Compute compute) const;
+  // Appends one token to each sequence; logits [sequences, vocabulary]. The layers see all tokens
+  // in one product.
+  Tensor extend_all(std::span<KvCache> caches, std::span<const std::int32_t> ids,
+                    Compute compute) const;
+
+ private:
+  const ModelSource* source_;
+  std::vector<Block> blocks_;
+  std::unique_ptr<Linear> embedding_, head_;
+  std::vector<float> final_norm_;
+};
+
+// Rows of the embedding matrix; ids are checked against the vocabulary. out [ids, hidden]
+void embed(const Linear& embedding, std::span<const std::int32_t> ids, Matrix out);
+
+}  // namespace nibble

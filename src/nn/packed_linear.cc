@@ -1,0 +1,122 @@
+#include "nn/packed_linear.h"
+
+#include "base/parallel.h"
+#include "base/text.h"
+#include "kernels/kernels.h"
+#include "nn/tiled_product.h"
+
+namespace nibble {
+namespace {
+
+using Gemv = void (*)(const PackedRows*, const float*, const float*, std::size_t, float*);
+using Decode = void (*)(const PackedRows*, std::size_t, float*, std::size_t);
+
+Gemv gemv_of(int bits) {
+  const Kernels& table = kernels();
+  return bits == 2   ? table.gemv_int2
+         : bits == 3 ? table.gemv_int3
+         : bits == 4 ? table.gemv_int4
+                     : table.gemv_int8;
+}
+Decode decode_of(int bits) {
+  const Kernels& table = kernels();
+  return bits == 2   ? table.decode_int2
+         : bits == 3 ? table.decode_int3
+         : bits == 4 ? table.decode_int4
+                     : table.decode_int8;
+}
+
+class PackedLinear final : public Linear {
+ public:
+  PackedLinear(PackedMatrix weights, std::vector<float> bias)
+      : weights_(std::move(weights)), bias_(std::move(bias)) {}
+
+  std::size_t inputs() const override { return weights_.columns; }
+  std::size_t outputs() const override { return weights_.rows; }
+  std::size_t bytes() const override { return weights_.bytes(); }
+  std::string kind() const override {
+    return cat(weights_.format->name, " groups of ", weights_.columns / weights_.groups);
+  }
+  const float* bias() const override { return bias_.empty() ? nullptr : bias_.data(); }
+
+  void decode(std::size_t first, Matrix out) const override {
+    if (weights_.slots.empty()) {
+      const PackedRows rows = rows_from(first);
+      decode_of(weights_.format->bits)(&rows, out.rows, out.values, out.stride);
+      return;
+    }
+    Tensor in_slots(out.rows, weights_.slot_count());
+    decode_slots(first, in_slots.view());
+    for (std::size_t r = 0; r < out.rows; ++r)
+      for (std::size_t slot = 0; slot < weights_.slots.size(); ++slot)
+        if (weights_.slots[slot] >= 0)
+          out(r, static_cast<std::size_t>(weights_.slots[slot])) = in_slots.view()(r, slot);
+  }
+
+  void forward(ConstMatrix x, Matrix y, Compute compute) const override {
+    Tensor gathered;
+    if (!weights_.slots.empty()) {
+      gathered = gather(x);
+      x = gathered.view();
+    }
+    if (x.rows <= kFewTokens) return multiply_few(x, y);
+    tiled_product(
+        x, outputs(), [this](std::size_t first, Matrix out) { decode_slots(first, out); }, bias(),
+        y, compute);
+  }
+
+ private:
+  PackedRows rows_from(std::size_t first) const {
+    return {weights_.blocks.data() + first * weights_.row_bytes(),
+            weights_.scales.data() + first * weights_.groups,
+            weights_.zeros.data() + first * weights_.groups, weights_.groups,
+            weights_.blocks_per_group};
+  }
+
+  void decode_slots(std::size_t first, Matrix out) const {
+    const PackedRows rows = rows_from(first);
+    decode_of(weights_.format->bits)(&rows, out.rows, out.values, out.stride);
+  }
+
+  // x in slot order, [tokens, slots]
+  Tensor gather(ConstMatrix x) const {
+    Tensor out(x.rows, weights_.slots.size());
+    parallel_ranges(x.rows, 32, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t t = begin; t < end; ++t)
+        for (std::size_t slot = 0; slot < weights_.slots.size(); ++slot) {
+          const std::int32_t column = weights_.slots[slot];
+          out.view()(t, slot) = column < 0 ? 0.0f : x(t, static_cast<std::size_t>(column));
+        }
+    });
+    return out;
+  }
+
+  void multiply_few(ConstMatrix x, Matrix y) const {
+    const std::size_t group_slots = weights_.blocks_per_group * kBlockCodes;
+    Tensor sums(x.rows, weights_.groups);
+    for (std::size_t t = 0; t < x.rows; ++t)
+      for (std::size_t g = 0; g < weights_.groups; ++g) {
+        float sum = 0;
+        for (std::size_t i = 0; i < group_slots; ++i) sum += x(t, g * group_slots + i);
+        sums.view()(t, g) = sum;
+      }
+    const Gemv gemv = gemv_of(weights_.format->bits);
+    parallel_ranges(outputs(), kGemvRows, [&](std::size_t begin, std::size_t end) {
+      const PackedRows rows = rows_from(begin);
+      for (std::size_t t = 0; t < x.rows; ++t)
+        gemv(&rows, x.row(t), sums.view().row(t), end - begin, y.row(t) + begin);
+    });
+    add_bias(bias(), y);
+  }
+
+  PackedMatrix weights_;
+  std::vector<float> bias_;
+};
+
+}  // namespace
+
+std::unique_ptr<Linear> packed_linear(PackedMatrix weights, std::vector<float> bias) {
+  return std::make_unique<PackedLinear>(std::move(weights), std::move(bias));
+}
+
+}  // namespace nibble

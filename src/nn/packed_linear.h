@@ -1,0 +1,14 @@
+// Weights as packed codes: a vectorised product for few tokens, tiles decoded into a dense product
+// for many.
+#pragma once
+
+#include <vector>
+
+#include "formats/format.h"
+#include "nn/linear.h"
+
+namespace nibble {
+
+std::unique_ptr<Linear> packed_linear(PackedMatrix weights, std::vector<float> bias = {});
+
+}  // namespace nibble

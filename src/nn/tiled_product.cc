@@ -1,0 +1,46 @@
+#include "nn/tiled_product.h"
+
+#include <algorithm>
+
+#include "base/parallel.h"
+#include "kernels/kernels.h"
+#include "nn/matmul.h"
+
+namespace nibble {
+
+std::vector<std::uint16_t> to_bfloat16(ConstMatrix x) {
+  std::vector<std::uint16_t> rounded(x.rows * x.columns);
+  parallel_ranges(x.rows, 64, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t r = begin; r < end; ++r)
+      kernels().float_to_bfloat16(x.row(r), rounded.data() + r * x.columns, x.columns);
+  });
+  return rounded;
+}
+
+void add_bias(const float* bias, Matrix y) {
+  if (bias == nullptr) return;
+  for (std::size_t r = 0; r < y.rows; ++r)
+    for (std::size_t c = 0; c < y.columns; ++c) y(r, c) += bias[c];
+}
+
+void tiled_product(ConstMatrix x, std::size_t outputs, const DecodeRows& decode, const float* bias,
+                   Matrix y, Compute compute) {
+  const auto rounded =
+      compute == Compute::kBfloat16 ? to_bfloat16(x) : std::vector<std::uint16_t>();
+  parallel_ranges(outputs, kRowTile, [&](std::size_t begin, std::size_t end) {
+    Tensor tile(end - begin, x.columns);
+    decode(begin, tile.view());
+    const Matrix part = y.columns_at(begin, end - begin);
+    if (compute == Compute::kBfloat16) {
+      std::vector<std::uint16_t> small(tile.size());
+      kernels().float_to_bfloat16(tile.data(), small.data(), tile.size());
+      matmul(MatrixView<const std::uint16_t>(rounded.data(), x.rows, x.columns),
+             MatrixView<const std::uint16_t>(small.data(), tile.rows(), tile.columns()), part);
+    } else {
+      matmul(x, tile.view(), part);
+    }
+  });
+  add_bias(bias, y);
+}
+
+}  // namespace nibble

@@ -1,0 +1,138 @@
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "model/spec.h"
+#include "nibble/error.h"
+#include "support/error_text.h"
+
+namespace nibble {
+namespace {
+
+Json config_of(const char* hf_class, const char* more = "{}") {
+  Json config = parse_json(R"({"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 4,
+                               "num_attention_heads": 4, "vocab_size": 100,
+                               "max_position_embeddings": 128})");
+  config["architectures"] = Json::array({hf_class});
+  config.update(parse_json(more));
+  return config;
+}
+
+HyperParams read(const char* hf_class, const char* more = "{}") {
+  const Json config = config_of(hf_class, more);
+  return read_hyper_params(config, find_spec(config));
+}
+
+HyperParams llama(const char* more) { return read("LlamaForCausalLM", more); }
+
+std::string refusal(const char* more) {
+  return test::error_text([&] { llama(more); });
+}
+
+TEST(HyperParams, FillInWhatLlamaLeavesOut) {
+  const HyperParams hyper = llama("{}");
+  EXPECT_EQ(hyper.kv_heads, 4u);
+  EXPECT_EQ(hyper.head_dim, 16u);
+  EXPECT_EQ(hyper.rope.theta, 10000);
+  EXPECT_FALSE(hyper.tied_head);
+  EXPECT_EQ(hyper.windows, std::vector<std::size_t>(4, 0));
+}
+
+TEST(HyperParams, ReadBothPlacesOfTheRopeSettings) {
+  const HyperParams old_place =
+      llama(R"({"rope_theta": 5e5, "rope_scaling": {"type": "linear", "factor": 4}})");
+  const HyperParams new_place =
+      llama(R"({"rope_parameters": {"rope_type": "linear", "rope_theta": 5e5, "factor": 4}})");
+  EXPECT_EQ(old_place.rope.frequencies, new_place.rope.frequencies);
+  EXPECT_EQ(old_place.rope.frequencies[0], 0.25);
+  const HyperParams per_kind = read("Qwen2ForCausalLM", R"({"rope_parameters": {
+      "full_attention": {"rope_type": "linear", "rope_theta": 5e5, "factor": 4}}})");
+  EXPECT_EQ(per_kind.rope.frequencies, new_place.rope.frequencies);
+}
+
+TEST(HyperParams, ScaleLongWavelengthsAsLlama3Does) {
+  const HyperParams hyper = llama(R"({"rope_parameters": {"rope_type": "llama3", "rope_theta": 5e5,
+      "factor": 8, "low_freq_factor": 1, "high_freq_factor": 4,
+      "original_max_position_embeddings": 64}})");
+  const auto plain = llama(R"({"rope_theta": 5e5})").rope.frequencies;
+  const auto& scaled = hyper.rope.frequencies;
+  EXPECT_EQ(scaled[0], plain[0]);  // 6 positions: shorter than 64 / 4
+  EXPECT_LT(scaled[1], plain[1]);  // 32: between 64 / 4 and 64
+  EXPECT_GT(scaled[1], plain[1] / 8);
+  EXPECT_EQ(scaled[7], plain[7] / 8);  // longer than 64
+}
+
+TEST(HyperParams, GiveMistralItsWindowOnAllLayers) {
+  EXPECT_EQ(read("MistralForCausalLM", R"({"sliding_window": 32})").windows,
+            std::vector<std::size_t>(4, 32));
+  EXPECT_EQ(read("MistralForCausalLM", R"({"sliding_window": null})").windows,
+            std::vector<std::size_t>(4, 0));
+}
+
+TEST(HyperParams, GiveQwenWindowsOnlyWhenAskedFor) {
+  using Windows = std::vector<std::size_t>;
+  EXPECT_EQ(read("Qwen2ForCausalLM", R"({"sliding_window": 32, "max_window_layers": 2})").windows,
+            Windows(4, 0));
+  EXPECT_EQ(read("Qwen2ForCausalLM", R"({"sliding_window": 32, "max_window_layers": 2,
+                                         "use_sliding_window": true})")
+                .windows,
+            (Windows{0, 0, 32, 32}));
+  EXPECT_EQ(read("Qwen3ForCausalLM", R"({"sliding_window": 32, "use_sliding_window": true,
+      "layer_types": ["sliding_attention", "full_attention", "full_attention",
+                      "sliding_attention"]})")
+                .windows,
+            (Windows{32, 0, 0, 32}));
+}
+
+TEST(HyperParams, KnowWhichLayersHaveBiases) {
+  EXPECT_TRUE(read("Qwen2ForCausalLM").qkv_bias);
+  EXPECT_FALSE(read("Qwen2ForCausalLM", R"({"attention_bias": true})").output_bias);
+  const HyperParams hyper = llama(R"({"attention_bias": true, "mlp_bias": true})");
+  EXPECT_TRUE(hyper.qkv_bias && hyper.output_bias && hyper.mlp_bias);
+  EXPECT_FALSE(llama("{}").qkv_bias);
+  EXPECT_FALSE(read("MistralForCausalLM", R"({"attention_bias": true})").qkv_bias);
+}
+
+TEST(HyperParams, TakeOneEndTokenOrMany) {
+  EXPECT_EQ(llama(R"({"eos_token_id": 7})").eos, std::vector<std::int32_t>{7});
+  EXPECT_EQ(llama(R"({"eos_token_id": [7, 9]})").eos, (std::vector<std::int32_t>{7, 9}));
+  EXPECT_TRUE(llama(R"({"eos_token_id": null})").eos.empty());
+}
+
+TEST(HyperParams, NameTheKeyAndTheValueTheyDoNotSupport) {
+  for (const auto& [more, key, value] : std::vector<std::array<const char*, 3>>{
+           {R"({"hidden_act": "gelu"})", "hidden_act", "\"gelu\""},
+           {R"({"rope_scaling": {"rope_type": "yarn", "factor": 4}})", "rope_type", "\"yarn\""},
+           {R"({"rope_scaling": {"type": "dynamic", "factor": 4}})", "rope_type", "\"dynamic\""},
+           {R"({"partial_rotary_factor": 0.5})", "partial_rotary_factor", "0.5"},
+           {R"({"rope_parameters": {"partial_rotary_factor": 0.25}})", "partial_rotary_factor",
+            "0.25"}}) {
+    EXPECT_EQ(test::error_kind([&, m = more] { llama(m); }), ErrorKind::kUnsupported) << more;
+    EXPECT_NE(refusal(more).find(key), std::string::npos) << refusal(more);
+    EXPECT_NE(refusal(more).find(value), std::string::npos) << refusal(more);
+  }
+}
+
+TEST(HyperParams, RefuseNumbersThatMakeNoSense) {
+  for (const char* more :
+       {R"({"hidden_size": 0})", R"({"hidden_size": -64})", R"({"hidden_size": 1e30})",
+        R"({"num_hidden_layers": 4294967296})", R"({"num_attention_heads": "4"})",
+        R"({"num_key_value_heads": 3})", R"({"head_dim": 15})", R"({"rms_norm_eps": -1})",
+        R"({"rope_theta": 0})", R"({"vocab_size": null})",
+        R"({"rope_scaling": {"type": "linear", "factor": -2}})"})
+    EXPECT_EQ(test::error_kind([&] { llama(more); }), ErrorKind::kCorruptFile) << more;
+}
+
+TEST(Specs, UnknownArchitecturesAreNamedBesideTheKnown) {
+  const std::string text = test::error_text([] { find_spec(config_of("MambaForCausalLM")); });
+  EXPECT_NE(text.find("MambaForCausalLM"), std::string::npos);
+  for (const ModelSpec* spec : specs::all())
+    EXPECT_NE(text.find(spec->hf_class), std::string::npos);
+}
+
+TEST(Specs, AreFoundByModelTypeWhenTheClassIsAbsent) {
+  EXPECT_EQ(find_spec(parse_json(R"({"model_type": "qwen3"})")).name, "qwen3");
+}
+
+}  // namespace
+}  // namespace nibble
