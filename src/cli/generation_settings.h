@@ -1,0 +1,27 @@
+// How text is sampled unless the command line says otherwise: generation_config.json, else our
+// defaults.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <vector>
+
+#include "base/json.h"
+
+namespace nibble::cli {
+
+struct GenerationSettings {
+  double temperature = 0.8;  // 0: always the most likely token
+  int top_k = 40;            // 0: all
+  double top_p = 0.95;
+  double min_p = 0.05;
+  double repeat_penalty = 1.0;     // 1: none
+  std::vector<std::int32_t> stop;  // ids that end the text
+};
+
+// From the folder's generation_config.json, which may be absent. Throws kCorruptFile.
+GenerationSettings generation_settings(const std::filesystem::path& folder);
+
+Json json_of(const GenerationSettings& settings);
+
+}  // namespace nibble::cli

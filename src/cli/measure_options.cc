@@ -1,0 +1,54 @@
+#include "cli/measure_options.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/quantize_options.h"
+
+namespace nibble::cli {
+namespace {
+
+// CLI11 reads "-3" as a huge unsigned number; the range is checked on the text.
+constexpr std::int64_t kMaxCount = std::int64_t{1} << 40;
+
+}  // namespace
+
+void declare(CLI::App& app, MeasureFlags& flags) {
+  app.add_option("--file", flags.file, "Text to score")->required();
+  app.add_option("--protocol", flags.protocol, "gptq-N, llamacpp-N or hf-stride-S")
+      ->capture_default_str();
+  app.add_option("--windows", flags.windows, "Only the first windows; 0: all")
+      ->check(CLI::Range(std::int64_t{0}, kMaxCount));
+  app.add_option("-c,--ctx-size", flags.context, "Window of hf-stride-S; 0: the model's context")
+      ->check(CLI::Range(std::int64_t{0}, kMaxCount));
+  app.add_option("--compute", flags.compute, "Arithmetic of large products: f32, bf16, auto")
+      ->capture_default_str();
+}
+
+MeasureOptions options_of(const MeasureFlags& flags, const Global& global, std::string_view job) {
+  MeasureOptions options;
+  options.protocol = flags.protocol;
+  options.windows = flags.windows;
+  options.context = flags.context;
+  options.bfloat16 = parse_compute(flags.compute) == Compute::kBfloat16;
+  options.progress = [&global, job](double done, double total) {
+    global.progress({job, "", done, total});
+  };
+  options.log = global.log;
+  return options;
+}
+
+std::string scope_text(const Scope& scope, const std::string& file) {
+  return fmt::format("{}: {} tokens in {} windows of {}; {} (sha256 {}…)", scope.protocol,
+                     scope.tokens, scope.windows, scope.context, file,
+                     scope.text_sha256.substr(0, 12));
+}
+
+Json scope_json(const Scope& scope) {
+  return {{"protocol", scope.protocol},       {"context", scope.context},
+          {"windows", scope.windows},         {"tokens", scope.tokens},
+          {"text_tokens", scope.text_tokens}, {"text_sha256", scope.text_sha256}};
+}
+
+}  // namespace nibble::cli

@@ -1,0 +1,50 @@
+#include "cli/running_model.h"
+
+#include "cli/generation_settings.h"
+
+namespace nibble::cli {
+namespace {
+
+double per_second(std::size_t count, double seconds) {
+  return seconds > 0 ? static_cast<double>(count) / seconds : 0;
+}
+
+}  // namespace
+
+double Written::prompt_rate() const { return per_second(prompt_tokens, generated.prompt_seconds); }
+
+double Written::rate() const {
+  const std::size_t count = generated.ids.size();
+  return per_second(count > 0 ? count - 1 : 0, generated.generate_seconds);
+}
+
+RunningModel::RunningModel(const std::filesystem::path& folder)
+    : source_(folder), tokenizer_(Tokenizer::open(source_.folder())), transformer_(source_) {}
+
+Written RunningModel::write(std::string_view prompt, GenerateOptions options,
+                            const std::function<void(std::string_view)>& on_text) const {
+  const auto& eos = source_.hyper().eos;
+  options.stop.insert(options.stop.end(), eos.begin(), eos.end());
+  if (const auto id = tokenizer_->eos()) options.stop.push_back(*id);
+  for (const std::int32_t id : generation_settings(source_.folder()).stop)
+    options.stop.push_back(id);
+
+  const auto ids = tokenizer_->encode(prompt);
+  Written written;
+  written.prompt_tokens = ids.size();
+  const auto give = [&](const std::string& piece) {
+    written.text += piece;
+    if (on_text && !piece.empty()) on_text(piece);
+  };
+  // The decoder sees the prompt too: whether a space begins the text depends on what stands before.
+  const auto decoder = tokenizer_->stream();
+  for (const std::int32_t id : ids) decoder->add(id);
+  written.generated = generate(transformer_, ids, options, [&](std::int32_t id) {
+    give(decoder->add(id));
+    return true;
+  });
+  give(decoder->finish());
+  return written;
+}
+
+}  // namespace nibble::cli

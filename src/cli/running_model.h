@@ -1,0 +1,45 @@
+// A model with its tokenizer, ready to continue a prompt.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "model/generate.h"
+#include "model/source.h"
+#include "model/transformer.h"
+#include "nibble/tokenizer.h"
+
+namespace nibble::cli {
+
+struct Written {
+  std::string text;  // without the prompt
+  Generated generated;
+  std::size_t prompt_tokens = 0;
+
+  double prompt_rate() const;  // tokens per second
+  double rate() const;         // of the tokens after the first
+};
+
+class RunningModel {
+ public:
+  // A model folder. Throws what ModelSource and Tokenizer::open throw.
+  explicit RunningModel(const std::filesystem::path& folder);
+
+  const ModelSource& source() const { return source_; }
+  const Tokenizer& tokenizer() const { return *tokenizer_; }
+
+  // `on_text` sees the text as it comes, in whole characters. The ids that end a text are added to
+  // those of `options`.
+  Written write(std::string_view prompt, GenerateOptions options,
+                const std::function<void(std::string_view)>& on_text = {}) const;
+
+ private:
+  ModelSource source_;
+  std::unique_ptr<Tokenizer> tokenizer_;
+  Transformer transformer_;
+};
+
+}  // namespace nibble::cli
