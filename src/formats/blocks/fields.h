@@ -1,0 +1,16 @@
+// Numbers inside a block, at any alignment, least significant byte first.
+#pragma once
+
+#include <cstdint>
+
+#include "tensor/half.h"
+
+namespace nibble::block_formats {
+
+inline std::uint16_t word_at(const std::uint8_t* p) {
+  return static_cast<std::uint16_t>(p[0] | p[1] << 8);
+}
+inline float half_at(const std::uint8_t* p) { return half_to_float(word_at(p)); }
+inline std::int8_t signed_at(const std::uint8_t* p) { return static_cast<std::int8_t>(*p); }
+
+}  // namespace nibble::block_formats

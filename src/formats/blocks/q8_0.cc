@@ -1,0 +1,21 @@
+// Q8_0: 32 signed codes and one scale.
+//   block, 34 bytes:  scale float16 | codes int8[32];  weight = scale · code
+#include "formats/block_format.h"
+#include "formats/blocks/fields.h"
+
+namespace nibble::block_formats {
+namespace {
+
+void decode(const std::uint8_t* block, std::size_t count, float* out) {
+  for (std::size_t b = 0; b < count; ++b, block += 34, out += 32) {
+    const float scale = half_at(block);
+    for (int i = 0; i < 32; ++i) out[i] = scale * static_cast<float>(signed_at(block + 2 + i));
+  }
+}
+
+}  // namespace
+
+extern const BlockFormat q8_0{
+    .name = "Q8_0", .ggml_type = 8, .block = 32, .block_bytes = 34, .decode = decode};
+
+}  // namespace nibble::block_formats
