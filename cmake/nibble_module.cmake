@@ -30,7 +30,7 @@ endfunction()
 
 # src/kernels: each instruction set's folder is compiled with its own flags, nothing else is.
 set(NIBBLE_AVX2_FLAGS -mavx2 -mfma -mf16c)
-set(NIBBLE_AVX512_FLAGS -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl
+set(NIBBLE_AVX512_FLAGS -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni
   # GCC 12 takes the undefined start value inside its own intrinsics for a mistake of ours.
   -Wno-maybe-uninitialized -Wno-uninitialized)
 function(nibble_kernels)

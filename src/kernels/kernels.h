@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernels/panel_types.h"
+
 namespace nibble {
 
 // Rows of a PackedMatrix (formats/format.h): codes in blocks of 32, `blocks_per_group` blocks
@@ -64,6 +66,18 @@ struct Kernels {
   void (*decode_int3)(const PackedRows* w, size_t rows, float* out, size_t stride);
   void (*decode_int4)(const PackedRows* w, size_t rows, float* out, size_t stride);
   void (*decode_int8)(const PackedRows* w, size_t rows, float* out, size_t stride);
+
+  // Panels against rows rounded to bytes, one entry for each PanelType; see panel_types.h.
+  const PanelKernels* panels;
+  size_t gemm_columns;  // rows of x in a tile of ByteTiles
+  // y[row · stride + 16 · p + i] for `panels` dense panels and tiles [first_tile, first_tile +
+  // tiles) of x; rows at and beyond `rows` are not written.
+  void (*int8_gemm)(const DensePanels* w, DenseForm form, size_t panels, const ByteTiles* x,
+                    size_t first_tile, size_t tiles, size_t rows, float* y, size_t stride);
+  // Blocks of 32 floats to codes = round(x / scale), scale = max |x| / 127, and sums of each 16
+  // codes.
+  void (*round_to_bytes)(const float* x, size_t blocks, int8_t* codes, float* scales,
+                         int32_t* sums);
 
   // Σ importance[i]·(w[i] − scale·(clamp(round(w[i]/scale) + zero, 0, max_code) − zero))²
   float (*rounding_error)(const float* w, const float* importance, size_t count, float scale,

@@ -45,6 +45,10 @@ class Grid {
   virtual GroupParams refit(std::span<const float> weights, std::span<const std::uint8_t> codes,
                             std::span<const float> importance, GroupParams params) const = 0;
 
+  // The scale or zero nearest to the given one that the output can store.
+  virtual float stored_scale(float scale) const = 0;
+  virtual float stored_zero(float zero) const = 0;
+
   // The nearest code; ties as the field does: round half to even of weight/scale, then + zero.
   virtual std::uint8_t nearest(float weight, GroupParams params) const = 0;
   float value(std::uint8_t code, GroupParams params) const {

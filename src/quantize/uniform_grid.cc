@@ -54,6 +54,11 @@ class UniformGrid final : public Grid {
     return static_cast<std::uint8_t>(std::clamp(code, lowest_code(), max_code_));
   }
 
+  float stored_scale(float scale) const override { return storable(scale); }
+  float stored_zero(float zero) const override {
+    return std::clamp(std::nearbyint(zero), lowest_zero_, max_code_);
+  }
+
   GroupParams fit(std::span<const float> weights, std::span<const float> importance,
                   ScaleSearch search) const override {
     const Extremes e = extremes_of(weights);
@@ -151,13 +156,12 @@ class UniformGrid final : public Grid {
     for (int step = 0; step <= kSteps; ++step) {
       const float factor = shortest + (1.05f - shortest) * static_cast<float>(step) / kSteps;
       const float scale = storable((e.high - e.low) * factor / max_code_);
-      // The interval may shrink from either end: zeros around the proportional one.
-      const float middle_zero = -(e.low + e.high) / 2 / scale + max_code_ / 2;
-      for (const float offset : {-1.0f, 0.0f, 1.0f}) {
-        const float zero =
-            std::clamp(std::nearbyint(middle_zero) + offset, lowest_zero_, max_code_);
+      // The interval may shrink from either end: zeros around that of its middle.
+      const float middle_zero = std::nearbyint(-(e.low + e.high) / 2 / scale + max_code_ / 2);
+      const float reach = bits_ <= 4 ? 3.0f : 1.0f;
+      const float first = std::max(middle_zero - reach, lowest_zero_);
+      for (float zero = first; zero <= std::min(middle_zero + reach, max_code_); ++zero)
         keep_better(weights, importance, {scale, zero}, best, best_error);
-      }
     }
     polish(weights, importance, best, best_error);
     return best;

@@ -1,6 +1,7 @@
 // Float kernels, 8 lanes, and the table.
 #include "kernels/avx2/intrinsics.h"
 #include "kernels/avx2/packed.h"
+#include "kernels/avx2/panels.h"
 #include "kernels/kernels.h"
 
 namespace nibble::NIBBLE_AVX2 {
@@ -137,8 +138,7 @@ __m256 exp_of(__m256 x) {
   __m256 f = _mm256_fnmadd_ps(n, _mm256_set1_ps(0.693359375f), clamped);
   f = _mm256_fnmadd_ps(n, _mm256_set1_ps(-2.12194440e-4f), f);
   __m256 p = _mm256_set1_ps(1.0f / 720);
-  for (const float term : kExpTerms)
-    p = _mm256_fmadd_ps(p, f, _mm256_set1_ps(term));
+  for (const float term : kExpTerms) p = _mm256_fmadd_ps(p, f, _mm256_set1_ps(term));
   const __m256i exponent =
       _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23);
   const __m256 result = _mm256_mul_ps(p, _mm256_castsi256_ps(exponent));
@@ -223,8 +223,7 @@ float rounding_error(const float* w, const float* importance, size_t count, floa
       weight_at = weights;
     }
     const __m256 value = _mm256_loadu_ps(value_at);
-    __m256 code = _mm256_round_ps(_mm256_mul_ps(value, inverse),
-                                  _MM_FROUND_TO_NEAREST_INT);
+    __m256 code = _mm256_round_ps(_mm256_mul_ps(value, inverse), _MM_FROUND_TO_NEAREST_INT);
     code = _mm256_min_ps(_mm256_max_ps(code, lowest), highest);
     const __m256 difference = _mm256_fnmadd_ps(code, step, value);
     error =
@@ -258,6 +257,10 @@ const Kernels table{
     .decode_int3 = decode_int3,
     .decode_int4 = decode_int4,
     .decode_int8 = decode_int8,
+    .panels = panel_kernels,
+    .gemm_columns = kGemmColumns,
+    .int8_gemm = int8_gemm,
+    .round_to_bytes = round_to_bytes,
     .rounding_error = rounding_error,
 };
 

@@ -1,6 +1,7 @@
 // Float kernels, 16 lanes, and the table.
 #include "kernels/avx512/intrinsics.h"
 #include "kernels/avx512/packed.h"
+#include "kernels/avx512/panels.h"
 #include "kernels/kernels.h"
 
 namespace nibble::NIBBLE_AVX512 {
@@ -136,8 +137,7 @@ __m512 exp_of(__m512 x) {
   __m512 f = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693359375f), clamped);
   f = _mm512_fnmadd_ps(n, _mm512_set1_ps(-2.12194440e-4f), f);
   __m512 p = _mm512_set1_ps(1.0f / 720);
-  for (const float term : kExpTerms)
-    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(term));
+  for (const float term : kExpTerms) p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(term));
   const __m512i exponent =
       _mm512_slli_epi32(_mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127)), 23);
   const __m512 result = _mm512_mul_ps(p, _mm512_castsi512_ps(exponent));
@@ -255,6 +255,10 @@ const Kernels table{
     .decode_int3 = decode_int3,
     .decode_int4 = decode_int4,
     .decode_int8 = decode_int8,
+    .panels = panel_kernels,
+    .gemm_columns = kGemmColumns,
+    .int8_gemm = int8_gemm,
+    .round_to_bytes = round_to_bytes,
     .rounding_error = rounding_error,
 };
 

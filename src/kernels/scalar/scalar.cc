@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "formats/format.h"
+#include "kernels/scalar/panels.h"
 #include "kernels/tables.h"
 #include "tensor/half.h"
 
@@ -146,6 +147,10 @@ const Kernels table{
     .decode_int3 = decode_packed<3>,
     .decode_int4 = decode_packed<4>,
     .decode_int8 = decode_packed<8>,
+    .panels = panel_kernels,
+    .gemm_columns = kGemmColumns,
+    .int8_gemm = int8_gemm,
+    .round_to_bytes = round_to_bytes,
     .rounding_error = rounding_error,
 };
 

@@ -1,8 +1,8 @@
 // GPTQ (Frantar et al. 2022): columns are quantized one after another; what each loses is taken up
 // by the columns still to come, through U with H⁻¹ = UᵀU: e = (w − q) / U_ii, w_j −= e · U_ij.
 // Beyond the paper: scales are searched with each column weighted by E[x²] before the first
-// column is touched (static groups), and afterwards codes are polished by coordinate descent on
-// the layer's own error tr((W−Ŵ)H(W−Ŵ)ᵀ), which can only fall.
+// column is touched (static groups), and afterwards codes, scales and zeros are polished by
+// coordinate descent on the layer's own error tr((W−Ŵ)H(W−Ŵ)ᵀ), which can only fall.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -21,7 +21,7 @@ namespace {
 constexpr std::size_t kBlock = 128;   // columns whose feedback is applied at once to the rest
 constexpr std::size_t kRowTile = 32;  // rows that travel through all columns together
 constexpr int kDampingSteps = 12;
-constexpr int kPolishSweeps = 3;
+constexpr int kPolishSweeps = 6;
 
 using Order = std::vector<std::size_t>;  // order[position] = column
 
@@ -179,43 +179,124 @@ void feed_back(const Task& task, const Order& order, const Tensor& factor, Codes
   });
 }
 
-// Coordinate descent: with D = W − Ŵ, the best value for column j is ŵ_j + (D·H)_j / H_jj; the code
-// moves where that is closer to another grid value. Each move lowers the error.
-void polish(const Task& task, ConstMatrix hessian, Codes& codes) {
-  const std::size_t groups = codes.groups(), columns = codes.columns;
-  parallel_ranges(task.weight.rows, kRowTile, [&](std::size_t begin, std::size_t end) {
-    Tensor difference(end - begin, columns), gradient(end - begin, columns);
-    decode_rows(codes, begin, difference.view());
+// Coordinate descent on tr(D·H·Dᵀ), D = W − Ŵ, row by row. With the gradient g = D·H, moving a row
+// by v changes its error by v·H·vᵀ − 2·v·g: codes move one at a time, then each group's scale and
+// zero with its codes fixed. Only moves that lower the error are made.
+class Polisher {
+ public:
+  Polisher(const Task& task, ConstMatrix hessian, Codes& codes)
+      : task_(task), hessian_(hessian), codes_(codes), members_(codes.groups()) {
+    for (std::size_t c = 0; c < codes.columns; ++c) members_[codes.group_of(c)].push_back(c);
+  }
+
+  void run(std::size_t begin, std::size_t end) {
+    Tensor difference(end - begin, codes_.columns), gradient(end - begin, codes_.columns);
+    decode_rows(codes_, begin, difference.view());
     for (std::size_t r = begin; r < end; ++r)
-      for (std::size_t c = 0; c < columns; ++c)
-        difference.view()(r - begin, c) = task.weight(r, c) - difference.view()(r - begin, c);
-    matmul(difference.view(), hessian, gradient.view());
+      for (std::size_t c = 0; c < codes_.columns; ++c)
+        difference.view()(r - begin, c) = task_.weight(r, c) - difference.view()(r - begin, c);
+    matmul(difference.view(), hessian_, gradient.view());
+    Scratch scratch{std::vector<float>(codes_.columns), std::vector<float>(codes_.columns)};
     for (std::size_t r = begin; r < end; ++r) {
-      float* d = difference.view().row(r - begin);
       float* g = gradient.view().row(r - begin);
       for (int sweep = 0; sweep < kPolishSweeps; ++sweep) {
-        std::size_t moved = 0;
-        for (std::size_t c = 0; c < columns; ++c) {
-          const float h = hessian(c, c);
-          if (h <= 0) continue;
-          const std::size_t at = r * groups + codes.group_of(c);
-          const GroupParams params{codes.scales[at], codes.zeros[at]};
-          const std::uint8_t old_code = codes.row(r)[c];
-          const float now = task.grid->value(old_code, params);
-          const std::uint8_t code = task.grid->nearest(now + g[c] / h, params);
-          if (code == old_code) continue;
-          const float step = task.grid->value(code, params) - now;
-          // Exactly when the error falls: −2·step·g + step²·h < 0.
-          if (step * (step * h - 2 * g[c]) >= 0) continue;
-          codes.row(r)[c] = code;
-          d[c] -= step;
-          kernels().add_scaled(-step, hessian.row(c), g, columns);
-          ++moved;
-        }
-        if (moved == 0) break;
+        bool moved = move_codes(r, g);
+        for (std::size_t group = 0; group < members_.size(); ++group)
+          moved = move_group(r, group, g, scratch) || moved;
+        if (!moved) break;
       }
     }
-  });
+  }
+
+ private:
+  struct Scratch {
+    std::vector<float> direction, product;
+  };
+
+  bool move_codes(std::size_t r, float* g) {
+    bool moved = false;
+    const auto row = codes_.row(r);
+    for (std::size_t c = 0; c < codes_.columns; ++c) {
+      const float h = hessian_(c, c);
+      if (h <= 0) continue;
+      const std::size_t at = r * codes_.groups() + codes_.group_of(c);
+      const GroupParams params{codes_.scales[at], codes_.zeros[at]};
+      const float now = task_.grid->value(row[c], params);
+      const std::uint8_t code = task_.grid->nearest(now + g[c] / h, params);
+      if (code == row[c]) continue;
+      const float step = task_.grid->value(code, params) - now;
+      if (step * (step * h - 2 * g[c]) >= 0) continue;
+      row[c] = code;
+      kernels().add_scaled(-step, hessian_.row(c), g, codes_.columns);
+      moved = true;
+    }
+    return moved;
+  }
+
+  // Scale by least squares; then, where zeros are free, the zero one step down or up.
+  bool move_group(std::size_t r, std::size_t group, float* g, Scratch& scratch) {
+    const std::size_t at = r * codes_.groups() + group;
+    GroupParams params{codes_.scales[at], codes_.zeros[at]};
+    const auto row = codes_.row(r);
+    double slope = 0, sum = 0;
+    for (const std::size_t c : members_[group]) {
+      scratch.direction[c] = static_cast<float>(row[c]) - params.zero;
+      slope += static_cast<double>(scratch.direction[c]) * g[c];
+      sum += g[c];
+    }
+    bool moved = false;
+    double curve = multiply(group, scratch);
+    if (curve > 0) {
+      const float scale =
+          task_.grid->stored_scale(params.scale + static_cast<float>(slope / curve));
+      const double step = static_cast<double>(scale) - params.scale;
+      if (scale * params.scale > 0 && step * (step * curve - 2 * slope) < 0) {
+        codes_.scales[at] = params.scale = scale;
+        kernels().add_scaled(static_cast<float>(-step), scratch.product.data(), g, codes_.columns);
+        moved = true;
+      }
+    }
+    if (task_.grid->symmetric()) return moved;
+    sum = 0;
+    for (const std::size_t c : members_[group]) {
+      scratch.direction[c] = 1;
+      sum += g[c];
+    }
+    // A higher zero lowers every weight of the group by the scale.
+    const float zero =
+        task_.grid->stored_zero(params.zero + (sum * params.scale < 0 ? 1.0f : -1.0f));
+    const double step = -static_cast<double>(params.scale) * (zero - params.zero);
+    if (step == 0) return moved;
+    curve = multiply(group, scratch);
+    if (step * (step * curve - 2 * sum) >= 0) return moved;
+    codes_.zeros[at] = zero;
+    kernels().add_scaled(static_cast<float>(-step), scratch.product.data(), g, codes_.columns);
+    return true;
+  }
+
+  // product = direction · H over the group's columns; returns direction · H · directionᵀ.
+  double multiply(std::size_t group, Scratch& scratch) const {
+    std::fill(scratch.product.begin(), scratch.product.end(), 0.0f);
+    for (const std::size_t c : members_[group])
+      if (scratch.direction[c] != 0)
+        kernels().add_scaled(scratch.direction[c], hessian_.row(c), scratch.product.data(),
+                             codes_.columns);
+    double curve = 0;
+    for (const std::size_t c : members_[group])
+      curve += static_cast<double>(scratch.direction[c]) * scratch.product[c];
+    return curve;
+  }
+
+  const Task& task_;
+  ConstMatrix hessian_;
+  Codes& codes_;
+  std::vector<std::vector<std::size_t>> members_;  // columns of each group
+};
+
+void polish(const Task& task, ConstMatrix hessian, Codes& codes) {
+  Polisher polisher(task, hessian, codes);
+  parallel_ranges(task.weight.rows, kRowTile,
+                  [&](std::size_t begin, std::size_t end) { polisher.run(begin, end); });
 }
 
 Outcome rounded(const Task& task, std::string why) {

@@ -1,0 +1,193 @@
+// Blocks of GGUF rows into panels: codes are taken out four at a time, as the bytes of one word,
+// and put together plane by plane; scales are copied. Nothing is rounded.
+#include <cstring>
+
+#include "base/parallel.h"
+#include "nn/panels/pack_codes.h"
+#include "nn/panels/panels.h"
+
+namespace nibble {
+namespace {
+
+std::uint32_t word_at(const std::uint8_t* p) {
+  std::uint32_t word;
+  std::memcpy(&word, p, sizeof(word));
+  return word;
+}
+
+constexpr std::uint32_t kNibbles = 0x0F0F0F0F, kCrumbs = 0x03030303, kBits = 0x01010101;
+
+// Bits 4·step … of `bits` as the lowest bit of four bytes.
+std::uint32_t spread(std::uint32_t bits, int step) {
+  return (bits >> (4 * step) & 15) * 0x00204081u & kBits;
+}
+
+// How one block format gives its codes and scales. `steps`: eight words of the 32 codes of
+// sub-block `b`. `scales` writes row `row`'s part of the unit's header.
+struct Packer {
+  std::string_view format;
+  PanelType type;
+  void (*steps)(const std::uint8_t* block, int b, std::uint32_t* out);
+  void (*scales)(const std::uint8_t* block, std::size_t row, std::uint8_t* header);
+};
+
+void copy_half(const std::uint8_t* from, std::size_t row, std::uint8_t* halves) {
+  std::memcpy(halves + 2 * row, from, 2);
+}
+
+template <int At>
+void nibble_steps(const std::uint8_t* block, int, std::uint32_t* out) {
+  for (int k = 0; k < 4; ++k) {
+    const std::uint32_t both = word_at(block + At + 4 * k);
+    out[k] = both & kNibbles;
+    out[k + 4] = both >> 4 & kNibbles;
+  }
+}
+
+template <int At, int TopAt>
+void five_bit_steps(const std::uint8_t* block, int b, std::uint32_t* out) {
+  nibble_steps<At>(block, b, out);
+  const std::uint32_t top = word_at(block + TopAt);
+  for (int k = 0; k < 8; ++k) out[k] |= spread(top, k) << 4;
+}
+
+void byte_steps(const std::uint8_t* block, int, std::uint32_t* out) {
+  for (int k = 0; k < 8; ++k) out[k] = word_at(block + 2 + 4 * k) ^ 0x80808080;
+}
+
+void one_scale(const std::uint8_t* block, std::size_t row, std::uint8_t* header) {
+  copy_half(block, row, header);
+}
+void scale_and_low(const std::uint8_t* block, std::size_t row, std::uint8_t* header) {
+  copy_half(block, row, header);
+  copy_half(block + 2, row, header + 32);
+}
+
+// Super-blocks of 256: sub-block b of 32.
+template <int At>
+void q4_k_steps(const std::uint8_t* block, int b, std::uint32_t* out) {
+  const std::uint8_t* codes = block + At + 32 * (b / 2);
+  for (int k = 0; k < 8; ++k) out[k] = word_at(codes + 4 * k) >> (4 * (b % 2)) & kNibbles;
+}
+void q5_k_steps(const std::uint8_t* block, int b, std::uint32_t* out) {
+  q4_k_steps<48>(block, b, out);
+  for (int k = 0; k < 8; ++k) out[k] |= (word_at(block + 16 + 4 * k) >> b & kBits) << 4;
+}
+void six_bit_scales(const std::uint8_t* block, std::size_t row, std::uint8_t* header) {
+  scale_and_low(block, row, header);
+  const std::uint8_t* s = block + 4;
+  for (int j = 0; j < 8; ++j) {
+    const int scale = j < 4 ? s[j] & 63 : (s[j + 4] & 15) | s[j - 4] >> 6 << 4;
+    const int low = j < 4 ? s[j + 4] & 63 : s[j + 4] >> 4 | s[j] >> 6 << 4;
+    header[64 + 16 * j + static_cast<int>(row)] = static_cast<std::uint8_t>(scale);
+    header[192 + 16 * j + static_cast<int>(row)] = static_cast<std::uint8_t>(low);
+  }
+}
+
+void q6_k_steps(const std::uint8_t* block, int b, std::uint32_t* out) {
+  const int half = b / 4, quarter = b % 4;
+  const std::uint8_t* low = block + 64 * half + 32 * (quarter % 2);
+  const std::uint8_t* top = block + 128 + 32 * half;
+  for (int k = 0; k < 8; ++k)
+    out[k] = (word_at(low + 4 * k) >> (quarter < 2 ? 0 : 4) & kNibbles) |
+             (word_at(top + 4 * k) >> (2 * quarter) & kCrumbs) << 4;
+}
+void q6_k_scales(const std::uint8_t* block, std::size_t row, std::uint8_t* header) {
+  copy_half(block + 208, row, header);
+  for (std::size_t j = 0; j < 16; ++j) header[32 + 16 * j + row] = block[192 + j];
+}
+
+template <int At>
+void crumb_steps(const std::uint8_t* block, int b, std::uint32_t* out) {
+  const std::uint8_t* codes = block + At + 32 * (b / 4);
+  for (int k = 0; k < 8; ++k) out[k] = word_at(codes + 4 * k) >> (2 * (b % 4)) & kCrumbs;
+}
+void q2_k_scales(const std::uint8_t* block, std::size_t row, std::uint8_t* header) {
+  copy_half(block + 80, row, header);
+  copy_half(block + 82, row, header + 32);
+  for (std::size_t j = 0; j < 16; ++j) header[64 + 16 * j + row] = block[j];
+}
+void q3_k_steps(const std::uint8_t* block, int b, std::uint32_t* out) {
+  crumb_steps<32>(block, b, out);
+  for (int k = 0; k < 8; ++k) out[k] |= (word_at(block + 4 * k) >> b & kBits) << 2;
+}
+void q3_k_scales(const std::uint8_t* block, std::size_t row, std::uint8_t* header) {
+  copy_half(block + 108, row, header);
+  const std::uint8_t* s = block + 96;
+  for (std::size_t j = 0; j < 16; ++j) {
+    const int low = j < 8 ? s[j] & 15 : s[j - 8] >> 4;
+    const int high = s[8 + j % 4] >> (2 * (j / 4)) & 3;
+    header[32 + 16 * j + row] = static_cast<std::uint8_t>((low | high << 4) - 32);
+  }
+}
+
+void iq4_xs_steps(const std::uint8_t* block, int b, std::uint32_t* out) {
+  nibble_steps<8>(block + 16 * b, b, out);
+}
+void iq4_xs_scales(const std::uint8_t* block, std::size_t row, std::uint8_t* header) {
+  copy_half(block, row, header);
+  const int high = block[2] | block[3] << 8;
+  for (int b = 0; b < 8; ++b) {
+    const int scale = (block[4 + b / 2] >> (4 * (b % 2)) & 15) | (high >> (2 * b) & 3) << 4;
+    header[32 + 16 * b + static_cast<int>(row)] = static_cast<std::uint8_t>(scale - 32);
+  }
+}
+
+constexpr Packer kPackers[] = {
+    {"Q4_0", kPanel_int4, nibble_steps<2>, one_scale},
+    {"Q4_1", kPanel_int4_min, nibble_steps<4>, scale_and_low},
+    {"Q5_0", kPanel_int5, five_bit_steps<6, 2>, one_scale},
+    {"Q5_1", kPanel_int5_min, five_bit_steps<8, 4>, scale_and_low},
+    {"Q8_0", kPanel_int8, byte_steps, one_scale},
+    {"IQ4_NL", kPanel_iv4, nibble_steps<2>, one_scale},
+    {"IQ4_XS", kPanel_iv4_super32, iq4_xs_steps, iq4_xs_scales},
+    {"Q4_K", kPanel_int4_super32_min, q4_k_steps<16>, six_bit_scales},
+    {"Q5_K", kPanel_int5_super32_min, q5_k_steps, six_bit_scales},
+    {"Q2_K", kPanel_int2_super16_min, crumb_steps<16>, q2_k_scales},
+    {"Q3_K", kPanel_int3_super16, q3_k_steps, q3_k_scales},
+    {"Q6_K", kPanel_int6_super16, q6_k_steps, q6_k_scales},
+};
+
+const Packer* packer_of(std::string_view format) {
+  for (const Packer& packer : kPackers)
+    if (packer.format == format) return &packer;
+  return nullptr;
+}
+
+}  // namespace
+
+std::unique_ptr<Panels> panels_of(const BlockFormat& format, const std::uint8_t* rows,
+                                  std::size_t outputs, std::size_t inputs,
+                                  std::span<const std::uint32_t> row_of) {
+  const Packer* packer = packer_of(format.name);
+  if (packer == nullptr || inputs % format.block != 0) return nullptr;
+  const std::size_t units = inputs / format.block, blocks = format.block / kBlockColumns;
+  auto panels = std::make_unique<Panels>(packer->type, outputs, units, blocks);
+  const int bits = panel_bits(packer->type);
+  const std::size_t row_bytes = format.row_bytes(inputs), unit_bytes = panels->unit_bytes();
+  const std::size_t header = panel_header_bytes(packer->type);
+  parallel_ranges(panels->panels(), 4, [&](std::size_t begin, std::size_t end) {
+    std::uint32_t steps[8];
+    for (std::size_t p = begin; p < end; ++p)
+      for (std::size_t lane = 0; lane < kPanelRows; ++lane) {
+        const std::size_t row = p * kPanelRows + lane;
+        std::uint8_t* unit = panels->panel(p);
+        if (row >= outputs) {
+          for (std::size_t u = 0; u < units; ++u, unit += unit_bytes)
+            clear_panel_row(unit, unit_bytes, lane, packer->type);
+          continue;
+        }
+        const std::uint8_t* block = rows + (row_of.empty() ? row : row_of[row]) * row_bytes;
+        for (std::size_t u = 0; u < units; ++u, unit += unit_bytes, block += format.block_bytes) {
+          packer->scales(block, lane, unit);
+          for (std::size_t b = 0; b < blocks; ++b) {
+            packer->steps(block, static_cast<int>(b), steps);
+            put_steps(steps, bits, lane, unit + header + b * 64 * static_cast<std::size_t>(bits));
+          }
+        }
+      }
+  });
+  return panels;
+}
+
+}  // namespace nibble

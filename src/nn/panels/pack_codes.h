@@ -1,0 +1,52 @@
+// Putting codes into the planes of a panel, one row of one block at a time.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/panel_types.h"
+
+namespace nibble {
+
+int panel_bits(PanelType type);
+std::size_t panel_header_bytes(PanelType type);
+
+// steps: eight words, each four codes of row `lane`, one a byte. block: the first byte of its
+// codes.
+inline void put_steps(const std::uint32_t* steps, int bits, std::size_t lane, std::uint8_t* block) {
+  const auto put = [&](std::size_t plane, std::uint32_t word) {
+    __builtin_memcpy(block + 64 * plane + 4 * lane, &word, sizeof(word));
+  };
+  if (bits == 8) {
+    for (std::size_t k = 0; k < 8; ++k) put(k, steps[k]);
+    return;
+  }
+  std::size_t plane = 0;
+  int done = 0;
+  if (bits >= 4) {
+    for (std::size_t k = 0; k < 4; ++k)
+      put(k, (steps[k] & 0x0F0F0F0F) | (steps[k + 4] & 0x0F0F0F0F) << 4);
+    plane = 4;
+    done = 4;
+  }
+  if (bits - done >= 2) {
+    for (std::size_t k = 0; k < 2; ++k) {
+      std::uint32_t word = 0;
+      for (std::size_t half = 0; half < 4; ++half)
+        word |= (steps[k + 2 * half] >> done & 0x03030303) << (2 * half);
+      put(plane + k, word);
+    }
+    plane += 2;
+    done += 2;
+  }
+  if (bits - done == 1) {
+    std::uint32_t word = 0;
+    for (int k = 0; k < 8; ++k) word |= (steps[k] >> done & 0x01010101) << k;
+    put(plane, word);
+  }
+}
+
+// A row that is not there: scales of 0.
+void clear_panel_row(std::uint8_t* unit, std::size_t unit_bytes, std::size_t lane, PanelType type);
+
+}  // namespace nibble

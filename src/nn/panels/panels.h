@@ -1,0 +1,72 @@
+// A weight matrix in panels (kernels/panel_types.h) and its product with rows rounded to bytes:
+// the fast path of every packed layer.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "formats/block_format.h"
+#include "formats/format.h"
+#include "kernels/kernels.h"
+#include "nibble/tensor.h"
+
+namespace nibble {
+
+// Rows of x rounded to int8, each block of 32 columns with its own scale. Columns are padded with
+// zeros to whole blocks.
+class ByteMatrix {
+ public:
+  ByteMatrix() = default;
+  ByteMatrix(ConstMatrix x, std::size_t blocks);  // rounds, on all threads
+  std::size_t rows() const { return rows_; }
+  ByteRows view() const;
+
+ private:
+  std::size_t rows_ = 0, blocks_ = 0;
+  std::vector<std::int8_t> codes_;
+  std::vector<float> scales_;
+  std::vector<std::int32_t> sums_;
+};
+
+class Panels {
+ public:
+  // Room for rows × (units · blocks_per_unit · 32) weights; rows are padded to whole panels.
+  Panels(PanelType type, std::size_t rows, std::size_t units, std::size_t blocks_per_unit);
+
+  PanelType type() const { return type_; }
+  std::size_t rows() const { return rows_; }
+  std::size_t blocks() const { return units_ * blocks_per_unit_; }
+  std::size_t panels() const { return (rows_ + kPanelRows - 1) / kPanelRows; }
+  std::size_t bytes() const { return panels() * panel_bytes_; }
+  std::size_t unit_bytes() const { return panel_bytes_ / units_; }
+  std::uint8_t* panel(std::size_t index) { return bytes_.get() + index * panel_bytes_; }
+  PanelRows view() const;
+
+  // y [x.rows(), rows] = x · Wᵀ. Uses all threads; the result does not depend on their number.
+  void multiply(const ByteMatrix& x, Matrix y) const;
+
+ private:
+  void multiply_few(const ByteMatrix& x, Matrix y) const;
+  void multiply_many(const ByteMatrix& x, Matrix y) const;
+
+  struct Free {
+    void operator()(std::uint8_t* bytes) const;
+  };
+  PanelType type_;
+  std::size_t rows_, units_, blocks_per_unit_, panel_bytes_;
+  std::unique_ptr<std::uint8_t[], Free> bytes_;
+};
+
+// Rows of a GGUF block format; output r reads stored row row_of[r] (empty: r). Null when the format
+// has no panel form or its blocks do not fill whole units.
+std::unique_ptr<Panels> panels_of(const BlockFormat& format, const std::uint8_t* rows,
+                                  std::size_t outputs, std::size_t inputs,
+                                  std::span<const std::uint32_t> row_of);
+
+// The same codes, in slot order.
+std::unique_ptr<Panels> panels_of(const PackedMatrix& matrix);
+
+}  // namespace nibble
