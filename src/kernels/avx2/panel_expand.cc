@@ -30,10 +30,10 @@ inline void spread(__m256 factor, __m256i* low, __m256i* high) {
   *high = _mm256_permutevar8x32_epi32(pair, _mm256_setr_epi32(4, 4, 5, 5, 6, 6, 7, 7));
 }
 
-// Half blocks with scales s0, s1 (small integers): codes grow until the larger half fills a byte.
-// Returns the scale of the new codes.
+// Half blocks with scales d·s0, d·s1, s small integers: codes grow until the larger half fills a
+// byte. Returns the scale of the new codes.
 template <int Offset>
-inline __m256 merge_halves(__m256i* steps, __m256 s0, __m256 s1) {
+inline __m256 merge_halves(__m256i* steps, __m256 d, __m256 s0, __m256 s1) {
   constexpr float kLargest = Offset;          // of |code − Offset|
   constexpr int kShift = Offset > 8 ? 2 : 5;  // 127 / kLargest in 2^(kShift − 15)ths fits 16 bits
   constexpr float kOne = 1 << (15 - kShift);
@@ -47,7 +47,7 @@ inline __m256 merge_halves(__m256i* steps, __m256 s0, __m256 s1) {
   for (int k = 0; k < 4; ++k) steps[k] = rescaled<Offset, kShift>(steps[k], low, high);
   spread(_mm256_mul_ps(s1, unit), &low, &high);
   for (int k = 4; k < 8; ++k) steps[k] = rescaled<Offset, kShift>(steps[k], low, high);
-  return _mm256_div_ps(_mm256_set1_ps(1), grow);
+  return _mm256_div_ps(d, grow);
 }
 
 // Two-bit codes with a scale and a low for each half block: every weight is one of four bytes.
@@ -104,9 +104,8 @@ void expand_half(const uint8_t* unit, const uint8_t* from, size_t b, size_t half
                         panel::unsigned_bytes(panel::bytes(header + 64 + 128 + 16 * b)));
   }
   if constexpr (Scheme == kSuper16)
-    scale = _mm256_mul_ps(
-        d, merge_halves<Offset>(steps, panel::signed_bytes(panel::bytes(header + 32 + 32 * b)),
-                                panel::signed_bytes(panel::bytes(header + 32 + 32 * b + 16))));
+    scale = merge_halves<Offset>(steps, d, panel::signed_bytes(panel::bytes(header + 32 + 32 * b)),
+                                 panel::signed_bytes(panel::bytes(header + 32 + 32 * b + 16)));
   if constexpr (Scheme == kSuper16Min)
     scale = merge_lows(steps, d, panel::halves(second), panel::bytes(header + 64 + 32 * b),
                        panel::bytes(header + 64 + 32 * b + 16));

@@ -18,8 +18,9 @@ struct Column {
 template <int Bits, int Offset, int First, int Last>
 inline __m256 dot(const __m256i* steps, const Column& x, size_t block, int32_t sum) {
   const __m256i start = Bits == 8 ? _mm256_setzero_si256() : _mm256_set1_epi32(-Offset * sum);
-  return _mm256_cvtepi32_ps(
-      panel::dot<Bits, First, Last>(steps, x.codes + block * kBlockColumns, start));
+  const __m256i sum_of =
+      panel::dot<Bits, First, Last>(steps, x.codes + block * kBlockColumns, start);
+  return _mm256_cvtepi32_ps(sum_of);
 }
 
 // `unit` and everything found from it are those of the half panel: `half` is 0 or 8 rows.
@@ -65,8 +66,9 @@ void columns(const PanelRows* w, size_t panel, size_t half, const Column* x, __m
         const float step = x[c].scales[block];
         const int32_t s0 = x[c].sums[2 * block], s1 = x[c].sums[2 * block + 1];
         if constexpr (Scheme == kSuper16 || Scheme == kSuper16Min) {
-          __m256 both = _mm256_mul_ps(dot<kDotBits, Offset, 0, 4>(steps, x[c], block, s0), scale);
-          both = _mm256_fmadd_ps(dot<kDotBits, Offset, 4, 8>(steps, x[c], block, s1), scale2, both);
+          const __m256 first = dot<kDotBits, Offset, 0, 4>(steps, x[c], block, s0);
+          const __m256 second = dot<kDotBits, Offset, 4, 8>(steps, x[c], block, s1);
+          const __m256 both = _mm256_fmadd_ps(second, scale2, _mm256_mul_ps(first, scale));
           sum[c] = _mm256_fmadd_ps(both, _mm256_set1_ps(step), sum[c]);
           if constexpr (Scheme == kSuper16Min) {
             __m256 mins = _mm256_mul_ps(lowest, _mm256_set1_ps(static_cast<float>(s0)));

@@ -35,8 +35,21 @@ inline __m512i crumbs(__m512i plane, int half) {
 }
 
 template <int Bit, int Step>
-inline __m512i single(__m512i plane) {
-  return _mm512_and_si512(shifted<Bit - Step>(plane), _mm512_set1_epi8(1 << Bit));
+inline void add_single(__m512i plane, __m512i* steps) {
+  const __m512i bit = _mm512_and_si512((shifted<Bit - Step>(plane)), _mm512_set1_epi8(1 << Bit));
+  steps[Step] = _mm512_or_si512(steps[Step], bit);
+}
+template <int Bit>
+inline void add_singles(const uint8_t* p, __m512i* steps) {
+  const __m512i plane = load(p);
+  add_single<Bit, 0>(plane, steps);
+  add_single<Bit, 1>(plane, steps);
+  add_single<Bit, 2>(plane, steps);
+  add_single<Bit, 3>(plane, steps);
+  add_single<Bit, 4>(plane, steps);
+  add_single<Bit, 5>(plane, steps);
+  add_single<Bit, 6>(plane, steps);
+  add_single<Bit, 7>(plane, steps);
 }
 
 inline __m512i iv4_table() {
@@ -64,17 +77,7 @@ inline void unpack(const uint8_t* p, __m512i* steps) {
       const __m512i table = iv4_table();
       for (int k = 0; k < 8; ++k) steps[k] = _mm512_shuffle_epi8(table, steps[k]);
     }
-    if constexpr (Bits == 5) {
-      const __m512i top = load(p + 256);
-      steps[0] = _mm512_or_si512(steps[0], single<4, 0>(top));
-      steps[1] = _mm512_or_si512(steps[1], single<4, 1>(top));
-      steps[2] = _mm512_or_si512(steps[2], single<4, 2>(top));
-      steps[3] = _mm512_or_si512(steps[3], single<4, 3>(top));
-      steps[4] = _mm512_or_si512(steps[4], single<4, 4>(top));
-      steps[5] = _mm512_or_si512(steps[5], single<4, 5>(top));
-      steps[6] = _mm512_or_si512(steps[6], single<4, 6>(top));
-      steps[7] = _mm512_or_si512(steps[7], single<4, 7>(top));
-    }
+    if constexpr (Bits == 5) add_singles<4>(p + 256, steps);
     if constexpr (Bits == 6)
       for (int half = 0; half < 4; ++half)
         for (int k = 0; k < 2; ++k)
@@ -83,17 +86,7 @@ inline void unpack(const uint8_t* p, __m512i* steps) {
   } else {
     for (int half = 0; half < 4; ++half)
       for (int k = 0; k < 2; ++k) steps[2 * half + k] = crumbs<0>(load(p + 64 * k), half);
-    if constexpr (Bits == 3) {
-      const __m512i top = load(p + 128);
-      steps[0] = _mm512_or_si512(steps[0], single<2, 0>(top));
-      steps[1] = _mm512_or_si512(steps[1], single<2, 1>(top));
-      steps[2] = _mm512_or_si512(steps[2], single<2, 2>(top));
-      steps[3] = _mm512_or_si512(steps[3], single<2, 3>(top));
-      steps[4] = _mm512_or_si512(steps[4], single<2, 4>(top));
-      steps[5] = _mm512_or_si512(steps[5], single<2, 5>(top));
-      steps[6] = _mm512_or_si512(steps[6], single<2, 6>(top));
-      steps[7] = _mm512_or_si512(steps[7], single<2, 7>(top));
-    }
+    if constexpr (Bits == 3) add_singles<2>(p + 128, steps);
   }
 }
 

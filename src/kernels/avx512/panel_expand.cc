@@ -34,10 +34,10 @@ inline void spread(__m512 factor, __m512i* low, __m512i* high) {
   *high = _mm512_or_si512(second, _mm512_slli_epi64(second, 32));
 }
 
-// Half blocks with scales s0, s1 (small integers): codes grow until the larger half fills a byte.
-// Returns the scale of the new codes.
+// Half blocks with scales d·s0, d·s1, s small integers: codes grow until the larger half fills a
+// byte. Returns the scale of the new codes.
 template <int Offset>
-inline __m512 merge_halves(__m512i* steps, __m512 s0, __m512 s1) {
+inline __m512 merge_halves(__m512i* steps, __m512 d, __m512 s0, __m512 s1) {
   constexpr float kLargest = Offset;          // of |code − Offset|
   constexpr int kShift = Offset > 8 ? 2 : 5;  // 127 / kLargest in 2^(kShift − 15)ths fits 16 bits
   constexpr float kOne = 1 << (15 - kShift);
@@ -51,7 +51,7 @@ inline __m512 merge_halves(__m512i* steps, __m512 s0, __m512 s1) {
   for (int k = 0; k < 4; ++k) steps[k] = rescaled<Offset, kShift>(steps[k], low, high);
   spread(_mm512_mul_ps(s1, unit), &low, &high);
   for (int k = 4; k < 8; ++k) steps[k] = rescaled<Offset, kShift>(steps[k], low, high);
-  return _mm512_div_ps(_mm512_set1_ps(1), grow);
+  return _mm512_div_ps(d, grow);
 }
 
 // Two-bit codes with a scale and a low for each half block: every weight is one of four bytes.
@@ -110,9 +110,9 @@ void expand(const PanelRows* w, size_t panel, uint8_t* codes, float* scales, flo
                             panel::unsigned_bytes(panel::bytes(unit + 64 + 128 + 16 * b)));
       }
       if constexpr (Scheme == kSuper16)
-        scale = _mm512_mul_ps(
-            d, merge_halves<Offset>(steps, panel::signed_bytes(panel::bytes(unit + 32 + 32 * b)),
-                                    panel::signed_bytes(panel::bytes(unit + 32 + 32 * b + 16))));
+        scale =
+            merge_halves<Offset>(steps, d, panel::signed_bytes(panel::bytes(unit + 32 + 32 * b)),
+                                 panel::signed_bytes(panel::bytes(unit + 32 + 32 * b + 16)));
       if constexpr (Scheme == kSuper16Min)
         scale = merge_lows(steps, d, panel::halves(unit + 32), panel::bytes(unit + 64 + 32 * b),
                            panel::bytes(unit + 64 + 32 * b + 16));

@@ -75,8 +75,10 @@ void columns(const PanelRows* w, size_t panel, const Column* x, __m512* total) {
         const __m512 step = _mm512_set1_ps(x[c].scales[block]);
         if constexpr (Scheme == kSuper16 || Scheme == kSuper16Min) {
           const int32_t s0 = x[c].sums[2 * block], s1 = x[c].sums[2 * block + 1];
-          __m512 both = _mm512_mul_ps(dot<Offset, 0, 4>(steps, x[c], block, s0), scale);
-          both = _mm512_fmadd_ps(dot<Offset, 4, 8>(steps, x[c], block, s1), scale2, both);
+          const __m512 first_half = dot<Offset, 0, 4>(steps, x[c], block, s0);
+          const __m512 second_half = dot<Offset, 4, 8>(steps, x[c], block, s1);
+          const __m512 both =
+              _mm512_fmadd_ps(second_half, scale2, _mm512_mul_ps(first_half, scale));
           sum[c] = _mm512_fmadd_ps(both, step, sum[c]);
           if constexpr (Scheme == kSuper16Min) {
             __m512 mins = _mm512_mul_ps(lowest, _mm512_set1_ps(static_cast<float>(s0)));

@@ -8,11 +8,11 @@ using __mmask16 = simde__mmask16;
 
 namespace nibble::avx512_portable {
 
-// Calls lane(i) for 16 lanes and returns what it wrote.
-template <typename Vector, typename Lane, typename Function>
+// Calls lane(i) for each lane and returns what it wrote.
+template <typename Vector, typename Lane, int Lanes = 16, typename Function>
 inline Vector from_lanes(const Function& lane) {
-  Lane values[16];
-  for (int i = 0; i < 16; ++i) values[i] = lane(i);
+  Lane values[Lanes];
+  for (int i = 0; i < Lanes; ++i) values[i] = lane(i);
   Vector vector;
   static_assert(sizeof(vector) == sizeof(values));
   __builtin_memcpy(&vector, values, sizeof(vector));
@@ -65,6 +65,40 @@ inline simde__m512 _mm512_cvtph_ps(simde__m256i v) {
     parts[i] = simde_mm256_cvtph_ps(half);
   }
   return from_lanes<simde__m512, float>([&](int i) { return lane_of<float>(parts[i / 8], i % 8); });
+}
+
+inline simde__m512i _mm512_cvtepi8_epi32(simde__m128i v) {
+  return from_lanes<simde__m512i, int32_t>([&](int i) { return lane_of<int8_t>(v, i); });
+}
+inline simde__m128i _mm512_cvtepi32_epi8(simde__m512i v) {
+  return from_lanes<simde__m128i, int8_t>(
+      [&](int i) { return static_cast<int8_t>(lane_of<int32_t>(v, i)); });
+}
+inline simde__m512i _mm512_cvtepu8_epi16(simde__m256i v) {
+  return from_lanes<simde__m512i, uint16_t, 32>([&](int i) { return lane_of<uint8_t>(v, i); });
+}
+inline simde__m256i _mm512_cvtepi16_epi8(simde__m512i v) {
+  return from_lanes<simde__m256i, uint8_t, 32>(
+      [&](int i) { return static_cast<uint8_t>(lane_of<uint16_t>(v, i)); });
+}
+inline simde__m512i _mm512_cvtepu16_epi64(simde__m128i v) {
+  return from_lanes<simde__m512i, uint64_t, 8>([&](int i) { return lane_of<uint16_t>(v, i); });
+}
+inline simde__m512i _mm512_mulhrs_epi16(simde__m512i a, simde__m512i b) {
+  return from_lanes<simde__m512i, int16_t, 32>([&](int i) {
+    const int product = lane_of<int16_t>(a, i) * lane_of<int16_t>(b, i);
+    return static_cast<int16_t>((product + (1 << 14)) >> 15);
+  });
+}
+inline float _mm512_reduce_max_ps(simde__m512 v) {
+  float top = lane_of<float>(v, 0);
+  for (int i = 1; i < 16; ++i) top = lane_of<float>(v, i) > top ? lane_of<float>(v, i) : top;
+  return top;
+}
+inline int32_t _mm512_reduce_add_epi32(simde__m512i v) {
+  int32_t sum = 0;
+  for (int i = 0; i < 16; ++i) sum += lane_of<int32_t>(v, i);
+  return sum;
 }
 
 }  // namespace nibble::avx512_portable

@@ -33,6 +33,11 @@ CodeTypes types_of(int bits) {
   }
 }
 
+bool all_halves(const std::vector<float>& values) {
+  return std::all_of(values.begin(), values.end(),
+                     [](float value) { return half_to_float(float_to_half(value)) == value; });
+}
+
 void put_half(float value, std::size_t row, std::uint8_t* halves) {
   const std::uint16_t bits = float_to_half(value);
   std::memcpy(halves + 2 * row, &bits, sizeof(bits));
@@ -52,6 +57,7 @@ void clear_panel_row(std::uint8_t* unit, std::size_t unit_bytes, std::size_t lan
 }
 
 std::unique_ptr<Panels> panels_of(const PackedMatrix& matrix) {
+  if (!all_halves(matrix.scales) || !all_halves(matrix.zeros)) return nullptr;
   const int bits = matrix.format->bits;
   const auto middle = static_cast<float>(1 << (bits - 1));
   const bool fixed = std::all_of(matrix.zeros.begin(), matrix.zeros.end(),

@@ -66,7 +66,7 @@ std::unique_ptr<Panels> panels_of(const BlockFormat& format, const std::uint8_t*
                                   std::size_t outputs, std::size_t inputs,
                                   std::span<const std::uint32_t> row_of);
 
-// The same codes, in slot order.
+// The same codes, in slot order. Null when a scale or zero is no float16.
 std::unique_ptr<Panels> panels_of(const PackedMatrix& matrix);
 
 }  // namespace nibble

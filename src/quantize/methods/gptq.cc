@@ -21,7 +21,7 @@ namespace {
 constexpr std::size_t kBlock = 128;   // columns whose feedback is applied at once to the rest
 constexpr std::size_t kRowTile = 32;  // rows that travel through all columns together
 constexpr int kDampingSteps = 12;
-constexpr int kPolishSweeps = 6;
+constexpr int kPolishSweeps = 4;
 
 using Order = std::vector<std::size_t>;  // order[position] = column
 
@@ -196,23 +196,19 @@ class Polisher {
       for (std::size_t c = 0; c < codes_.columns; ++c)
         difference.view()(r - begin, c) = task_.weight(r, c) - difference.view()(r - begin, c);
     matmul(difference.view(), hessian_, gradient.view());
-    Scratch scratch{std::vector<float>(codes_.columns), std::vector<float>(codes_.columns)};
+    std::vector<float> direction(codes_.columns);
     for (std::size_t r = begin; r < end; ++r) {
       float* g = gradient.view().row(r - begin);
       for (int sweep = 0; sweep < kPolishSweeps; ++sweep) {
         bool moved = move_codes(r, g);
         for (std::size_t group = 0; group < members_.size(); ++group)
-          moved = move_group(r, group, g, scratch) || moved;
+          moved = move_group(r, group, g, direction) || moved;
         if (!moved) break;
       }
     }
   }
 
  private:
-  struct Scratch {
-    std::vector<float> direction, product;
-  };
-
   bool move_codes(std::size_t r, float* g) {
     bool moved = false;
     const auto row = codes_.row(r);
@@ -234,57 +230,69 @@ class Polisher {
   }
 
   // Scale by least squares; then, where zeros are free, the zero one step down or up.
-  bool move_group(std::size_t r, std::size_t group, float* g, Scratch& scratch) {
+  bool move_group(std::size_t r, std::size_t group, float* g, std::vector<float>& direction) {
     const std::size_t at = r * codes_.groups() + group;
     GroupParams params{codes_.scales[at], codes_.zeros[at]};
     const auto row = codes_.row(r);
-    double slope = 0, sum = 0;
-    for (const std::size_t c : members_[group]) {
-      scratch.direction[c] = static_cast<float>(row[c]) - params.zero;
-      slope += static_cast<double>(scratch.direction[c]) * g[c];
-      sum += g[c];
-    }
+    for (const std::size_t c : members_[group])
+      direction[c] = static_cast<float>(row[c]) - params.zero;
+    const float scale =
+        task_.grid->stored_scale(params.scale + static_cast<float>(best_step(group, g, direction)));
     bool moved = false;
-    double curve = multiply(group, scratch);
-    if (curve > 0) {
-      const float scale =
-          task_.grid->stored_scale(params.scale + static_cast<float>(slope / curve));
-      const double step = static_cast<double>(scale) - params.scale;
-      if (scale * params.scale > 0 && step * (step * curve - 2 * slope) < 0) {
-        codes_.scales[at] = params.scale = scale;
-        kernels().add_scaled(static_cast<float>(-step), scratch.product.data(), g, codes_.columns);
-        moved = true;
-      }
+    if (scale * params.scale > 0 && move(group, scale - params.scale, g, direction)) {
+      codes_.scales[at] = params.scale = scale;
+      moved = true;
     }
     if (task_.grid->symmetric()) return moved;
-    sum = 0;
-    for (const std::size_t c : members_[group]) {
-      scratch.direction[c] = 1;
-      sum += g[c];
-    }
+    for (const std::size_t c : members_[group]) direction[c] = 1;
     // A higher zero lowers every weight of the group by the scale.
-    const float zero =
-        task_.grid->stored_zero(params.zero + (sum * params.scale < 0 ? 1.0f : -1.0f));
-    const double step = -static_cast<double>(params.scale) * (zero - params.zero);
-    if (step == 0) return moved;
-    curve = multiply(group, scratch);
-    if (step * (step * curve - 2 * sum) >= 0) return moved;
+    const double wanted = -best_step(group, g, direction) / params.scale;
+    const float zero = task_.grid->stored_zero(params.zero + (wanted > 0 ? 1.0f : -1.0f));
+    if (!move(group, -params.scale * (zero - params.zero), g, direction)) return moved;
     codes_.zeros[at] = zero;
-    kernels().add_scaled(static_cast<float>(-step), scratch.product.data(), g, codes_.columns);
     return true;
   }
 
-  // product = direction · H over the group's columns; returns direction · H · directionᵀ.
-  double multiply(std::size_t group, Scratch& scratch) const {
-    std::fill(scratch.product.begin(), scratch.product.end(), 0.0f);
+  // Σ of what `direction` meets in `g`, over the group.
+  double slope(std::size_t group, const float* g, const std::vector<float>& direction) const {
+    double sum = 0;
+    for (const std::size_t c : members_[group]) sum += static_cast<double>(direction[c]) * g[c];
+    return sum;
+  }
+
+  // direction · H · directionᵀ, over the group.
+  double curve(std::size_t group, const std::vector<float>& direction) const {
+    const auto& columns = members_[group];
+    if (columns.empty()) return 0;
+    const std::size_t first = columns.front();
+    const bool run = columns.back() - first + 1 == columns.size();
+    double sum = 0;
+    for (const std::size_t c : columns) {
+      double inner = 0;
+      if (run)
+        inner = kernels().dot(hessian_.row(c) + first, direction.data() + first, columns.size());
+      else
+        for (const std::size_t other : columns)
+          inner += static_cast<double>(hessian_(c, other)) * direction[other];
+      sum += direction[c] * inner;
+    }
+    return sum;
+  }
+
+  double best_step(std::size_t group, const float* g, const std::vector<float>& direction) const {
+    const double bend = curve(group, direction);
+    return bend > 0 ? slope(group, g, direction) / bend : 0;
+  }
+
+  // Adds step · direction to the row's weights if that lowers its error.
+  bool move(std::size_t group, double step, float* g, const std::vector<float>& direction) {
+    if (step == 0) return false;
+    if (step * (step * curve(group, direction) - 2 * slope(group, g, direction)) >= 0) return false;
     for (const std::size_t c : members_[group])
-      if (scratch.direction[c] != 0)
-        kernels().add_scaled(scratch.direction[c], hessian_.row(c), scratch.product.data(),
+      if (direction[c] != 0)
+        kernels().add_scaled(static_cast<float>(-step) * direction[c], hessian_.row(c), g,
                              codes_.columns);
-    double curve = 0;
-    for (const std::size_t c : members_[group])
-      curve += static_cast<double>(scratch.direction[c]) * scratch.product[c];
-    return curve;
+    return true;
   }
 
   const Task& task_;

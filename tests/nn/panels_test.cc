@@ -1,0 +1,112 @@
+// Panels hold exactly the weights of the blocks and codes they are made of, and multiply as those.
+#include "nn/panels/panels.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+
+#include "base/random.h"
+#include "kernels/scalar/panels.h"
+#include "tensor/half.h"
+
+namespace nibble {
+namespace {
+
+std::vector<std::uint8_t> random_blocks(const BlockFormat& format, std::size_t count) {
+  Random random(format.ggml_type + 1);
+  std::vector<std::uint8_t> bytes(count * format.block_bytes);
+  for (auto& byte : bytes) byte = static_cast<std::uint8_t>(256 * random.uniform());
+  // Any two bytes may be a float16: no exponent of infinity, so no high byte with all five set.
+  for (auto& byte : bytes)
+    if ((byte & 0x7C) == 0x7C) byte = static_cast<std::uint8_t>(byte & ~0x40);
+  return bytes;
+}
+
+TEST(Panels, HoldTheWeightsOfTheirBlocks) {
+  constexpr std::size_t kRows = 37;
+  for (const BlockFormat* format : block_formats::all()) {
+    const std::size_t columns = 2 * std::max<std::size_t>(format->block, 128);
+    const auto bytes = random_blocks(*format, kRows * columns / format->block);
+    std::vector<std::uint32_t> order(kRows);
+    for (std::size_t r = 0; r < kRows; ++r) order[r] = static_cast<std::uint32_t>(r * 5 % kRows);
+    const auto panels = panels_of(*format, bytes.data(), kRows, columns, order);
+    ASSERT_NE(panels, nullptr) << format->name;
+    std::vector<float> expected(columns), found(columns);
+    for (std::size_t r = 0; r < kRows; ++r) {
+      format->decode(bytes.data() + order[r] * format->row_bytes(columns), columns / format->block,
+                     expected.data());
+      scalar::panel_row(panels->type(), panels->view(), r, found.data());
+      double top = 0;
+      for (const float value : expected) top = std::max(top, std::fabs(double{value}));
+      for (std::size_t c = 0; c < columns; ++c)
+        ASSERT_NEAR(found[c], expected[c], 1e-6 * top) << format->name << " " << r << " " << c;
+    }
+  }
+}
+
+TEST(Panels, MultiplyAsTheirWeightsDo) {
+  constexpr std::size_t kRows = 50, kColumns = 512;
+  for (const BlockFormat* format : block_formats::all()) {
+    const auto bytes = random_blocks(*format, kRows * kColumns / format->block);
+    const auto panels = panels_of(*format, bytes.data(), kRows, kColumns, {});
+    std::vector<float> weights(kRows * kColumns);
+    format->decode(bytes.data(), weights.size() / format->block, weights.data());
+    for (const std::size_t tokens : {1u, 7u, 40u}) {
+      Tensor x(tokens, kColumns), y(tokens, kRows);
+      Random random(5);
+      for (std::size_t i = 0; i < x.size(); ++i)
+        x.data()[i] = static_cast<float>(random.uniform() - 0.5);
+      panels->multiply(ByteMatrix(x.view(), panels->blocks()), y.view());
+      for (std::size_t t = 0; t < tokens; ++t)
+        for (std::size_t r = 0; r < kRows; ++r) {
+          double exact = 0, squares = 0;
+          for (std::size_t c = 0; c < kColumns; ++c) {
+            const double w = weights[r * kColumns + c];
+            exact += w * x.view()(t, c);
+            squares += w * w;
+          }
+          // Rounding x to bytes moves each element by up to 1/254 of its block's largest, half a
+          // unit here; the errors of a row's columns are independent.
+          EXPECT_NEAR(y.view()(t, r), exact, 5 * std::sqrt(squares) * 0.5 / 254) << format->name;
+        }
+    }
+  }
+}
+
+TEST(Panels, HoldTheWeightsOfCodesWithAndWithoutFreeZeros) {
+  for (const int bits : {2, 3, 4, 8})
+    for (const bool symmetric : {true, false}) {
+      Codes codes = make_codes(35, 300, bits, 100);
+      Random random(static_cast<std::uint64_t>(bits));
+      for (auto& code : codes.codes)
+        code = static_cast<std::uint8_t>((1 << bits) * random.uniform());
+      for (float& scale : codes.scales)
+        scale = half_to_float(float_to_half(static_cast<float>(random.uniform() - 0.5)));
+      for (float& zero : codes.zeros)
+        zero = symmetric ? static_cast<float>(1 << (bits - 1))
+                         : std::floor(static_cast<float>((1 << bits) * random.uniform()));
+      const PackedMatrix packed = pack(codes);
+      const auto panels = panels_of(packed);
+      ASSERT_NE(panels, nullptr);
+      Tensor expected(1, codes.columns);
+      std::vector<float> found(packed.slot_count());
+      for (std::size_t r = 0; r < codes.rows; ++r) {
+        decode_rows(codes, r, expected.view());
+        scalar::panel_row(panels->type(), panels->view(), r, found.data());
+        for (std::size_t slot = 0; slot < packed.slots.size(); ++slot)
+          if (packed.slots[slot] >= 0)
+            ASSERT_NEAR(found[slot], expected.data()[packed.slots[slot]], 1e-4)
+                << bits << " " << r << " " << slot;
+      }
+    }
+}
+
+TEST(Panels, AreRefusedForScalesThatFloat16CannotHold) {
+  Codes codes = make_codes(16, 32, 4, 32);
+  for (float& scale : codes.scales) scale = 0.1f;
+  EXPECT_EQ(panels_of(pack(codes)), nullptr);
+}
+
+}  // namespace
+}  // namespace nibble
