@@ -4,8 +4,11 @@
 #include <cstddef>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
+
+#include "nibble/compute.h"
 
 namespace nibble {
 
@@ -13,7 +16,8 @@ struct MeasureOptions {
   std::string protocol = "gptq-2048";  // gptq-N, llamacpp-N, hf-stride-S
   std::size_t windows = 0;             // only the first ones; 0: all
   std::size_t context = 0;             // window of hf-stride-S; 0: the model's own context
-  bool bfloat16 = false;               // faster products, less exact
+  Compute compute = Compute::kFloat32;
+  std::optional<Compute> compute_other;  // of the second model compared; empty: as the first
   std::function<void(double done, double total)> progress = {};  // in tokens
   std::function<void(std::string_view line)> log = {};           // warnings
 };

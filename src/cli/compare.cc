@@ -17,9 +17,15 @@ namespace {
 struct Options {
   std::string base, other;
   MeasureFlags measure;
+  std::string compute_other;  // empty: as the first
   std::vector<std::string> prompts;
   std::size_t tokens = 64;
 };
+
+Compute compute_of_other(const Options& options) {
+  return parse_compute(options.compute_other.empty() ? options.measure.compute
+                                                     : options.compute_other);
+}
 
 // One prompt, continued by both models, the most likely token at each step.
 struct Sample {
@@ -33,11 +39,19 @@ std::vector<Sample> write_samples(const Options& options, const std::filesystem:
   GenerateOptions greedy;
   greedy.max_tokens = options.tokens;
   greedy.sampler.temperature = 0;
-  greedy.compute = parse_compute(options.measure.compute);
-  const RunningModel base_model(base), other_model(other);
-  for (const std::string& prompt : options.prompts)
-    samples.push_back(
-        {prompt, base_model.write(prompt, greedy).text, other_model.write(prompt, greedy).text});
+  const auto continued = [&](const std::filesystem::path& folder, Compute compute) {
+    RunningModel model(folder);
+    model.prepare(compute);
+    greedy.compute = compute;
+    std::vector<std::string> texts;
+    for (const std::string& prompt : options.prompts)
+      texts.push_back(model.write(prompt, greedy).text);
+    return texts;
+  };
+  const auto first = continued(base, parse_compute(options.measure.compute));
+  const auto second = continued(other, compute_of_other(options));
+  for (std::size_t i = 0; i < options.prompts.size(); ++i)
+    samples.push_back({options.prompts[i], first[i], second[i]});
   return samples;
 }
 
@@ -98,8 +112,9 @@ void print_text(const CompareResult& result, const std::vector<Sample>& samples,
 int run(const Options& options, const Global& global) {
   const std::filesystem::path base = global.model(options.base);
   const std::filesystem::path other = global.model(options.other);
-  const CompareResult result = compare_models(base, other, options.measure.file,
-                                              options_of(options.measure, global, "Comparing"));
+  MeasureOptions measure = options_of(options.measure, global, "Comparing");
+  measure.compute_other = compute_of_other(options);
+  const CompareResult result = compare_models(base, other, options.measure.file, measure);
   const auto samples = write_samples(options, base, other);
   if (global.json)
     print_json("nibble.compare/1", object_of(result, samples));
@@ -113,6 +128,8 @@ Run setup(CLI::App& app, const Global& global) {
   app.add_option("BASE", options->base, "The model to measure against")->required();
   app.add_option("OTHER", options->other, "The model made from it")->required();
   declare(app, options->measure);
+  app.add_option("--compute-other", options->compute_other,
+                 "Arithmetic of OTHER; default: the same. With MODEL twice: what arithmetic costs");
   app.add_option("-p,--prompt", options->prompts, "Continue this prompt with both; may be repeated")
       ->allow_extra_args(false);
   app.add_option("-n,--n-predict,--max-tokens", options->tokens, "Tokens to write for each prompt")

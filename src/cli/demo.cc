@@ -71,7 +71,10 @@ Written answer(const fs::path& model, std::string_view prompt, std::size_t token
   GenerateOptions options;
   options.max_tokens = tokens;
   options.sampler.temperature = 0;
-  return RunningModel(model).write(prompt, options);
+  options.compute = Compute::kInt8;
+  RunningModel running(model);
+  running.prepare(options.compute);
+  return running.write(prompt, options);
 }
 
 // The demo's model stands two folders above the program in a build tree.

@@ -22,6 +22,7 @@ struct Options {
   std::int64_t tokens = 128;
   GenerationSettings settings;  // of the command line; which were given, the app knows
   std::string compute = "auto";
+  bool exact = false;
 };
 
 std::string prompt_of(const Options& options, const CLI::App& app) {
@@ -71,15 +72,18 @@ void print_object(const Written& written, const GenerationSettings& settings, Co
                                    {"generate_seconds", generated.generate_seconds},
                                    {"prompt_tokens_per_second", written.prompt_rate()},
                                    {"tokens_per_second", written.rate()},
-                                   {"compute", compute == Compute::kBfloat16 ? "bf16" : "f32"},
+                                   {"compute", name_of(compute)},
                                    {"settings", json_of(settings)}});
 }
 
 int run(const Options& options, const CLI::App& app, const Global& global) {
-  const Compute compute = parse_compute(options.compute);
+  const Compute compute = options.exact               ? float_compute()
+                          : options.compute == "auto" ? Compute::kInt8
+                                                      : parse_compute(options.compute);
   const std::filesystem::path folder = global.model(options.model);
   const std::string prompt = prompt_of(options, app);
-  const RunningModel model(folder);
+  RunningModel model(folder);
+  model.prepare(compute);
   const GenerationSettings settings = settings_of(options, app, model.source().folder());
   GenerateOptions generate_options;
   generate_options.max_tokens = options.tokens < 0 ? model.source().hyper().context
@@ -128,8 +132,12 @@ Run setup(CLI::App& app, const Global& global) {
                  "Against tokens among the last 64; 1: none")
       ->check(CLI::Range(0.01, 100.0))
       ->capture_default_str();
-  app.add_option("--compute", options->compute, "Arithmetic of large products: auto, f32, bf16")
-      ->capture_default_str();
+  auto* compute =
+      app.add_option("--compute", options->compute,
+                     "Arithmetic: int8, f32 or bf16; auto: int8 where weights are packed")
+          ->capture_default_str();
+  app.add_flag("--exact", options->exact, "Do not round the inputs of packed layers to bytes")
+      ->excludes(compute);
   return [options, &app, &global] { return run(*options, app, global); };
 }
 

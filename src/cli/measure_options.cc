@@ -22,7 +22,7 @@ void declare(CLI::App& app, MeasureFlags& flags) {
       ->check(CLI::Range(std::int64_t{0}, kMaxCount));
   app.add_option("-c,--ctx-size", flags.context, "Window of hf-stride-S; 0: the model's context")
       ->check(CLI::Range(std::int64_t{0}, kMaxCount));
-  app.add_option("--compute", flags.compute, "Arithmetic of large products: f32, bf16, auto")
+  app.add_option("--compute", flags.compute, "Arithmetic: f32, bf16, int8 or auto")
       ->capture_default_str();
 }
 
@@ -31,7 +31,7 @@ MeasureOptions options_of(const MeasureFlags& flags, const Global& global, std::
   options.protocol = flags.protocol;
   options.windows = flags.windows;
   options.context = flags.context;
-  options.bfloat16 = parse_compute(flags.compute) == Compute::kBfloat16;
+  options.compute = parse_compute(flags.compute);
   options.progress = [&global, job](double done, double total) {
     global.progress({job, "", done, total});
   };

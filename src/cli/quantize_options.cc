@@ -96,9 +96,23 @@ std::uint64_t parse_size(const std::string& option, const std::string& text) {
 }
 
 Compute parse_compute(const std::string& text) {
-  const Compute best = cpu_has_bfloat16() ? Compute::kBfloat16 : Compute::kFloat32;
   return named<Compute>("--compute", text,
-                        {{"auto", best}, {"f32", Compute::kFloat32}, {"bf16", Compute::kBfloat16}});
+                        {{"auto", float_compute()},
+                         {"f32", Compute::kFloat32},
+                         {"bf16", Compute::kBfloat16},
+                         {"int8", Compute::kInt8}});
+}
+
+std::string_view name_of(Compute compute) {
+  switch (compute) {
+    case Compute::kFloat32:
+      return "f32";
+    case Compute::kBfloat16:
+      return "bf16";
+    case Compute::kInt8:
+      return "int8";
+  }
+  return "";
 }
 
 void declare(CLI::App& app, QuantizeFlags& flags) {
@@ -177,6 +191,9 @@ QuantizeOptions options_of(const QuantizeFlags& flags, std::uint64_t seed) {
   options.calibration.length = flags.seq_len;
   options.calibration.seed = seed;
   options.compute = parse_compute(flags.compute);
+  if (options.compute == Compute::kInt8)
+    throw Error(ErrorKind::kInvalidArgument, "--compute int8 would calibrate on rounded inputs",
+                "use auto, f32 or bf16");
   if (!flags.memory.empty()) options.memory_limit = parse_size("--memory", flags.memory);
   options.max_shard_bytes = parse_size("--max-shard-size", flags.max_shard);
   options.allow_nonfinite = flags.allow_nonfinite;

@@ -41,6 +41,7 @@ QuantizeOptions options_of(const QuantizeFlags& flags, std::uint64_t seed);
 std::uint64_t parse_size(const std::string& option, const std::string& text);
 
 // "auto" takes bfloat16 where the CPU multiplies it.
-Compute parse_compute(const std::string& text);
+Compute parse_compute(const std::string& text);  // "auto": the faster float arithmetic
+std::string_view name_of(Compute compute);
 
 }  // namespace nibble::cli

@@ -28,6 +28,9 @@ class RunningModel {
   // A model folder. Throws what ModelSource and Tokenizer::open throw.
   explicit RunningModel(const std::filesystem::path& folder);
 
+  // Makes the layers ready for this arithmetic.
+  void prepare(Compute compute) { transformer_.prepare(compute); }
+
   const ModelSource& source() const { return source_; }
   const Tokenizer& tokenizer() const { return *tokenizer_; }
 

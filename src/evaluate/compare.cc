@@ -88,13 +88,13 @@ CompareResult summarise(std::span<const PositionDifference> positions) {
   return result;
 }
 
-CompareResult compare(const Transformer& base, const Transformer& other, const ScoredText& text,
-                      Compute compute, const TokensDone& progress) {
+CompareResult compare(const ScoredModel& base, const ScoredModel& other, const ScoredText& text,
+                      const TokensDone& progress) {
   std::vector<PositionDifference> positions;
   positions.reserve(text.scope.tokens);
-  const Transformer* models[] = {&base, &other};
+  const ScoredModel models[] = {base, other};
   score_windows(
-      models, text, compute, progress,
+      models, text, progress,
       [&](std::span<const ConstMatrix> logits, std::span<const std::int32_t> targets) {
         const std::size_t first = positions.size();
         positions.resize(first + targets.size());
@@ -120,9 +120,12 @@ CompareResult compare_models(const std::filesystem::path& base, const std::files
   silent.log = nullptr;
   refuse_different_tokens(scored, read_scored_text(*Tokenizer::open(other_source.folder()), text,
                                                    base_source.hyper().context, silent));
-  const Transformer base_model(base_source), other_model(other_source);
-  return compare(base_model, other_model, scored,
-                 options.bfloat16 ? Compute::kBfloat16 : Compute::kFloat32, options.progress);
+  Transformer base_model(base_source), other_model(other_source);
+  const Compute other_compute = options.compute_other.value_or(options.compute);
+  base_model.prepare(options.compute);
+  other_model.prepare(other_compute);
+  return compare({&base_model, options.compute}, {&other_model, other_compute}, scored,
+                 options.progress);
 }
 
 }  // namespace nibble

@@ -8,8 +8,8 @@
 
 namespace nibble {
 
-CompareResult compare(const Transformer& base, const Transformer& other, const ScoredText& text,
-                      Compute compute, const TokensDone& progress = {});
+CompareResult compare(const ScoredModel& base, const ScoredModel& other, const ScoredText& text,
+                      const TokensDone& progress = {});
 
 // What the positions add up to.
 CompareResult summarise(std::span<const PositionDifference> positions);

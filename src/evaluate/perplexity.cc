@@ -20,12 +20,11 @@ double negative_log_probability(std::span<const float> logits, std::int32_t targ
   return result;
 }
 
-PerplexityResult perplexity(const Transformer& model, const ScoredText& text, Compute compute,
+PerplexityResult perplexity(const ScoredModel& model, const ScoredText& text,
                             const TokensDone& progress) {
   std::vector<double> losses;
   losses.reserve(text.scope.tokens);
-  const Transformer* models[] = {&model};
-  score_windows(models, text, compute, progress,
+  score_windows({&model, 1}, text, progress,
                 [&](std::span<const ConstMatrix> logits, std::span<const std::int32_t> targets) {
                   const std::size_t first = losses.size();
                   losses.resize(first + targets.size());
@@ -48,9 +47,9 @@ PerplexityResult measure_perplexity(const std::filesystem::path& model,
   const ModelSource source(model);
   const auto tokenizer = Tokenizer::open(source.folder());
   const ScoredText scored = read_scored_text(*tokenizer, text, source.hyper().context, options);
-  const Transformer transformer(source);
-  return perplexity(transformer, scored, options.bfloat16 ? Compute::kBfloat16 : Compute::kFloat32,
-                    options.progress);
+  Transformer transformer(source);
+  transformer.prepare(options.compute);
+  return perplexity({&transformer, options.compute}, scored, options.progress);
 }
 
 }  // namespace nibble

@@ -10,7 +10,7 @@ namespace nibble {
 // −log of the probability that a row of logits gives to `target`.
 double negative_log_probability(std::span<const float> logits, std::int32_t target);
 
-PerplexityResult perplexity(const Transformer& model, const ScoredText& text, Compute compute,
+PerplexityResult perplexity(const ScoredModel& model, const ScoredText& text,
                             const TokensDone& progress = {});
 
 }  // namespace nibble

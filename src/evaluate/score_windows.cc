@@ -30,10 +30,9 @@ std::size_t batch_end(const std::vector<Window>& windows, std::size_t begin) {
 
 class Runner {
  public:
-  Runner(std::span<const Transformer* const> models, const ScoredText& text, Compute compute,
-         const UseLogits& use)
-      : models_(models), text_(text), compute_(compute), use_(use) {
-    const std::size_t vocabulary = models[0]->hyper().vocabulary;
+  Runner(std::span<const ScoredModel> models, const ScoredText& text, const UseLogits& use)
+      : models_(models), text_(text), use_(use) {
+    const std::size_t vocabulary = models[0].model->hyper().vocabulary;
     positions_ = piece_positions(vocabulary);
     for (std::size_t i = 0; i < models.size(); ++i) logits_.emplace_back(positions_, vocabulary);
     for (const std::int32_t id : text.ids)
@@ -52,9 +51,9 @@ class Runner {
       ids.insert(ids.end(), part.begin(), part.end());
     }
     std::vector<Tensor> hidden;
-    for (const Transformer* model : models_) {
-      hidden.emplace_back(ids.size(), model->hyper().hidden);
-      model->hidden_states(ids, length, hidden.back().view(), compute_);
+    for (const ScoredModel& scored : models_) {
+      hidden.emplace_back(ids.size(), scored.model->hyper().hidden);
+      scored.model->hidden_states(ids, length, hidden.back().view(), scored.compute);
     }
     for (std::size_t w = 0; w < windows.size(); ++w)
       use_window(hidden, w * length, windows[w], std::span(ids).subspan(w * length, length));
@@ -70,16 +69,16 @@ class Runner {
       std::vector<ConstMatrix> pieces;
       for (std::size_t m = 0; m < models_.size(); ++m) {
         const Matrix out = logits_[m].view().rows_at(0, count);
-        models_[m]->logits(hidden[m].view().rows_at(first_row + target - 1, count), out, compute_);
+        models_[m].model->logits(hidden[m].view().rows_at(first_row + target - 1, count), out,
+                                 models_[m].compute);
         pieces.emplace_back(out);
       }
       use_(pieces, ids.subspan(target, count));
     }
   }
 
-  std::span<const Transformer* const> models_;
+  std::span<const ScoredModel> models_;
   const ScoredText& text_;
-  Compute compute_;
   const UseLogits& use_;
   std::size_t positions_ = 0;
   std::vector<Tensor> logits_;  // one per model
@@ -87,9 +86,9 @@ class Runner {
 
 }  // namespace
 
-void score_windows(std::span<const Transformer* const> models, const ScoredText& text,
-                   Compute compute, const TokensDone& progress, const UseLogits& use) {
-  Runner runner(models, text, compute, use);
+void score_windows(std::span<const ScoredModel> models, const ScoredText& text,
+                   const TokensDone& progress, const UseLogits& use) {
+  Runner runner(models, text, use);
   const auto total = static_cast<double>(text.window_tokens());
   double done = 0;
   for (std::size_t begin = 0; begin < text.windows.size();) {

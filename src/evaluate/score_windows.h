@@ -15,8 +15,13 @@ using UseLogits =
     std::function<void(std::span<const ConstMatrix> logits, std::span<const std::int32_t> targets)>;
 using TokensDone = std::function<void(double done, double total)>;
 
+struct ScoredModel {
+  const Transformer* model = nullptr;
+  Compute compute = Compute::kFloat32;
+};
+
 // Models with the same vocabulary. Pieces come in the order of the text, whatever the threads.
-void score_windows(std::span<const Transformer* const> models, const ScoredText& text,
-                   Compute compute, const TokensDone& progress, const UseLogits& use);
+void score_windows(std::span<const ScoredModel> models, const ScoredText& text,
+                   const TokensDone& progress, const UseLogits& use);
 
 }  // namespace nibble

@@ -66,9 +66,10 @@ void Block::attend(ConstMatrix input, Sequences sequences, Matrix out, Compute c
   const std::size_t kv_width = hyper->kv_heads * hyper->head_dim;
   Tensor query(input.rows, hyper->heads * hyper->head_dim), keys(input.rows, kv_width),
       values(input.rows, kv_width);
-  linear(Role::kQuery).forward(input, query.view(), compute);
-  linear(Role::kKey).forward(input, keys.view(), compute);
-  linear(Role::kValue).forward(input, values.view(), compute);
+  const LayerInput shared(input);
+  linear(Role::kQuery).forward(shared, query.view(), compute);
+  linear(Role::kKey).forward(shared, keys.view(), compute);
+  linear(Role::kValue).forward(shared, values.view(), compute);
   normalize_heads(query.view(), query_norm, hyper->norm_epsilon);
   normalize_heads(keys.view(), key_norm, hyper->norm_epsilon);
 
@@ -123,8 +124,9 @@ void Block::mlp_input(ConstMatrix hidden, Matrix out) const {
 
 void Block::mlp_activate(ConstMatrix input, Matrix out, Compute compute) const {
   Tensor up(out.rows, out.columns);
-  linear(Role::kGate).forward(input, out, compute);
-  linear(Role::kUp).forward(input, up.view(), compute);
+  const LayerInput shared(input);
+  linear(Role::kGate).forward(shared, out, compute);
+  linear(Role::kUp).forward(shared, up.view(), compute);
   const auto rows = [&](std::size_t begin, std::size_t end) {
     for (std::size_t r = begin; r < end; ++r)
       kernels().silu_multiply(out.row(r), up.view().row(r), out.row(r), out.columns);

@@ -44,6 +44,12 @@ Transformer::Transformer(const ModelSource& source)
     blocks_.push_back(source.block(layer));
 }
 
+void Transformer::prepare(Compute compute) {
+  for (const Block& block : blocks_)
+    for (const auto& linear : block.linears) linear->prepare(compute);
+  head_->prepare(compute);
+}
+
 const HyperParams& Transformer::hyper() const { return source_->hyper(); }
 
 std::size_t Transformer::weight_bytes() const {

@@ -30,6 +30,9 @@ class Transformer {
   // Loads every part of `source`, which must outlive it.
   explicit Transformer(const ModelSource& source);
 
+  // Brings all layers into the form that `compute` reads.
+  void prepare(Compute compute);
+
   const HyperParams& hyper() const;
   std::size_t weight_bytes() const;
 

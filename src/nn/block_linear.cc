@@ -1,5 +1,6 @@
 #include "nn/block_linear.h"
 
+#include "nn/panels/panels.h"
 #include "nn/tiled_product.h"
 
 namespace nibble {
@@ -30,7 +31,17 @@ class BlockLinear final : public Linear {
     }
   }
 
-  void forward(ConstMatrix x, Matrix y, Compute compute) const override {
+  void prepare(Compute compute) override {
+    if (compute == Compute::kInt8 && panels_ == nullptr)
+      panels_ = panels_of(format_, rows_, outputs_, inputs_, row_of_);
+  }
+
+  void forward(const LayerInput& x, Matrix y, Compute compute) const override {
+    if (compute == Compute::kInt8 && panels_ != nullptr) {
+      panels_->multiply(x.bytes(), y);
+      add_bias(bias(), y);
+      return;
+    }
     tiled_product(
         x, outputs_, [this](std::size_t first, Matrix out) { decode(first, out); }, bias(), y,
         compute);
@@ -42,6 +53,7 @@ class BlockLinear final : public Linear {
   std::size_t outputs_, inputs_;
   std::vector<std::uint32_t> row_of_;
   std::vector<float> bias_;
+  std::unique_ptr<Panels> panels_;
 };
 
 }  // namespace

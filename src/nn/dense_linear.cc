@@ -65,8 +65,9 @@ class DenseLinear final : public Linear {
     }
   }
 
-  void forward(ConstMatrix x, Matrix y, Compute compute) const override {
-    if (x.rows <= kFewTokens) return multiply_few(x, y);
+  void forward(const LayerInput& x, Matrix y, Compute compute) const override {
+    if (x.values().rows <= kFewTokens) return multiply_few(x.values(), y);
+    if (compute == Compute::kInt8) compute = float_compute();
     if (compute == Compute::kBfloat16 && dtype_ == DType::kBF16) return multiply_bfloat16(x, y);
     tiled_product(
         x, outputs_, [this](std::size_t first, Matrix out) { decode(first, out); }, bias(), y,
@@ -93,8 +94,9 @@ class DenseLinear final : public Linear {
     add_bias(bias(), y);
   }
 
-  void multiply_bfloat16(ConstMatrix x, Matrix y) const {
-    const auto rounded = to_bfloat16(x);
+  void multiply_bfloat16(const LayerInput& input, Matrix y) const {
+    const ConstMatrix x = input.values();
+    const auto& rounded = input.bfloat16();
     parallel_ranges(outputs_, 2 * kRowTile, [&](std::size_t begin, std::size_t end) {
       matmul(MatrixView<const std::uint16_t>(rounded.data(), x.rows, x.columns),
              MatrixView<const std::uint16_t>(small() + begin * inputs_, end - begin, inputs_),

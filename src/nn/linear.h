@@ -5,12 +5,14 @@
 #include <memory>
 #include <string>
 
+#include "nibble/compute.h"
 #include "nibble/tensor.h"
+#include "nn/layer_input.h"
 
 namespace nibble {
 
-// Arithmetic of large products: bfloat16 inputs with float32 sums, or float32 throughout.
-enum class Compute { kFloat32, kBfloat16 };
+// The faster float arithmetic of this CPU.
+Compute float_compute();
 
 class Linear {
  public:
@@ -21,7 +23,10 @@ class Linear {
   virtual std::string kind() const = 0;   // "bf16", "int4 groups of 128"
   // x [tokens, inputs] -> y [tokens, outputs]. Uses all threads; the result does not depend on
   // their number.
-  virtual void forward(ConstMatrix x, Matrix y, Compute compute) const = 0;
+  virtual void forward(const LayerInput& x, Matrix y, Compute compute) const = 0;
+  // Brings the weights into the form that `compute` reads; forward() in another arithmetic may then
+  // be slow.
+  virtual void prepare(Compute) {}
   // Float weights of rows [first, first + out.rows); out [rows, inputs].
   virtual void decode(std::size_t first, Matrix out) const = 0;
   virtual const float* bias() const { return nullptr; }  // [outputs] or null

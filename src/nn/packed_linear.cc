@@ -3,6 +3,7 @@
 #include "base/parallel.h"
 #include "base/text.h"
 #include "kernels/kernels.h"
+#include "nn/panels/panels.h"
 #include "nn/tiled_product.h"
 
 namespace nibble {
@@ -53,19 +54,29 @@ class PackedLinear final : public Linear {
           out(r, static_cast<std::size_t>(weights_.slots[slot])) = in_slots.view()(r, slot);
   }
 
-  void forward(ConstMatrix x, Matrix y, Compute compute) const override {
-    Tensor gathered;
-    if (!weights_.slots.empty()) {
-      gathered = gather(x);
-      x = gathered.view();
+  void prepare(Compute compute) override {
+    if (compute == Compute::kInt8 && panels_ == nullptr) panels_ = panels_of(weights_);
+  }
+
+  void forward(const LayerInput& x, Matrix y, Compute compute) const override {
+    if (weights_.slots.empty()) return forward_slots(x, y, compute);
+    const Tensor gathered = gather(x.values());
+    forward_slots(gathered.view(), y, compute);
+  }
+
+ private:
+  void forward_slots(const LayerInput& x, Matrix y, Compute compute) const {
+    if (compute == Compute::kInt8 && panels_ != nullptr) {
+      panels_->multiply(x.bytes(), y);
+      add_bias(bias(), y);
+      return;
     }
-    if (x.rows <= kFewTokens) return multiply_few(x, y);
+    if (x.values().rows <= kFewTokens) return multiply_few(x.values(), y);
     tiled_product(
         x, outputs(), [this](std::size_t first, Matrix out) { decode_slots(first, out); }, bias(),
         y, compute);
   }
 
- private:
   PackedRows rows_from(std::size_t first) const {
     return {weights_.blocks.data() + first * weights_.row_bytes(),
             weights_.scales.data() + first * weights_.groups,
@@ -111,6 +122,7 @@ class PackedLinear final : public Linear {
 
   PackedMatrix weights_;
   std::vector<float> bias_;
+  std::unique_ptr<Panels> panels_;
 };
 
 }  // namespace

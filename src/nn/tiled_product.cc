@@ -23,10 +23,13 @@ void add_bias(const float* bias, Matrix y) {
     for (std::size_t c = 0; c < y.columns; ++c) y(r, c) += bias[c];
 }
 
-void tiled_product(ConstMatrix x, std::size_t outputs, const DecodeRows& decode, const float* bias,
-                   Matrix y, Compute compute) {
-  const auto rounded =
-      compute == Compute::kBfloat16 ? to_bfloat16(x) : std::vector<std::uint16_t>();
+Compute float_compute() { return cpu_has_bfloat16() ? Compute::kBfloat16 : Compute::kFloat32; }
+
+void tiled_product(const LayerInput& input, std::size_t outputs, const DecodeRows& decode,
+                   const float* bias, Matrix y, Compute compute) {
+  const ConstMatrix x = input.values();
+  if (compute == Compute::kInt8) compute = float_compute();
+  const std::uint16_t* rounded = compute == Compute::kBfloat16 ? input.bfloat16().data() : nullptr;
   parallel_ranges(outputs, kRowTile, [&](std::size_t begin, std::size_t end) {
     Tensor tile(end - begin, x.columns);
     decode(begin, tile.view());
@@ -34,7 +37,7 @@ void tiled_product(ConstMatrix x, std::size_t outputs, const DecodeRows& decode,
     if (compute == Compute::kBfloat16) {
       std::vector<std::uint16_t> small(tile.size());
       kernels().float_to_bfloat16(tile.data(), small.data(), tile.size());
-      matmul(MatrixView<const std::uint16_t>(rounded.data(), x.rows, x.columns),
+      matmul(MatrixView<const std::uint16_t>(rounded, x.rows, x.columns),
              MatrixView<const std::uint16_t>(small.data(), tile.rows(), tile.columns()), part);
     } else {
       matmul(x, tile.view(), part);

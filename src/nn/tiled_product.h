@@ -21,8 +21,8 @@ std::vector<std::uint16_t> to_bfloat16(ConstMatrix x);
 using DecodeRows = std::function<void(std::size_t first, Matrix out)>;
 
 // y = x · Wᵀ (+ bias) with W decoded tile by tile, in the asked arithmetic.
-void tiled_product(ConstMatrix x, std::size_t outputs, const DecodeRows& decode, const float* bias,
-                   Matrix y, Compute compute);
+void tiled_product(const LayerInput& x, std::size_t outputs, const DecodeRows& decode,
+                   const float* bias, Matrix y, Compute compute);
 
 void add_bias(const float* bias, Matrix y);  // null: nothing
 

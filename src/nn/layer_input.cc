@@ -1,0 +1,23 @@
+#include "nn/layer_input.h"
+
+#include "nn/panels/panels.h"
+#include "nn/tiled_product.h"
+
+namespace nibble {
+
+LayerInput::LayerInput(ConstMatrix x) : x_(x) {}
+LayerInput::LayerInput(Matrix x) : x_(x) {}
+LayerInput::~LayerInput() = default;
+
+const ByteMatrix& LayerInput::bytes() const {
+  if (bytes_ == nullptr)
+    bytes_ = std::make_unique<ByteMatrix>(x_, (x_.columns + kBlockColumns - 1) / kBlockColumns);
+  return *bytes_;
+}
+
+const std::vector<std::uint16_t>& LayerInput::bfloat16() const {
+  if (bfloat16_.empty()) bfloat16_ = to_bfloat16(x_);
+  return bfloat16_;
+}
+
+}  // namespace nibble

@@ -1,0 +1,31 @@
+// The input of one or more linear layers, with its rounded forms made once and shared.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "nibble/tensor.h"
+
+namespace nibble {
+
+class ByteMatrix;
+
+// Looks at `x`, which must not change meanwhile. Not for several threads at once.
+class LayerInput {
+ public:
+  LayerInput(ConstMatrix x);  // NOLINT: layers are called with plain matrices too
+  LayerInput(Matrix x);       // NOLINT
+  ~LayerInput();
+
+  ConstMatrix values() const { return x_; }
+  const ByteMatrix& bytes() const;                     // blocks of 32 columns, padded with zeros
+  const std::vector<std::uint16_t>& bfloat16() const;  // contiguous
+
+ private:
+  ConstMatrix x_;
+  mutable std::unique_ptr<ByteMatrix> bytes_;
+  mutable std::vector<std::uint16_t> bfloat16_;
+};
+
+}  // namespace nibble
