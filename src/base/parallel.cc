@@ -1,6 +1,5 @@
 #include "base/parallel.h"
 
-#include <omp.h>
 #include <sched.h>
 
 #include <algorithm>
@@ -8,8 +7,11 @@
 #include <cmath>
 #include <exception>
 #include <fstream>
+#include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
+#include <vector>
 
 namespace nibble {
 namespace {
@@ -32,6 +34,93 @@ int cgroup_cpus() {
 
 int thread_count = 0;
 
+void pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#else
+  std::this_thread::yield();
+#endif
+}
+
+// Threads that wait for a loop to help with. They look for one busily for some microseconds, as
+// long as the pause between two layers of a model, then sleep. A loop does not wait for helpers
+// that have not come by its end, so a busy machine does not hold it up.
+class Pool {
+ public:
+  explicit Pool(int helpers) {
+    for (int i = 0; i < helpers; ++i) threads_.emplace_back([this] { help(); });
+  }
+  ~Pool() {
+    stopping_ = true;
+    ++loops_;
+    loops_.notify_all();
+    for (std::thread& thread : threads_) thread.join();
+  }
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+
+  void run(std::size_t count, const std::function<void(std::size_t)>& work) {
+    work_ = &work;
+    count_ = count;
+    next_ = 0;
+    failed_ = false;
+    failure_ = nullptr;
+    door_.fetch_or(kOpen);
+    ++loops_;
+    loops_.notify_all();
+    take_tiles();
+    std::uint32_t inside = door_.fetch_and(~kOpen) & ~kOpen;
+    for (int spin = 0; inside != 0; inside = door_.load())
+      if (++spin > kSpins)
+        door_.wait(inside);
+      else
+        pause();
+    if (failure_) std::rethrow_exception(failure_);
+  }
+
+ private:
+  static constexpr std::uint32_t kOpen = 1u << 31;  // the other bits count helpers inside
+  static constexpr int kSpins = 4000;               // about 50 microseconds
+
+  void help() {
+    std::uint32_t seen = 0;
+    for (;;) {
+      for (int spin = 0; loops_.load() == seen; ++spin)
+        if (spin > kSpins)
+          loops_.wait(seen);
+        else
+          pause();
+      seen = loops_.load();
+      if (stopping_) return;
+      if ((door_.fetch_add(1) & kOpen) != 0) take_tiles();
+      if (door_.fetch_sub(1) == 1) door_.notify_one();  // the last one out of a closed loop
+    }
+  }
+
+  void take_tiles() {
+    for (std::size_t i = next_++; i < count_ && !failed_; i = next_++) {
+      try {
+        (*work_)(i);
+      } catch (...) {
+        const std::lock_guard lock(failure_mutex_);
+        if (!failure_) failure_ = std::current_exception();
+        failed_ = true;
+      }
+    }
+  }
+
+  std::atomic<std::uint32_t> loops_ = 0, door_ = 0;
+  std::atomic<bool> stopping_ = false, failed_ = false;
+  const std::function<void(std::size_t)>* work_ = nullptr;
+  std::size_t count_ = 0;
+  std::atomic<std::size_t> next_ = 0;
+  std::mutex failure_mutex_;
+  std::exception_ptr failure_;
+  std::vector<std::thread> threads_;
+};
+
+std::unique_ptr<Pool> pool;
+
 }  // namespace
 
 int available_threads() {
@@ -43,8 +132,10 @@ int available_threads() {
 }
 
 void set_threads(int count) {
-  thread_count = count > 0 ? count : available_threads();
-  omp_set_num_threads(thread_count);
+  const int wanted = count > 0 ? count : available_threads();
+  if (wanted == thread_count) return;
+  pool.reset();
+  thread_count = wanted;
 }
 
 int threads() {
@@ -53,25 +144,12 @@ int threads() {
 }
 
 void parallel_for(std::size_t count, const std::function<void(std::size_t)>& work) {
-  if (count <= 1) {  // waking the other threads would cost more than most tiles
-    if (count == 1) work(0);
+  if (count <= 1 || threads() == 1) {  // waking the others would cost more than most tiles
+    for (std::size_t i = 0; i < count; ++i) work(i);
     return;
   }
-  std::exception_ptr failure;
-  std::mutex failure_mutex;
-  std::atomic<bool> failed = false;
-#pragma omp parallel for schedule(dynamic) num_threads(threads())
-  for (std::size_t i = 0; i < count; ++i) {
-    if (failed.load(std::memory_order_relaxed)) continue;
-    try {
-      work(i);
-    } catch (...) {
-      const std::lock_guard lock(failure_mutex);
-      if (!failure) failure = std::current_exception();
-      failed = true;
-    }
-  }
-  if (failure) std::rethrow_exception(failure);
+  if (pool == nullptr) pool = std::make_unique<Pool>(threads() - 1);
+  pool->run(count, work);
 }
 
 void parallel_ranges(std::size_t count, std::size_t grain,

@@ -79,6 +79,9 @@ struct Kernels {
   void (*round_to_bytes)(const float* x, size_t blocks, int8_t* codes, float* scales,
                          int32_t* sums);
 
+  // Products of bytes in registers alone, for the machine's ceiling; the number of products made.
+  size_t (*spin_int8)(size_t rounds);
+
   // Σ importance[i]·(w[i] − scale·(clamp(round(w[i]/scale) + zero, 0, max_code) − zero))²
   float (*rounding_error)(const float* w, const float* importance, size_t count, float scale,
                           float zero, float max_code);

@@ -1,6 +1,7 @@
 #include "model/transformer.h"
 
 #include <algorithm>
+#include <map>
 
 #include "base/text.h"
 #include "nibble/error.h"
@@ -52,8 +53,29 @@ void Transformer::prepare(Compute compute) {
 
 const HyperParams& Transformer::hyper() const { return source_->hyper(); }
 
+std::size_t KvCache::bytes_per_token(const HyperParams& hyper) {
+  return hyper.layers * 2 * hyper.kv_heads * hyper.head_dim * sizeof(float);
+}
+
+std::string Transformer::kind() const {
+  std::map<std::string, std::size_t> weights;
+  for (const Block& block : blocks_)
+    for (const auto& linear : block.linears)
+      weights[linear->kind()] += linear->inputs() * linear->outputs();
+  const auto most = std::max_element(weights.begin(), weights.end(),
+                                     [](auto& a, auto& b) { return a.second < b.second; });
+  return most == weights.end() ? "" : most->first;
+}
+
+std::size_t Transformer::block_weights() const {
+  std::size_t weights = 0;
+  for (const Block& block : blocks_)
+    for (const auto& linear : block.linears) weights += linear->inputs() * linear->outputs();
+  return weights;
+}
+
 std::size_t Transformer::weight_bytes() const {
-  std::size_t bytes = head_->bytes() + (hyper().tied_head ? 0 : embedding_->bytes());
+  std::size_t bytes = head_->bytes();
   for (const Block& block : blocks_)
     for (const auto& linear : block.linears) bytes += linear->bytes();
   return bytes;

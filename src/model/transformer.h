@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "model/source.h"
@@ -17,6 +18,7 @@ class KvCache {
   std::size_t length() const { return length_; }
   std::size_t capacity() const { return capacity_; }
   void truncate(std::size_t length);  // forget positions from `length` on
+  static std::size_t bytes_per_token(const HyperParams& hyper);
 
  private:
   friend class Transformer;
@@ -34,7 +36,9 @@ class Transformer {
   void prepare(Compute compute);
 
   const HyperParams& hyper() const;
-  std::size_t weight_bytes() const;
+  std::size_t weight_bytes() const;   // of all that is read for each token: blocks and head
+  std::string kind() const;           // of most linear layers: "int4 groups of 128"
+  std::size_t block_weights() const;  // weights in the linear layers of all blocks
 
   // Windows of equal length, each from position 0 without a past: ids [windows · length] row by
   // row -> hidden states after the final norm, [windows · length, hidden].

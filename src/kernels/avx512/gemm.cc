@@ -109,4 +109,19 @@ void round_to_bytes(const float* x, size_t blocks, int8_t* codes, float* scales,
   }
 }
 
+size_t spin_int8(size_t rounds) {
+  constexpr int kSums = 12;
+  __m512i sum[kSums], a = _mm512_set1_epi8(3), b = _mm512_set1_epi8(1);
+  for (__m512i& one : sum) one = _mm512_setzero_si512();
+  for (size_t i = 0; i < rounds; ++i) {
+    NIBBLE_OPAQUE(a);
+    NIBBLE_OPAQUE(b);
+    for (__m512i& one : sum) one = _mm512_dpbusd_epi32(one, a, b);
+  }
+  for (int i = 1; i < kSums; ++i) sum[0] = _mm512_add_epi32(sum[0], sum[i]);
+  volatile int32_t kept = _mm512_reduce_add_epi32(sum[0]);
+  (void)kept;
+  return rounds * kSums * 64;
+}
+
 }  // namespace nibble::NIBBLE_AVX512

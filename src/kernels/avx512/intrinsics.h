@@ -12,3 +12,10 @@
 #include <immintrin.h>
 #define NIBBLE_AVX512 avx512
 #endif
+
+// The compiler may not know what `v` holds: a loop that only heats registers keeps its work.
+#ifdef NIBBLE_PORTABLE
+#define NIBBLE_OPAQUE(v) (void)(v)
+#else
+#define NIBBLE_OPAQUE(v) __asm__ volatile("" : "+v"(v))
+#endif

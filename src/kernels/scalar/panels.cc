@@ -230,4 +230,10 @@ void round_to_bytes(const float* x, size_t blocks, int8_t* codes, float* scales,
   }
 }
 
+std::size_t spin_int8(std::size_t rounds) {
+  volatile std::int32_t sum = 1;
+  for (std::size_t i = 0; i < rounds / 64; ++i) sum = sum + sum * 3;
+  return rounds / 64;
+}
+
 }  // namespace nibble::scalar

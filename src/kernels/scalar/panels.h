@@ -23,6 +23,7 @@ extern const PanelKernels panel_kernels[kPanelTypes];
 inline constexpr std::size_t kGemmColumns = 1;
 void int8_gemm(const DensePanels* w, DenseForm form, size_t panels, const ByteTiles* x,
                size_t first_tile, size_t tiles, size_t rows, float* y, size_t stride);
+std::size_t spin_int8(std::size_t rounds);
 void round_to_bytes(const float* x, size_t blocks, int8_t* codes, float* scales, int32_t* sums);
 
 }  // namespace nibble::scalar

@@ -151,6 +151,7 @@ const Kernels table{
     .gemm_columns = kGemmColumns,
     .int8_gemm = int8_gemm,
     .round_to_bytes = round_to_bytes,
+    .spin_int8 = spin_int8,
     .rounding_error = rounding_error,
 };
 

@@ -1,0 +1,143 @@
+#include "evaluate/speed.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "base/parallel.h"
+#include "base/progress.h"
+#include "base/random.h"
+#include "base/text.h"
+#include "kernels/kernels.h"
+#include "nibble/error.h"
+#include "nn/matmul.h"
+#include "nn/tiled_product.h"
+
+namespace nibble {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// Runs `work` on each thread and answers what the best of several runs took.
+template <typename Work>
+double best_of(int runs, const Work& work) {
+  double best = INFINITY;
+  for (int run = 0; run < runs; ++run) {
+    const auto start = Clock::now();
+    parallel_for(static_cast<std::size_t>(threads()), work);
+    best = std::min(best, since(start));
+  }
+  return best;
+}
+
+double read_rate() {
+  constexpr std::size_t kFloats = std::size_t{32} << 20;  // 128 MiB for each thread: no cache
+  std::vector<Tensor> parts;
+  for (int i = 0; i < threads(); ++i) {
+    parts.emplace_back(1, kFloats);
+    parts.back().fill(1);
+  }
+  std::vector<float> sums(parts.size());
+  const double seconds =
+      best_of(5, [&](std::size_t i) { sums[i] = kernels().square_sum(parts[i].data(), kFloats); });
+  return static_cast<double>(parts.size() * kFloats * sizeof(float)) / seconds;
+}
+
+double int8_rate() {
+  constexpr std::size_t kRounds = 1 << 22;
+  std::vector<std::size_t> products(static_cast<std::size_t>(threads()));
+  const double seconds =
+      best_of(5, [&](std::size_t i) { products[i] = kernels().spin_int8(kRounds); });
+  return 2.0 * static_cast<double>(products[0]) * static_cast<double>(products.size()) / seconds;
+}
+
+double float_rate() {
+  constexpr std::size_t kSide = 768;
+  Tensor x(kSide, kSide);
+  x.fill(1);
+  std::vector<Tensor> out;
+  for (int i = 0; i < threads(); ++i) out.emplace_back(kSide, kSide);
+  const auto small = to_bfloat16(x.view());
+  const MatrixView<const std::uint16_t> rounded(small.data(), kSide, kSide);
+  const double seconds = best_of(5, [&](std::size_t i) {
+    if (cpu_has_bfloat16())
+      matmul(rounded, rounded, out[i].view());
+    else
+      matmul(x.view(), x.view(), out[i].view());
+  });
+  return 2.0 * kSide * kSide * kSide * static_cast<double>(out.size()) / seconds;
+}
+
+std::vector<std::int32_t> random_ids(std::size_t count, std::size_t vocabulary, Random& random) {
+  std::vector<std::int32_t> ids(count);
+  for (auto& id : ids)
+    id = static_cast<std::int32_t>(random.uniform() * static_cast<double>(vocabulary));
+  return ids;
+}
+
+}  // namespace
+
+Ceilings measure_ceilings() {
+  return {read_rate(), int8_rate(), float_rate(), cpu_has_bfloat16() ? "bf16" : "f32"};
+}
+
+double quantile(const std::vector<double>& values, double share) {
+  const auto last = static_cast<double>(values.size() - 1);
+  return values[static_cast<std::size_t>(std::lround(share * last))];
+}
+
+SpeedResult measure_speed(const Transformer& model, const SpeedTest& test, std::size_t repetitions,
+                          Compute compute) {
+  const HyperParams& hyper = model.hyper();
+  const std::size_t most = test.depth + std::max(test.prompt, test.generate);
+  if (most > hyper.context)
+    throw Error(ErrorKind::kInvalidArgument,
+                cat("the test needs ", most, " positions; the model has ", hyper.context));
+  Random random(0);
+  std::vector<KvCache> caches;
+  for (std::size_t i = 0; i < test.parallel; ++i) caches.emplace_back(hyper, most);
+  if (test.depth > 0)
+    for (KvCache& cache : caches)
+      model.extend(cache, random_ids(test.depth, hyper.vocabulary, random), compute);
+
+  SpeedResult result;
+  result.tokens = (test.prompt > 0 ? test.prompt : test.generate) * test.parallel;
+  const auto mean_depth = static_cast<double>(test.depth) + static_cast<double>(test.generate) / 2;
+  result.bytes = static_cast<double>(model.weight_bytes()) +
+                 static_cast<double>(test.parallel) * mean_depth *
+                     static_cast<double>(KvCache::bytes_per_token(hyper));
+  result.ops =
+      2.0 * static_cast<double>(model.block_weights()) * static_cast<double>(result.tokens);
+  const std::size_t runs = repetitions + 1;  // the first warms up
+  for (std::size_t run = 0; run < runs; ++run) {
+    throw_if_stopped();
+    for (KvCache& cache : caches) cache.truncate(test.depth);
+    if (test.prompt > 0) {
+      const auto ids = random_ids(test.prompt, hyper.vocabulary, random);
+      const auto start = Clock::now();
+      for (KvCache& cache : caches) model.extend(cache, ids, compute);
+      if (run > 0) result.seconds.push_back(since(start));
+      continue;
+    }
+    const std::size_t steps = run > 0 ? test.generate : std::min<std::size_t>(4, test.generate);
+    const auto start = Clock::now();
+    for (std::size_t step = 0; step < steps; ++step) {
+      const auto ids = random_ids(test.parallel, hyper.vocabulary, random);
+      const auto before = Clock::now();
+      if (test.parallel == 1)
+        model.extend(caches[0], ids, compute);
+      else
+        model.extend_all(caches, ids, compute);
+      if (run > 0) result.token_seconds.push_back(since(before));
+    }
+    if (run > 0) result.seconds.push_back(since(start));
+  }
+  std::sort(result.token_seconds.begin(), result.token_seconds.end());
+  return result;
+}
+
+}  // namespace nibble
