@@ -116,8 +116,12 @@ void gram(MatrixView<const T> x, Matrix y, Type type) {
     const std::size_t width = std::min(kGramTile, x.columns - c0);
     // Read xᵀ by strides: element (i, t) of the left factor is x(t, r0 + i).
     std::vector<T> left(height * x.rows);
-    for (std::size_t t = 0; t < x.rows; ++t)
-      for (std::size_t i = 0; i < height; ++i) left[i * x.rows + t] = x(t, r0 + i);
+    constexpr std::size_t kSquare = 32;  // both sides of the copy stay in the first cache
+    for (std::size_t t0 = 0; t0 < x.rows; t0 += kSquare)
+      for (std::size_t i0 = 0; i0 < height; i0 += kSquare)
+        for (std::size_t i = i0; i < std::min(i0 + kSquare, height); ++i)
+          for (std::size_t t = t0; t < std::min(t0 + kSquare, x.rows); ++t)
+            left[i * x.rows + t] = x(t, r0 + i);
     const Matrix tile = y.rows_at(r0, height).columns_at(c0, width);
     Shape shape = shape_of(MatrixView<const T>(left.data(), height, x.rows), tile, type);
     shape.w_k = static_cast<std::int64_t>(x.stride);
