@@ -2,7 +2,7 @@
 """Writes tests/golden/model/: tiny random models of every architecture with the logits that transformers
 computes for them in float32, and greedy texts of real models.   needs: pip install torch transformers
 
-    make_golden_model.py [STORIES260K_FOLDER SMOLLM2_FOLDER]
+    make_golden_model.py [CASE | STORIES260K_FOLDER SMOLLM2_FOLDER]     a CASE alone: only that one
 
 CASE/config.json, CASE/model.safetensors, CASE/expected.safetensors (ids I64 [40], logits F32 [40, vocabulary]).
 greedy_NAME.json (with the two folders): {"prompt": [ids], "ids": [200 ids]}, no stop token.
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from transformers import (AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM,
+from transformers import (AutoModelForCausalLM, Gemma3ForCausalLM, Gemma3TextConfig, LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM,
                           Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM)
 
 OUT = Path(__file__).parent.parent / "tests/golden/model"
@@ -21,6 +21,7 @@ TOKENS = 40
 SMALL = dict(hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4, vocab_size=80,
              max_position_embeddings=64, rms_norm_eps=1e-5, bos_token_id=1, eos_token_id=[2, 3])
 GROUPED = SMALL | dict(num_key_value_heads=2)
+GEMMA = GROUPED | dict(num_hidden_layers=4, head_dim=12, query_pre_attn_scalar=20, sliding_window=8)
 PLAIN_ROPE = {"rope_type": "default", "rope_theta": 10000.0}
 LLAMA3_ROPE = {"rope_type": "llama3", "rope_theta": 500000.0, "factor": 8.0, "low_freq_factor": 1.0,
                "high_freq_factor": 4.0, "original_max_position_embeddings": 64}
@@ -43,6 +44,14 @@ CASES = {
                           torch.bfloat16, False),
     "qwen3": (Qwen3ForCausalLM, Qwen3Config(**GROUPED | dict(num_attention_heads=2, num_key_value_heads=1),
                                             head_dim=24, rope_parameters=PLAIN_ROPE), torch.bfloat16, False),
+    # Windows and both ropes on four layers; the older file has no layer_types, the newer one its own.
+    "gemma3": (Gemma3ForCausalLM, Gemma3TextConfig(**GEMMA, sliding_window_pattern=3, rope_parameters={
+        "full_attention": {"rope_type": "linear", "rope_theta": 1e6, "factor": 4.0},
+        "sliding_attention": {"rope_type": "default", "rope_theta": 1e4}}), torch.bfloat16, True),
+    "gemma3_types": (Gemma3ForCausalLM, Gemma3TextConfig(**GEMMA, layer_types=[
+        "full_attention", "sliding_attention", "sliding_attention", "full_attention"], rope_parameters={
+        "full_attention": {"rope_type": "default", "rope_theta": 1e6},
+        "sliding_attention": {"rope_type": "default", "rope_theta": 5e3}}), torch.float32, False),
 }
 
 
@@ -54,12 +63,18 @@ def randomize(model, seed):
         if parameter.dim() == 2:
             parameter.data = noise * (2.0 / parameter.shape[1] ** 0.5)
         else:
-            parameter.data = noise * 0.3 + (0.0 if name.endswith("bias") else 1.0)
+            less_one = isinstance(model, Gemma3ForCausalLM)  # its norms store the gain minus 1
+            parameter.data = noise * 0.3 + (0.0 if name.endswith("bias") or less_one else 1.0)
 
 
 def old_layout(config):
     """The RoPE keys where transformers 4 put them, and its name for the data type."""
     rope = config.pop("rope_parameters")
+    if "sliding_attention" in rope:
+        config["rope_local_base_freq"] = rope["sliding_attention"]["rope_theta"]
+        config["sliding_window_pattern"] = 3
+        del config["layer_types"]
+        rope = rope["full_attention"]
     config["rope_theta"] = rope.pop("rope_theta")
     kind = rope.pop("rope_type")
     config["rope_scaling"] = None if kind == "default" else {"type": kind} | rope
@@ -106,7 +121,8 @@ def make_greedy(name, folder, prompt, count=200):
 
 if __name__ == "__main__":
     for seed, case in enumerate(CASES):
-        make_case(case, seed)
+        if len(sys.argv) != 2 or case == sys.argv[1]:
+            make_case(case, seed)
     if len(sys.argv) == 3:
         make_greedy("stories260k", sys.argv[1], [1])
         # <|im_start|>user\nWhy is the sky blue?<|im_end|>\n<|im_start|>assistant\n

@@ -41,6 +41,9 @@ struct Kernels {
   float (*exp_sum)(const float* row, size_t count, float* max);
   // out[i] = gate[i] / (1 + exp(−gate[i])) · up[i]; out may be gate.
   void (*silu_multiply)(const float* gate, const float* up, float* out, size_t count);
+  // out[i] = gelu(gate[i]) · up[i], gelu in its tanh form; out may be gate. Error up to 1e-6 of
+  // gate · up.
+  void (*gelu_tanh_multiply)(const float* gate, const float* up, float* out, size_t count);
 
   // y[r] = Σ_c w[r·stride + c]·x[c] for `rows` rows.
   void (*gemv_float)(const float* w, size_t stride, const float* x, size_t rows, size_t columns,

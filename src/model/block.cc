@@ -78,7 +78,7 @@ void Block::attend(ConstMatrix input, Sequences sequences, Matrix out, Compute c
     first = std::min(first, sequence.past);
     last = std::max(last, sequence.past + sequence.length);
   }
-  const RopeTable table(hyper->rope.frequencies, first, last - first);
+  const RopeTable table(hyper->rope_of(layer).frequencies, first, last - first);
   std::vector<AttentionInput> inputs(sequences.size());
   const auto prepare = [&](std::size_t i) {
     const Sequence& sequence = sequences[i];
@@ -113,9 +113,7 @@ void Block::attend(ConstMatrix input, Sequences sequences, Matrix out, Compute c
 }
 
 void Block::attention_output(ConstMatrix input, Matrix hidden, Compute compute) const {
-  Tensor out(hidden.rows, hidden.columns);
-  linear(Role::kOutput).forward(input, out.view(), compute);
-  add(out.view(), hidden);
+  add_output(linear(Role::kOutput), attention_output_norm, input, hidden, compute);
 }
 
 void Block::mlp_input(ConstMatrix hidden, Matrix out) const {
@@ -127,17 +125,25 @@ void Block::mlp_activate(ConstMatrix input, Matrix out, Compute compute) const {
   const LayerInput shared(input);
   linear(Role::kGate).forward(shared, out, compute);
   linear(Role::kUp).forward(shared, up.view(), compute);
+  const auto multiply = hyper->activation == Activation::kGeluTanh ? kernels().gelu_tanh_multiply
+                                                                   : kernels().silu_multiply;
   const auto rows = [&](std::size_t begin, std::size_t end) {
     for (std::size_t r = begin; r < end; ++r)
-      kernels().silu_multiply(out.row(r), up.view().row(r), out.row(r), out.columns);
+      multiply(out.row(r), up.view().row(r), out.row(r), out.columns);
   };
   if (out.rows <= 4) return rows(0, out.rows);
   parallel_ranges(out.rows, 16, rows);
 }
 
 void Block::mlp_output(ConstMatrix input, Matrix hidden, Compute compute) const {
+  add_output(linear(Role::kDown), mlp_output_norm, input, hidden, compute);
+}
+
+void Block::add_output(const Linear& linear, const std::vector<float>& norm, ConstMatrix input,
+                       Matrix hidden, Compute compute) const {
   Tensor out(hidden.rows, hidden.columns);
-  linear(Role::kDown).forward(input, out.view(), compute);
+  linear.forward(input, out.view(), compute);
+  if (!norm.empty()) rms_norm(out.view(), norm, hyper->norm_epsilon, out.view());
   add(out.view(), hidden);
 }
 

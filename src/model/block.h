@@ -46,6 +46,8 @@ struct Block {
   std::size_t layer = 0;
   std::vector<float> attention_norm, mlp_norm;  // [hidden]
   std::vector<float> query_norm, key_norm;      // [head_dim] or empty
+  // Norms of what attention and MLP add to the hidden states, [hidden] or empty.
+  std::vector<float> attention_output_norm, mlp_output_norm;
   std::array<std::unique_ptr<Linear>, kRoles> linears;
 
   Linear& linear(Role role) const { return *linears[static_cast<std::size_t>(role)]; }
@@ -54,17 +56,22 @@ struct Block {
   void attention_input(ConstMatrix hidden, Matrix out) const;
   // input of q, k, v -> input of o, [tokens, heads · head_dim]
   void attend(ConstMatrix input, Sequences sequences, Matrix out, Compute compute) const;
-  // hidden += o(input)
+  // hidden += o(input), normed where the architecture says so
   void attention_output(ConstMatrix input, Matrix hidden, Compute compute) const;
   // hidden -> input of gate and up, [tokens, hidden]
   void mlp_input(ConstMatrix hidden, Matrix out) const;
   // input of gate and up -> input of down, [tokens, mlp_hidden]
   void mlp_activate(ConstMatrix input, Matrix out, Compute compute) const;
-  // hidden += down(input)
+  // hidden += down(input), normed likewise
   void mlp_output(ConstMatrix input, Matrix hidden, Compute compute) const;
 
   // All six.
   void forward(Matrix hidden, Sequences sequences, Compute compute) const;
+
+ private:
+  // hidden += linear(input), normed unless `norm` is empty.
+  void add_output(const Linear& linear, const std::vector<float>& norm, ConstMatrix input,
+                  Matrix hidden, Compute compute) const;
 };
 
 }  // namespace nibble

@@ -15,6 +15,10 @@ namespace {
   throw Error(ErrorKind::kUnsupported, cat("\"", key, "\" is ", value, "; supported: ", known));
 }
 
+std::string text_of(const Json& value) {
+  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 std::size_t size_of(const Json& config, const char* key, std::int64_t otherwise,
                     std::int64_t high) {
   const std::int64_t value = json_int(config, key, otherwise, 1, high);
@@ -39,26 +43,29 @@ void refuse_partial_rotation(const Json& object) {
     unsupported("partial_rotary_factor", cat(part), "1");
 }
 
-// transformers 5 may give one object for each kind of layer; refused when they differ.
-const Json* common_rope(const Json& parameters) {
-  const Json* common = nullptr;
-  for (const char* kind : {"full_attention", "sliding_attention"})
-    if (const auto found = parameters.find(kind); found != parameters.end()) {
-      if (!found->is_object() || (common != nullptr && *common != *found))
-        unsupported("rope_parameters", "different for kinds of layers", "one for all layers");
-      common = &*found;
+// transformers 5 may give one object for each kind of layer: that of `kind`, or of another kind
+// when there is only that.
+const Json* rope_of_kind(const Json& parameters, const char* kind) {
+  for (const char* tried : {kind, "full_attention", "sliding_attention"})
+    if (const auto found = parameters.find(tried); found != parameters.end()) {
+      if (found->is_null()) continue;
+      if (!found->is_object())
+        throw Error(ErrorKind::kCorruptFile, cat("\"rope_parameters.", tried, "\" is of type ",
+                                                 found->type_name(), "; expected an object"));
+      return &*found;
     }
-  return common != nullptr ? common : &parameters;
+  return &parameters;
 }
 
-Rope read_rope(const Json& config, std::size_t context) {
+// `kind`: "full_attention" or "sliding_attention".
+Rope read_rope(const Json& config, const char* kind, std::size_t context, double default_theta) {
   Rope rope;
-  rope.theta = positive(config, "rope_theta", 10000);
+  rope.theta = positive(config, "rope_theta", default_theta);
   refuse_partial_rotation(config);
   const Json* scaling = nullptr;
   for (const char* key : {"rope_parameters", "rope_scaling"})
     if (const auto found = config.find(key); found != config.end() && found->is_object()) {
-      scaling = common_rope(*found);
+      scaling = rope_of_kind(*found, kind);
       break;
     }
   if (scaling == nullptr) return rope;
@@ -99,6 +106,14 @@ std::vector<std::int32_t> read_eos(const Json& config) {
   return ids;
 }
 
+Activation read_activation(const Json& config, const ModelSpec& spec) {
+  const std::string name =
+      json_string(config, spec.activation_key, std::string(spec.default_activation));
+  if (name == "silu" || name == "swish") return Activation::kSilu;  // two names for one function
+  if (name == "gelu_pytorch_tanh" || name == "gelu_new") return Activation::kGeluTanh;
+  unsupported(spec.activation_key, cat('"', name, '"'), "silu, gelu_pytorch_tanh");
+}
+
 }  // namespace
 
 std::size_t window_of(const Json& config) {
@@ -106,33 +121,40 @@ std::size_t window_of(const Json& config) {
   return static_cast<std::size_t>(json_int(config, "sliding_window", 0, 0, 1 << 30));
 }
 
+bool windows_by_type(const Json& config, HyperParams& hyper) {
+  const auto types = config.find("layer_types");
+  if (types == config.end() || !types->is_array()) return false;
+  if (types->size() != hyper.layers)
+    throw Error(ErrorKind::kCorruptFile, cat("\"layer_types\" has ", types->size(), " entries for ",
+                                             hyper.layers, " layers"));
+  for (std::size_t i = 0; i < hyper.layers; ++i) {
+    const Json& type = (*types)[i];
+    if (type == "sliding_attention")
+      hyper.windows[i] = window_of(config);
+    else if (type != "full_attention")
+      unsupported("layer_types", text_of(type), "full_attention, sliding_attention");
+  }
+  return true;
+}
+
+void refuse_setting(const Json& config, const char* key) {
+  if (const auto found = config.find(key);
+      found != config.end() && !found->is_null() && *found != false)
+    unsupported(key, text_of(*found), "null");
+}
+
 void late_windows(const Json& config, HyperParams& hyper) {
   if (!json_bool(config, "use_sliding_window", false)) return;
-  if (const auto types = config.find("layer_types"); types != config.end() && types->is_array()) {
-    if (types->size() != hyper.layers)
-      throw Error(ErrorKind::kCorruptFile, cat("\"layer_types\" has ", types->size(),
-                                               " entries for ", hyper.layers, " layers"));
-    for (std::size_t i = 0; i < hyper.layers; ++i) {
-      const Json& type = (*types)[i];
-      if (type == "sliding_attention")
-        hyper.windows[i] = window_of(config);
-      else if (type != "full_attention")
-        unsupported("layer_types", type.dump(-1, ' ', false, Json::error_handler_t::replace),
-                    "full_attention, sliding_attention");
-    }
-    return;
-  }
+  if (windows_by_type(config, hyper)) return;
   const auto first =
       static_cast<std::size_t>(json_int(config, "max_window_layers", 28, 0, 1 << 20));
   for (std::size_t i = first; i < hyper.layers; ++i) hyper.windows[i] = window_of(config);
 }
 
-std::vector<double> rope_frequencies(const HyperParams& hyper) {
-  const Rope& rope = hyper.rope;
-  std::vector<double> frequencies(hyper.head_dim / 2);
+std::vector<double> rope_frequencies(const Rope& rope, std::size_t head_dim) {
+  std::vector<double> frequencies(head_dim / 2);
   for (std::size_t i = 0; i < frequencies.size(); ++i) {
-    double f =
-        std::pow(rope.theta, -2.0 * static_cast<double>(i) / static_cast<double>(hyper.head_dim));
+    double f = std::pow(rope.theta, -2.0 * static_cast<double>(i) / static_cast<double>(head_dim));
     if (rope.scaling == RopeScaling::kLinear) f /= rope.factor;
     if (rope.scaling == RopeScaling::kLlama3) {
       const double wavelength = 2 * std::numbers::pi / f;
@@ -172,13 +194,12 @@ HyperParams read_hyper_params(const Json& config, const ModelSpec& spec) {
                 cat("\"head_dim\" is ", hyper.head_dim, "; expected an even number"));
   hyper.norm_epsilon = static_cast<float>(number_in(config, "rms_norm_eps", 1e-6, 0, 1));
   hyper.attention_scale = 1 / std::sqrt(static_cast<float>(hyper.head_dim));
-  if (const std::string act = json_string(config, "hidden_act", "silu");
-      act != "silu" && act != "swish")  // two names for one function
-    unsupported("hidden_act", cat('"', act, '"'), "silu");
-  hyper.rope = read_rope(config, hyper.context);
-  hyper.rope.frequencies = rope_frequencies(hyper);
+  hyper.activation = read_activation(config, spec);
+  if (spec.scaled_embedding) hyper.embedding_scale = std::sqrt(static_cast<float>(hyper.hidden));
+  hyper.rope = read_rope(config, "full_attention", hyper.context, spec.default_theta);
+  hyper.window_rope = read_rope(config, "sliding_attention", hyper.context, spec.default_theta);
   hyper.windows.assign(hyper.layers, 0);
-  hyper.tied_head = json_bool(config, "tie_word_embeddings", false);
+  hyper.tied_head = json_bool(config, "tie_word_embeddings", spec.tied_by_default);
   hyper.output_bias = spec.optional_attention_bias && json_bool(config, "attention_bias", false);
   hyper.qkv_bias = spec.always_qkv_bias || hyper.output_bias;
   hyper.mlp_bias = spec.optional_mlp_bias && json_bool(config, "mlp_bias", false);
@@ -186,6 +207,8 @@ HyperParams read_hyper_params(const Json& config, const ModelSpec& spec) {
     hyper.bos = static_cast<std::int32_t>(bos);
   hyper.eos = read_eos(config);
   if (spec.adjust != nullptr) spec.adjust(config, hyper);
+  for (Rope* rope : {&hyper.rope, &hyper.window_rope})
+    rope->frequencies = rope_frequencies(*rope, hyper.head_dim);
   return hyper;
 }
 

@@ -42,6 +42,14 @@ struct ModelSource::Parts {
     return values;
   }
 
+  // The gain of a norm, whichever way the checkpoint holds it.
+  std::vector<float> gain(const std::string& name, std::size_t size) const {
+    std::vector<float> values = vector(name, size);
+    if (spec->gain_less_one)
+      for (float& value : values) value += 1;
+    return values;
+  }
+
   std::unique_ptr<Linear> dense(const std::string& name, std::size_t rows, std::size_t columns,
                                 std::vector<float> bias = {}) const {
     const TensorInfo& info =
@@ -106,6 +114,10 @@ struct ModelSource::Parts {
     const auto hidden = static_cast<std::int64_t>(hyper.hidden);
     tensor(base + "input_layernorm.weight", {hidden});
     tensor(base + "post_attention_layernorm.weight", {hidden});
+    if (spec->output_norms)
+      for (const char* norm :
+           {"pre_feedforward_layernorm.weight", "post_feedforward_layernorm.weight"})
+        tensor(base + norm, {hidden});
     if (spec->query_key_norm)
       for (const char* norm : {"self_attn.q_norm.weight", "self_attn.k_norm.weight"})
         tensor(base + norm, {static_cast<std::int64_t>(hyper.head_dim)});
@@ -164,11 +176,20 @@ Block ModelSource::block(std::size_t layer) const {
   block.spec = parts.spec;
   block.hyper = &hyper;
   block.layer = layer;
-  block.attention_norm = parts.vector(base + "input_layernorm.weight", hyper.hidden);
-  block.mlp_norm = parts.vector(base + "post_attention_layernorm.weight", hyper.hidden);
+  block.attention_norm = parts.gain(base + "input_layernorm.weight", hyper.hidden);
+  // One name, two places: the norm behind attention is that of its sum in most architectures (and
+  // then the MLP's), that of its output in those with output norms.
+  const std::string behind_attention = base + "post_attention_layernorm.weight";
+  if (parts.spec->output_norms) {
+    block.attention_output_norm = parts.gain(behind_attention, hyper.hidden);
+    block.mlp_norm = parts.gain(base + "pre_feedforward_layernorm.weight", hyper.hidden);
+    block.mlp_output_norm = parts.gain(base + "post_feedforward_layernorm.weight", hyper.hidden);
+  } else {
+    block.mlp_norm = parts.gain(behind_attention, hyper.hidden);
+  }
   if (parts.spec->query_key_norm) {
-    block.query_norm = parts.vector(base + "self_attn.q_norm.weight", hyper.head_dim);
-    block.key_norm = parts.vector(base + "self_attn.k_norm.weight", hyper.head_dim);
+    block.query_norm = parts.gain(base + "self_attn.q_norm.weight", hyper.head_dim);
+    block.key_norm = parts.gain(base + "self_attn.k_norm.weight", hyper.head_dim);
   }
   for (const auto& shape : parts.linear_shapes())
     block.linears[static_cast<std::size_t>(shape.role)] = parts.linear(
@@ -182,7 +203,7 @@ std::unique_ptr<Linear> ModelSource::embedding() const {
 }
 
 std::vector<float> ModelSource::final_norm() const {
-  return parts_->vector(parts_->prefix + "norm.weight", parts_->hyper.hidden);
+  return parts_->gain(parts_->prefix + "norm.weight", parts_->hyper.hidden);
 }
 
 std::unique_ptr<Linear> ModelSource::head() const {

@@ -12,6 +12,9 @@
 
 namespace nibble {
 
+// What the gate of the MLP goes through before it multiplies.
+enum class Activation { kSilu, kGeluTanh };
+
 enum class RopeScaling { kNone, kLinear, kLlama3 };
 
 // Frequencies of rotary position embedding.
@@ -36,25 +39,38 @@ struct HyperParams {
   std::size_t vocabulary = 0;
   std::size_t context = 0;  // positions the model was trained for
   float norm_epsilon = 1e-6f;
-  float attention_scale = 0;  // head_dim^-1/2
-  Rope rope;
+  float attention_scale = 0;  // head_dim^-1/2 where the architecture says nothing else
+  float embedding_scale = 1;  // of the rows of the embedding, as the first layer sees them
+  Activation activation = Activation::kSilu;
   std::vector<std::size_t> windows;  // per layer; 0: the whole past
+  Rope rope;                         // of layers without a window
+  Rope window_rope;                  // of layers with one; most models have one rope for both
   bool tied_head = false;
   std::optional<std::int32_t> bos;
   std::vector<std::int32_t> eos;
   bool qkv_bias = false;
   bool output_bias = false;  // of o
   bool mlp_bias = false;
+
+  const Rope& rope_of(std::size_t layer) const { return windows[layer] != 0 ? window_rope : rope; }
 };
 
 struct ModelSpec {
-  std::string_view name;      // ours, and config.json's model_type
-  std::string_view hf_class;  // "Qwen3ForCausalLM"
+  std::string_view name;       // ours, and config.json's model_type unless `hf_type` is another
+  std::string_view hf_class;   // "Qwen3ForCausalLM"
+  std::string_view hf_type{};  // config.json's model_type where it is not `name`
   bool query_key_norm = false;
   bool always_qkv_bias = false;          // biases on q, k, v without being asked for in the config
   bool optional_attention_bias = false;  // config.json's attention_bias counts
   bool optional_mlp_bias = false;        // config.json's mlp_bias counts
+  bool output_norms = false;             // norms also behind attention and MLP, before their sums
+  bool gain_less_one = false;            // Hugging Face checkpoints hold the gain of a norm minus 1
+  bool scaled_embedding = false;         // embedding rows are multiplied by hidden^1/2
+  bool tied_by_default = false;          // where config.json does not say
   std::size_t default_head_dim = 0;      // where config.json has none; 0: hidden / heads
+  double default_theta = 10000;          // of the rope, where config.json has none
+  const char* activation_key = "hidden_act";
+  std::string_view default_activation = "silu";
   // Changes what read_config read, for what this architecture does differently; may be null.
   void (*adjust)(const Json& config, HyperParams& hyper) = nullptr;
 };
@@ -72,9 +88,14 @@ std::size_t window_of(const Json& config);
 // With `use_sliding_window`: windows where `layer_types`, or else `max_window_layers`, ask for
 // them.
 void late_windows(const Json& config, HyperParams& hyper);
+// `layer_types` of a config: a window for each layer of sliding attention. False when absent.
+bool windows_by_type(const Json& config, HyperParams& hyper);
+// Throws kUnsupported when the config sets a key to anything but null or false: for what an
+// architecture's published models do not use.
+void refuse_setting(const Json& config, const char* key);
 
 // Angles per position for each pair of a head's elements, [head_dim / 2].
-std::vector<double> rope_frequencies(const HyperParams& hyper);
+std::vector<double> rope_frequencies(const Rope& rope, std::size_t head_dim);
 
 // Reads and cross-checks config.json (transformers 4 and 5 layouts). Throws kCorruptFile with the
 // key, the value and the range.

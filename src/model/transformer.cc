@@ -30,10 +30,13 @@ KvCache::KvCache(const HyperParams& hyper, std::size_t capacity) : capacity_(cap
 
 void KvCache::truncate(std::size_t length) { length_ = std::min(length, length_); }
 
-void embed(const Linear& embedding, std::span<const std::int32_t> ids, Matrix out) {
+void embed(const Linear& embedding, float scale, std::span<const std::int32_t> ids, Matrix out) {
   check_ids(ids, embedding.outputs());
-  for (std::size_t i = 0; i < ids.size(); ++i)
+  for (std::size_t i = 0; i < ids.size(); ++i) {
     embedding.decode(static_cast<std::size_t>(ids[i]), out.rows_at(i, 1));
+    if (scale == 1) continue;
+    for (std::size_t c = 0; c < out.columns; ++c) out(i, c) *= scale;
+  }
 }
 
 Transformer::Transformer(const ModelSource& source)
@@ -92,7 +95,8 @@ void Transformer::hidden_states(std::span<const std::int32_t> ids, std::size_t l
   for (std::size_t first = 0; first < windows; first += at_once) {
     const std::size_t count = std::min(at_once, windows - first);
     const Matrix hidden = out.rows_at(first * length, count * length);
-    embed(*embedding_, ids.subspan(first * length, count * length), hidden);
+    embed(*embedding_, hyper().embedding_scale, ids.subspan(first * length, count * length),
+          hidden);
     sequences.clear();
     for (std::size_t i = 0; i < count; ++i) sequences.push_back({i * length, length, 0, nullptr});
     for (const Block& block : blocks_) block.forward(hidden, sequences, compute);
@@ -116,7 +120,7 @@ std::vector<float> Transformer::extend(KvCache& cache, std::span<const std::int3
   for (std::size_t first = 0; first < ids.size(); first += kPrefillChunk) {
     const std::size_t count = std::min(kPrefillChunk, ids.size() - first);
     Tensor hidden(count, hyper().hidden);
-    embed(*embedding_, ids.subspan(first, count), hidden.view());
+    embed(*embedding_, hyper().embedding_scale, ids.subspan(first, count), hidden.view());
     for (std::size_t layer = 0; layer < blocks_.size(); ++layer) {
       const Sequence sequence{0, count, cache.length_, &cache.layers_[layer]};
       blocks_[layer].forward(hidden.view(), {&sequence, 1}, compute);
@@ -135,7 +139,7 @@ Tensor Transformer::extend_all(std::span<KvCache> caches, std::span<const std::i
     throw Error(ErrorKind::kInvalidArgument,
                 cat(ids.size(), " tokens for ", caches.size(), " sequences"));
   Tensor hidden(ids.size(), hyper().hidden);
-  embed(*embedding_, ids, hidden.view());
+  embed(*embedding_, hyper().embedding_scale, ids, hidden.view());
   for (const KvCache& cache : caches)
     if (cache.length_ >= cache.capacity_)
       throw Error(ErrorKind::kInvalidArgument, "a cache is full");

@@ -62,7 +62,8 @@ class Transformer {
   std::vector<float> final_norm_;
 };
 
-// Rows of the embedding matrix; ids are checked against the vocabulary. out [ids, hidden]
-void embed(const Linear& embedding, std::span<const std::int32_t> ids, Matrix out);
+// What the first block sees: rows of the embedding matrix times `scale`; ids are checked against
+// the vocabulary. out [ids, hidden]
+void embed(const Linear& embedding, float scale, std::span<const std::int32_t> ids, Matrix out);
 
 }  // namespace nibble

@@ -146,10 +146,12 @@ class Job {
 
   void embed_samples(const Samples& samples) {
     const auto embedding = source_.embedding();
+    const float scale = source_.hyper().embedding_scale;
     for (std::size_t window = 0; window < samples.count; ++window) {
       Tensor rows(samples.length, source_.hyper().hidden);
       const std::size_t first = window * samples.length;
-      embed(*embedding, {result_.calibration.ids.data() + first, samples.length}, rows.view());
+      embed(*embedding, scale, {result_.calibration.ids.data() + first, samples.length},
+            rows.view());
       samples.hidden->put(first, rows.view());
     }
   }

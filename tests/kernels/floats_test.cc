@@ -178,6 +178,45 @@ TEST_P(FloatKernels, SiluOfExtremesVanishesOrPasses) {
   EXPECT_TRUE(std::isnan(out[6]));
 }
 
+TEST_P(FloatKernels, GeluEqualsTheDefinitionAndMayWriteOverItsInput) {
+  for (const std::size_t count : kOddCounts)
+    for (const float size : {1.0f, 5.0f, 100.0f}) {
+      auto gate = random_floats(count, 13);
+      for (float& value : gate) value *= size;
+      const auto up = random_floats(count, 14), before = gate;
+      std::vector<float> expected(count);
+      scalar::table.gelu_tanh_multiply(gate.data(), up.data(), expected.data(), count);
+      table().gelu_tanh_multiply(gate.data(), up.data(), gate.data(), count);
+      for (std::size_t i = 0; i < count; ++i)
+        EXPECT_NEAR(gate[i], expected[i], 1e-6 * std::abs(double{before[i]} * up[i])) << before[i];
+    }
+}
+
+TEST_P(FloatKernels, GeluIsTheTanhForm) {
+  for (double x = -6; x <= 6; x += 0.01) {
+    const auto gate = static_cast<float>(x);
+    const float up = 1;
+    float out = 0;
+    table().gelu_tanh_multiply(&gate, &up, &out, 1);
+    const double inner = std::sqrt(2 / M_PI) * (double{gate} + 0.044715 * std::pow(gate, 3));
+    EXPECT_NEAR(out, 0.5 * gate * (1 + std::tanh(inner)), 1e-6 * std::abs(x) + 1e-9) << x;
+  }
+}
+
+TEST_P(FloatKernels, GeluOfExtremesVanishesOrPasses) {
+  const float gate[] = {-1e30f, -200.0f, -0.0f, 0.0f, 200.0f, 1e30f, kNan};
+  const float up[] = {1, 1, 1, 1, 1, 1, 1};
+  float out[7];
+  table().gelu_tanh_multiply(gate, up, out, 7);
+  EXPECT_NEAR(out[0], 0, 1e-6);
+  EXPECT_NEAR(out[1], 0, 1e-30);
+  EXPECT_EQ(out[2], 0);
+  EXPECT_EQ(out[3], 0);
+  EXPECT_EQ(out[4], 200);
+  EXPECT_EQ(out[5], 1e30f);
+  EXPECT_TRUE(std::isnan(out[6]));
+}
+
 TEST_P(FloatKernels, DenseProductsEqualTheDefinition) {
   for (const std::size_t columns : kOddCounts)
     for (const std::size_t rows : {1u, 4u, 7u}) {

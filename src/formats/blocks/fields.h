@@ -10,6 +10,9 @@ namespace nibble::block_formats {
 inline std::uint16_t word_at(const std::uint8_t* p) {
   return static_cast<std::uint16_t>(p[0] | p[1] << 8);
 }
+inline std::uint32_t double_word_at(const std::uint8_t* p) {
+  return word_at(p) | static_cast<std::uint32_t>(word_at(p + 2)) << 16;
+}
 inline float half_at(const std::uint8_t* p) { return half_to_float(word_at(p)); }
 inline std::int8_t signed_at(const std::uint8_t* p) { return static_cast<std::int8_t>(*p); }
 

@@ -207,6 +207,27 @@ void silu_multiply(const float* gate, const float* up, float* out, size_t count)
   }
 }
 
+// −2u of the scalar definition.
+__m256 gelu_exponent(__m256 x) {
+  const __m256 bracket = _mm256_fmadd_ps(_mm256_mul_ps(x, x), _mm256_set1_ps(-0.0713548163f),
+                                         _mm256_set1_ps(-1.5957691216f));
+  return _mm256_mul_ps(x, bracket);
+}
+
+void gelu_tanh_multiply(const float* gate, const float* up, float* out, size_t count) {
+  const __m256 one = _mm256_set1_ps(1);
+  for (size_t i = 0; i < count; i += kLanes) {
+    const size_t left = count - i < kLanes ? count - i : kLanes;
+    float gates[kLanes], ups[kLanes];
+    copy_tail(gate + i, left, gates);
+    copy_tail(up + i, left, ups);
+    const __m256 x = _mm256_loadu_ps(gates);
+    const __m256 below = _mm256_add_ps(one, exp_of(gelu_exponent(x)));
+    _mm256_storeu_ps(gates, _mm256_mul_ps(_mm256_div_ps(x, below), _mm256_loadu_ps(ups)));
+    for (size_t k = 0; k < left; ++k) out[i + k] = gates[k];
+  }
+}
+
 float rounding_error(const float* w, const float* importance, size_t count, float scale, float zero,
                      float max_code) {
   const __m256 inverse = _mm256_set1_ps(1 / scale), step = _mm256_set1_ps(scale);
@@ -246,6 +267,7 @@ const Kernels table{
     .softmax = softmax,
     .exp_sum = exp_sum,
     .silu_multiply = silu_multiply,
+    .gelu_tanh_multiply = gelu_tanh_multiply,
     .gemv_float = gemv<Float>,
     .gemv_bfloat16 = gemv<Bfloat>,
     .gemv_half = gemv<Half>,

@@ -212,6 +212,26 @@ void silu_multiply(const float* gate, const float* up, float* out, size_t count)
   }
 }
 
+// −2u of the scalar definition.
+__m512 gelu_exponent(__m512 x) {
+  const __m512 bracket = _mm512_fmadd_ps(_mm512_mul_ps(x, x), _mm512_set1_ps(-0.0713548163f),
+                                         _mm512_set1_ps(-1.5957691216f));
+  return _mm512_mul_ps(x, bracket);
+}
+
+void gelu_tanh_multiply(const float* gate, const float* up, float* out, size_t count) {
+  const __m512 one = _mm512_set1_ps(1);
+  for (size_t i = 0; i < count; i += kLanes) {
+    const __mmask16 mask =
+        count - i >= kLanes ? static_cast<__mmask16>(0xFFFF) : first_lanes(count - i);
+    const __m512 x = _mm512_maskz_loadu_ps(mask, gate + i);
+    const __m512 below = _mm512_add_ps(one, exp_of(gelu_exponent(x)));
+    const __m512 value =
+        _mm512_mul_ps(_mm512_div_ps(x, below), _mm512_maskz_loadu_ps(mask, up + i));
+    _mm512_mask_storeu_ps(out + i, mask, value);
+  }
+}
+
 float rounding_error(const float* w, const float* importance, size_t count, float scale, float zero,
                      float max_code) {
   const __m512 inverse = _mm512_set1_ps(1 / scale), step = _mm512_set1_ps(scale);
@@ -244,6 +264,7 @@ const Kernels table{
     .softmax = softmax,
     .exp_sum = exp_sum,
     .silu_multiply = silu_multiply,
+    .gelu_tanh_multiply = gelu_tanh_multiply,
     .gemv_float = gemv<Float>,
     .gemv_bfloat16 = gemv<Bfloat>,
     .gemv_half = gemv<Half>,

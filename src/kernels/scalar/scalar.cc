@@ -58,6 +58,15 @@ void silu_multiply(const float* gate, const float* up, float* out, size_t count)
     out[i] = static_cast<float>(gate[i] / (1 + std::exp(-static_cast<double>(gate[i]))) * up[i]);
 }
 
+// x · (1 + tanh u) / 2 is x / (1 + exp(−2u)), with 2u = sqrt(8/π) · (x + 0.044715 x³).
+void gelu_tanh_multiply(const float* gate, const float* up, float* out, size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    const double x = gate[i];
+    const double twice = 1.5957691216057308 * (x + 0.044715 * x * x * x);
+    out[i] = static_cast<float>(x / (1 + std::exp(-twice)) * up[i]);
+  }
+}
+
 void gemv_float(const float* w, size_t stride, const float* x, size_t rows, size_t columns,
                 float* y) {
   for (size_t r = 0; r < rows; ++r) y[r] = dot(w + r * stride, x, columns);
@@ -136,6 +145,7 @@ const Kernels table{
     .softmax = softmax,
     .exp_sum = exp_sum,
     .silu_multiply = silu_multiply,
+    .gelu_tanh_multiply = gelu_tanh_multiply,
     .gemv_float = gemv_float,
     .gemv_bfloat16 = gemv_small<bfloat16_to_float>,
     .gemv_half = gemv_small<half_to_float>,

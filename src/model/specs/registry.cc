@@ -31,7 +31,9 @@ const ModelSpec& find_spec(const Json& config) {
   const std::string type = json_string(config, "model_type", "");
   std::vector<std::string> known;
   for (const ModelSpec* spec : specs::all()) {
-    if (spec->hf_class == asked || (asked.empty() && spec->name == type)) return *spec;
+    if (spec->hf_class == asked ||
+        (asked.empty() && type == (spec->hf_type.empty() ? spec->name : spec->hf_type)))
+      return *spec;
     known.emplace_back(spec->hf_class);
   }
   throw Error(ErrorKind::kUnsupported,

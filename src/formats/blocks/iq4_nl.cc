@@ -1,0 +1,26 @@
+// IQ4_NL: 32 codes that stand for uneven levels, and one scale.
+//   block, 18 bytes:  scale float16 | codes uint8[16];  weight = scale · level[code]
+//   the nibbles lie as in Q4_0
+#include "formats/block_format.h"
+#include "formats/blocks/fields.h"
+#include "formats/blocks/uneven_levels.h"
+
+namespace nibble::block_formats {
+namespace {
+
+void decode(const std::uint8_t* block, std::size_t count, float* out) {
+  for (std::size_t b = 0; b < count; ++b, block += 18, out += 32) {
+    const float scale = half_at(block);
+    for (int i = 0; i < 16; ++i) {
+      out[i] = scale * kUnevenLevels[block[2 + i] & 15];
+      out[i + 16] = scale * kUnevenLevels[block[2 + i] >> 4];
+    }
+  }
+}
+
+}  // namespace
+
+extern const BlockFormat iq4_nl{
+    .name = "IQ4_NL", .ggml_type = 20, .block = 32, .block_bytes = 18, .decode = decode};
+
+}  // namespace nibble::block_formats

@@ -1,0 +1,30 @@
+// IQ4_XS: IQ4_NL in 8 groups of 32, each with a 6-bit scale around 32.
+//   block, 136 bytes:  scale float16 | scales' high bits uint16 | low bits uint8[4] | codes
+//   uint8[128] group g: four low bits in a nibble, two high bits at 2g; its codes lie as in Q4_0
+#include "formats/block_format.h"
+#include "formats/blocks/fields.h"
+#include "formats/blocks/uneven_levels.h"
+
+namespace nibble::block_formats {
+namespace {
+
+void decode(const std::uint8_t* block, std::size_t count, float* out) {
+  for (std::size_t b = 0; b < count; ++b, block += 136, out += 256) {
+    const float scale = half_at(block);
+    const int high = word_at(block + 2);
+    for (int group = 0; group < 8; ++group) {
+      const int low = block[4 + group / 2] >> (4 * (group % 2)) & 15;
+      const float step = scale * static_cast<float>((low | (high >> (2 * group) & 3) << 4) - 32);
+      const std::uint8_t* codes = block + 8 + 16 * group;
+      for (int i = 0; i < 32; ++i)
+        out[32 * group + i] = step * kUnevenLevels[codes[i % 16] >> (i < 16 ? 0 : 4) & 15];
+    }
+  }
+}
+
+}  // namespace
+
+extern const BlockFormat iq4_xs{
+    .name = "IQ4_XS", .ggml_type = 23, .block = 256, .block_bytes = 136, .decode = decode};
+
+}  // namespace nibble::block_formats

@@ -1,0 +1,28 @@
+// Q2_K: 256 codes of 2 bits in 16 groups of 16, each group with a 4-bit scale and a 4-bit minimum.
+//   block, 84 bytes:  groups uint8[16] | codes uint8[64] | scale float16 | minimum float16
+//   group byte: low nibble · scale is the step, high nibble · minimum is taken away
+//   weight 128h + 32k + l is bits 2k, 2k + 1 of codes[32h + l]
+#include "formats/block_format.h"
+#include "formats/blocks/fields.h"
+
+namespace nibble::block_formats {
+namespace {
+
+void decode(const std::uint8_t* block, std::size_t count, float* out) {
+  for (std::size_t b = 0; b < count; ++b, block += 84, out += 256) {
+    const float scale = half_at(block + 80), minimum = half_at(block + 82);
+    for (int i = 0; i < 256; ++i) {
+      const std::uint8_t group = block[i / 16];
+      const int code = block[16 + 32 * (i / 128) + i % 32] >> (2 * (i / 32 % 4)) & 3;
+      out[i] = scale * static_cast<float>(group & 15) * static_cast<float>(code) -
+               minimum * static_cast<float>(group >> 4);
+    }
+  }
+}
+
+}  // namespace
+
+extern const BlockFormat q2_k{
+    .name = "Q2_K", .ggml_type = 10, .block = 256, .block_bytes = 84, .decode = decode};
+
+}  // namespace nibble::block_formats

@@ -1,0 +1,33 @@
+// Q3_K: 256 codes of 3 bits around 4 in 16 groups of 16, each group with a 6-bit scale around 32.
+//   block, 110 bytes:  high bits uint8[32] | low bits uint8[64] | group scales uint8[12] | scale
+//   float16 low bits lie as in Q2_K; weight i's high bit is bit i / 32 of high[i % 32] group g's
+//   scale: low nibble of byte g (g < 8) or high nibble of byte g − 8, then two bits of byte 8 + g %
+//   4
+#include "formats/block_format.h"
+#include "formats/blocks/fields.h"
+
+namespace nibble::block_formats {
+namespace {
+
+void decode(const std::uint8_t* block, std::size_t count, float* out) {
+  for (std::size_t b = 0; b < count; ++b, block += 110, out += 256) {
+    const float scale = half_at(block + 108);
+    const std::uint8_t* groups = block + 96;
+    for (int i = 0; i < 256; ++i) {
+      const int group = i / 16;
+      const int low = groups[group % 8] >> (group < 8 ? 0 : 4) & 15;
+      const int high = groups[8 + group % 4] >> (2 * (group / 4)) & 3;
+      const int step = (low | high << 4) - 32;
+      const int code = (block[32 + 32 * (i / 128) + i % 32] >> (2 * (i / 32 % 4)) & 3) |
+                       (block[i % 32] >> (i / 32) & 1) << 2;
+      out[i] = scale * static_cast<float>(step) * static_cast<float>(code - 4);
+    }
+  }
+}
+
+}  // namespace
+
+extern const BlockFormat q3_k{
+    .name = "Q3_K", .ggml_type = 11, .block = 256, .block_bytes = 110, .decode = decode};
+
+}  // namespace nibble::block_formats

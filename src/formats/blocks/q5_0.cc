@@ -1,0 +1,29 @@
+// Q5_0: 32 codes around 16 and one scale.
+//   block, 22 bytes:  scale float16 | fifth bits uint32 | low bits uint8[16]
+//   weight = scale · (code − 16); the nibbles lie as in Q4_0, bit i of the fifth bits is weight i's
+#include "formats/block_format.h"
+#include "formats/blocks/fields.h"
+
+namespace nibble::block_formats {
+namespace {
+
+void decode(const std::uint8_t* block, std::size_t count, float* out) {
+  for (std::size_t b = 0; b < count; ++b, block += 22, out += 32) {
+    const float scale = half_at(block);
+    const std::uint32_t fifth = double_word_at(block + 2);
+    const std::uint8_t* low = block + 6;
+    for (int i = 0; i < 16; ++i) {
+      const auto first = static_cast<int>((low[i] & 15u) | (fifth >> i & 1) << 4);
+      const auto second = static_cast<int>((low[i] >> 4 & 15u) | (fifth >> (i + 16) & 1) << 4);
+      out[i] = scale * static_cast<float>(first - 16);
+      out[i + 16] = scale * static_cast<float>(second - 16);
+    }
+  }
+}
+
+}  // namespace
+
+extern const BlockFormat q5_0{
+    .name = "Q5_0", .ggml_type = 6, .block = 32, .block_bytes = 22, .decode = decode};
+
+}  // namespace nibble::block_formats

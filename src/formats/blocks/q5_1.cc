@@ -1,0 +1,26 @@
+// Q5_1: 32 codes from 0, one scale and one minimum.
+//   block, 24 bytes:  scale float16 | minimum float16 | fifth bits uint32 | low bits uint8[16]
+//   weight = scale · code + minimum; the bits lie as in Q5_0
+#include "formats/block_format.h"
+#include "formats/blocks/fields.h"
+
+namespace nibble::block_formats {
+namespace {
+
+void decode(const std::uint8_t* block, std::size_t count, float* out) {
+  for (std::size_t b = 0; b < count; ++b, block += 24, out += 32) {
+    const float scale = half_at(block), minimum = half_at(block + 2);
+    const std::uint32_t fifth = double_word_at(block + 4);
+    for (int i = 0; i < 32; ++i) {
+      const unsigned low = block[8 + i % 16] >> (i < 16 ? 0 : 4) & 15;
+      out[i] = scale * static_cast<float>(low | (fifth >> i & 1) << 4) + minimum;
+    }
+  }
+}
+
+}  // namespace
+
+extern const BlockFormat q5_1{
+    .name = "Q5_1", .ggml_type = 7, .block = 32, .block_bytes = 24, .decode = decode};
+
+}  // namespace nibble::block_formats

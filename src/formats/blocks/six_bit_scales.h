@@ -1,0 +1,21 @@
+// The 6-bit scales and minimums of the 8 groups of a Q4_K or Q5_K block, packed into 12 bytes.
+#pragma once
+
+#include <cstdint>
+
+namespace nibble::block_formats {
+
+struct GroupScale {
+  int scale = 0;
+  int minimum = 0;
+};
+
+// Groups 0 to 3 have a byte each for scale and minimum; the two free bits on top of these eight
+// bytes are the upper bits of groups 4 to 7, whose lower four share the last four bytes.
+inline GroupScale group_scale(const std::uint8_t* packed, int group) {
+  if (group < 4) return {packed[group] & 63, packed[group + 4] & 63};
+  const std::uint8_t low = packed[group + 4];
+  return {(low & 15) | (packed[group - 4] >> 6) << 4, low >> 4 | (packed[group] >> 6) << 4};
+}
+
+}  // namespace nibble::block_formats
