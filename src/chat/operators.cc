@@ -60,14 +60,14 @@ namespace {
 Value repeated(Interpreter& run, const Value& value, std::int64_t count) {
   const auto times = static_cast<std::size_t>(std::max<std::int64_t>(0, count));
   if (const std::string* text = value.text()) {
-    if (text->size() * std::min(times, kMaxOutputBytes) > kMaxOutputBytes)
+    if (!text->empty() && times > kMaxOutputBytes / text->size())
       run.fail("a repeated string becomes too long");
     std::string result;
     for (std::size_t i = 0; !text->empty() && i < times; ++i) result += *text;
     return run.text(std::move(result));
   }
   const List& list = *value.list();
-  if (list.items.size() * std::min(times, kMaxRange) > kMaxRange)
+  if (!list.items.empty() && times > kMaxRange / list.items.size())
     run.fail("a repeated list becomes too long");
   std::vector<Value> items;
   for (std::size_t i = 0; !list.items.empty() && i < times; ++i)

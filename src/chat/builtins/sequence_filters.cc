@@ -175,6 +175,11 @@ Arguments without_first(const Arguments& given, std::size_t count) {
   return rest;
 }
 
+// These filters take nothing from anything that is false: none, too.
+std::vector<Value> items_unless_false(Run& run, const Value& v) {
+  return v.truth() ? run.items_of(v) : std::vector<Value>();
+}
+
 Value map(Run& run, const Value& v, const Arguments& given) {
   std::vector<Value> result;
   const bool by_attribute = given.positional.empty();
@@ -183,7 +188,7 @@ Value map(Run& run, const Value& v, const Arguments& given) {
   if (by_attribute && !given.find(1, "attribute")) run.fail("map needs a filter or attribute=");
   const auto key = key_of(run, given, given.positional.size());
   const Arguments rest = without_first(given, 1);
-  for (const Value& item : run.items_of(v)) {
+  for (const Value& item : items_unless_false(run, v)) {
     Value mapped = by_attribute ? key(item) : run.filter(name, item, rest);
     if (by_attribute && otherwise && mapped.is_undefined()) mapped = *otherwise;
     result.push_back(std::move(mapped));
@@ -201,7 +206,7 @@ Value chosen(Run& run, const Value& v, const Arguments& given, bool by_attribute
   const std::string name = tests ? need_text(run, given.positional[place], "select") : "";
   const Arguments rest = without_first(given, place + 1);
   std::vector<Value> result;
-  for (const Value& item : run.items_of(v)) {
+  for (const Value& item : items_unless_false(run, v)) {
     const Value subject = by_attribute ? dotted(run, item, path) : item;
     if ((tests ? run.test(name, subject, rest) : subject.truth()) == wanted) result.push_back(item);
   }
