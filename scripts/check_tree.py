@@ -11,11 +11,11 @@ from pathlib import Path
 
 # Who may include whom: each folder of src/ with the folders below it.
 NUMBERS = ["base", "tensor", "formats", "kernels"]
-MODELS = ["checkpoint", "tokenizer", "nn", "model"]
+MODELS = ["checkpoint", "tokenizer", "chat", "nn", "model"]
 JOBS = ["quantize", "evaluate"]
 ALLOWED = {folder: set(NUMBERS[:place]) for place, folder in enumerate(NUMBERS)}
-ALLOWED |= {folder: set(NUMBERS) for folder in ["checkpoint", "tokenizer", "nn"]}
-ALLOWED["model"] = set(NUMBERS + ["checkpoint", "tokenizer", "nn"])
+ALLOWED |= {folder: set(NUMBERS) for folder in ["checkpoint", "tokenizer", "chat", "nn"]}
+ALLOWED["model"] = set(NUMBERS + ["checkpoint", "tokenizer", "chat", "nn"])
 ALLOWED |= {folder: set(NUMBERS + MODELS) for folder in JOBS}
 ALLOWED["cli"] = set(NUMBERS + MODELS + JOBS)
 

@@ -1,0 +1,76 @@
+// nibble template: what a chat template makes of a conversation.
+#include <fmt/format.h>
+
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+#include "base/files.h"
+#include "base/text.h"
+#include "chat/chat_template.h"
+#include "cli/command.h"
+#include "cli/json_output.h"
+#include "cli/text_input.h"
+#include "nibble/error.h"
+
+namespace nibble::cli {
+namespace {
+
+struct Options {
+  std::string file, conversation;
+};
+
+// A list of messages, or an object with "messages" and what else the template may see.
+Conversation conversation_of(const std::string& file) {
+  Json json = with_context(file, [&] { return parse_json(read_text(file)); });
+  Conversation conversation;
+  if (json.is_array()) {
+    conversation.messages = std::move(json);
+    return conversation;
+  }
+  if (!json.is_object() || !json.contains("messages"))
+    throw Error(ErrorKind::kInvalidArgument,
+                cat(file, ": expected a list of messages, or an object with \"messages\""));
+  conversation.messages = json["messages"];
+  if (json.contains("tools")) conversation.tools = json["tools"];
+  conversation.add_generation_prompt = json_bool(json, "add_generation_prompt", true);
+  conversation.bos_token = json_string(json, "bos_token", "");
+  conversation.eos_token = json_string(json, "eos_token", "");
+  conversation.now = json_int(json, "now", 0, 0, std::int64_t{1} << 40);
+  for (const char* known :
+       {"messages", "tools", "add_generation_prompt", "bos_token", "eos_token", "now"})
+    json.erase(known);
+  conversation.extra = std::move(json);
+  return conversation;
+}
+
+int run(const Options& options, const Global& global) {
+  const ChatTemplate chat =
+      with_context(options.file, [&] { return ChatTemplate::parse(read_text(options.file)); });
+  const std::string prompt = chat.render(conversation_of(options.conversation));
+  if (global.json)
+    print_json("nibble.template/1", {{"prompt", prompt}});
+  else
+    fmt::print("{}", prompt);
+  return 0;
+}
+
+Run setup(CLI::App& app, const Global& global) {
+  const auto options = std::make_shared<Options>();
+  app.add_option("FILE", options->file, "The template; - is stdin")->required();
+  app.add_option("--messages", options->conversation,
+                 "JSON file: a list of {\"role\", \"content\"}, or an object with \"messages\", "
+                 "\"tools\" and other variables")
+      ->required();
+  return [options, &global] { return run(*options, global); };
+}
+
+}  // namespace
+
+extern const Command template_command{
+    .name = "template",
+    .summary = "Show the prompt that a chat template makes of a conversation",
+    .examples = "  nibble template chat_template.jinja --messages conversation.json\n",
+    .setup = setup,
+};
+
+}  // namespace nibble::cli
