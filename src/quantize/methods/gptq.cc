@@ -13,6 +13,7 @@
 #include "kernels/kernels.h"
 #include "nn/matmul.h"
 #include "quantize/inverse_factor.h"
+#include "quantize/polisher.h"
 #include "quantize/rounding.h"
 
 namespace nibble::methods {
@@ -21,7 +22,6 @@ namespace {
 constexpr std::size_t kBlock = 128;   // columns whose feedback is applied at once to the rest
 constexpr std::size_t kRowTile = 32;  // rows that travel through all columns together
 constexpr int kDampingSteps = 12;
-constexpr int kPolishSweeps = 4;
 
 using Order = std::vector<std::size_t>;  // order[position] = column
 
@@ -179,130 +179,8 @@ void feed_back(const Task& task, const Order& order, const Tensor& factor, Codes
   });
 }
 
-// Coordinate descent on tr(D·H·Dᵀ), D = W − Ŵ, row by row. With the gradient g = D·H, moving a row
-// by v changes its error by v·H·vᵀ − 2·v·g: codes move one at a time, then each group's scale and
-// zero with its codes fixed. Only moves that lower the error are made.
-class Polisher {
- public:
-  Polisher(const Task& task, ConstMatrix hessian, Codes& codes)
-      : task_(task), hessian_(hessian), codes_(codes), members_(codes.groups()) {
-    for (std::size_t c = 0; c < codes.columns; ++c) members_[codes.group_of(c)].push_back(c);
-  }
-
-  void run(std::size_t begin, std::size_t end) {
-    Tensor difference(end - begin, codes_.columns), gradient(end - begin, codes_.columns);
-    decode_rows(codes_, begin, difference.view());
-    for (std::size_t r = begin; r < end; ++r)
-      for (std::size_t c = 0; c < codes_.columns; ++c)
-        difference.view()(r - begin, c) = task_.weight(r, c) - difference.view()(r - begin, c);
-    matmul(difference.view(), hessian_, gradient.view());
-    std::vector<float> direction(codes_.columns);
-    for (std::size_t r = begin; r < end; ++r) {
-      float* g = gradient.view().row(r - begin);
-      for (int sweep = 0; sweep < kPolishSweeps; ++sweep) {
-        bool moved = move_codes(r, g);
-        for (std::size_t group = 0; group < members_.size(); ++group)
-          moved = move_group(r, group, g, direction) || moved;
-        if (!moved) break;
-      }
-    }
-  }
-
- private:
-  bool move_codes(std::size_t r, float* g) {
-    bool moved = false;
-    const auto row = codes_.row(r);
-    for (std::size_t c = 0; c < codes_.columns; ++c) {
-      const float h = hessian_(c, c);
-      if (h <= 0) continue;
-      const std::size_t at = r * codes_.groups() + codes_.group_of(c);
-      const GroupParams params{codes_.scales[at], codes_.zeros[at]};
-      const float now = task_.grid->value(row[c], params);
-      const std::uint8_t code = task_.grid->nearest(now + g[c] / h, params);
-      if (code == row[c]) continue;
-      const float step = task_.grid->value(code, params) - now;
-      if (step * (step * h - 2 * g[c]) >= 0) continue;
-      row[c] = code;
-      kernels().add_scaled(-step, hessian_.row(c), g, codes_.columns);
-      moved = true;
-    }
-    return moved;
-  }
-
-  // Scale by least squares; then, where zeros are free, the zero one step down or up.
-  bool move_group(std::size_t r, std::size_t group, float* g, std::vector<float>& direction) {
-    const std::size_t at = r * codes_.groups() + group;
-    GroupParams params{codes_.scales[at], codes_.zeros[at]};
-    const auto row = codes_.row(r);
-    for (const std::size_t c : members_[group])
-      direction[c] = static_cast<float>(row[c]) - params.zero;
-    const float scale =
-        task_.grid->stored_scale(params.scale + static_cast<float>(best_step(group, g, direction)));
-    bool moved = false;
-    if (scale * params.scale > 0 && move(group, scale - params.scale, g, direction)) {
-      codes_.scales[at] = params.scale = scale;
-      moved = true;
-    }
-    if (task_.grid->symmetric()) return moved;
-    for (const std::size_t c : members_[group]) direction[c] = 1;
-    // A higher zero lowers every weight of the group by the scale.
-    const double wanted = -best_step(group, g, direction) / params.scale;
-    const float zero = task_.grid->stored_zero(params.zero + (wanted > 0 ? 1.0f : -1.0f));
-    if (!move(group, -params.scale * (zero - params.zero), g, direction)) return moved;
-    codes_.zeros[at] = zero;
-    return true;
-  }
-
-  // Σ of what `direction` meets in `g`, over the group.
-  double slope(std::size_t group, const float* g, const std::vector<float>& direction) const {
-    double sum = 0;
-    for (const std::size_t c : members_[group]) sum += static_cast<double>(direction[c]) * g[c];
-    return sum;
-  }
-
-  // direction · H · directionᵀ, over the group.
-  double curve(std::size_t group, const std::vector<float>& direction) const {
-    const auto& columns = members_[group];
-    if (columns.empty()) return 0;
-    const std::size_t first = columns.front();
-    const bool run = columns.back() - first + 1 == columns.size();
-    double sum = 0;
-    for (const std::size_t c : columns) {
-      double inner = 0;
-      if (run)
-        inner = kernels().dot(hessian_.row(c) + first, direction.data() + first, columns.size());
-      else
-        for (const std::size_t other : columns)
-          inner += static_cast<double>(hessian_(c, other)) * direction[other];
-      sum += direction[c] * inner;
-    }
-    return sum;
-  }
-
-  double best_step(std::size_t group, const float* g, const std::vector<float>& direction) const {
-    const double bend = curve(group, direction);
-    return bend > 0 ? slope(group, g, direction) / bend : 0;
-  }
-
-  // Adds step · direction to the row's weights if that lowers its error.
-  bool move(std::size_t group, double step, float* g, const std::vector<float>& direction) {
-    if (step == 0) return false;
-    if (step * (step * curve(group, direction) - 2 * slope(group, g, direction)) >= 0) return false;
-    for (const std::size_t c : members_[group])
-      if (direction[c] != 0)
-        kernels().add_scaled(static_cast<float>(-step) * direction[c], hessian_.row(c), g,
-                             codes_.columns);
-    return true;
-  }
-
-  const Task& task_;
-  ConstMatrix hessian_;
-  Codes& codes_;
-  std::vector<std::vector<std::size_t>> members_;  // columns of each group
-};
-
-void polish(const Task& task, ConstMatrix hessian, Codes& codes) {
-  Polisher polisher(task, hessian, codes);
+void polish(const Task& task, Codes& codes) {
+  const Polisher polisher(task, codes);
   parallel_ranges(task.weight.rows, kRowTile,
                   [&](std::size_t begin, std::size_t end) { polisher.run(begin, end); });
 }
@@ -343,7 +221,7 @@ Outcome quantize(const Task& task) {
   }
   feed_back(task, order, *factor, outcome.codes);
   // The textbook's own result is wanted where its own scales are asked for.
-  if (task.options.scales != ScaleSearch::kAbsMax) polish(task, task.hessian, outcome.codes);
+  if (task.options.scales != ScaleSearch::kAbsMax) polish(task, outcome.codes);
   measure(task, outcome);
   return outcome;
 }

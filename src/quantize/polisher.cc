@@ -1,0 +1,180 @@
+#include "quantize/polisher.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "base/parallel.h"
+#include "kernels/kernels.h"
+#include "nn/matmul.h"
+
+namespace nibble {
+namespace {
+
+constexpr std::size_t kChunk = 128;
+constexpr int kSweeps = 4;
+
+}  // namespace
+
+// One row on its way through one chunk.
+struct Polisher::Row {
+  std::size_t index;
+  float* gradient;               // of the chunk's columns
+  float* moves;                  // what has been added to their weights
+  std::vector<float> direction;  // of the group that is moved
+};
+
+Polisher::Polisher(const Task& task, Codes& codes)
+    : task_(task), codes_(codes), order_(codes.columns), hessian_(task.hessian) {
+  std::iota(order_.begin(), order_.end(), std::size_t{0});
+  std::stable_sort(order_.begin(), order_.end(), [&](std::size_t a, std::size_t b) {
+    return codes.group_of(a) < codes.group_of(b);
+  });
+  if (!std::is_sorted(order_.begin(), order_.end())) {
+    ordered_ = Tensor(order_.size(), order_.size());
+    parallel_ranges(order_.size(), 16, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t r = begin; r < end; ++r)
+        for (std::size_t c = 0; c < order_.size(); ++c)
+          ordered_.view()(r, c) = task.hessian(order_[r], order_[c]);
+    });
+    hessian_ = ordered_.view();
+  }
+  for (std::size_t first = 0; first < order_.size();) {
+    const std::size_t index = codes.group_of(order_[first]);
+    std::size_t end = first;
+    while (end < order_.size() && codes.group_of(order_[end]) == index) ++end;
+    if (end - first > kChunk) {  // its scale stays; its codes go piece by piece
+      for (; first < end; first += kChunk)
+        chunks_.push_back({first, std::min(kChunk, end - first), {}});
+      first = end;
+      continue;
+    }
+    if (chunks_.empty() || chunks_.back().groups.empty() ||
+        chunks_.back().count + (end - first) > kChunk)
+      chunks_.push_back({first, 0, {}});
+    chunks_.back().groups.push_back({index, first - chunks_.back().first, end - first});
+    chunks_.back().count += end - first;
+    first = end;
+  }
+}
+
+void Polisher::run(std::size_t begin, std::size_t end) const {
+  const std::size_t rows = end - begin, columns = order_.size();
+  Tensor decoded(rows, columns), difference(rows, columns), gradient(rows, columns);
+  decode_rows(codes_, begin, decoded.view());
+  for (std::size_t r = 0; r < rows; ++r)
+    for (std::size_t i = 0; i < columns; ++i)
+      difference.view()(r, i) = task_.weight(begin + r, order_[i]) - decoded.view()(r, order_[i]);
+  matmul(difference.view(), hessian_, gradient.view());
+  Tensor moves(rows, kChunk), update(rows, columns);
+  for (int sweep = 0; sweep < kSweeps; ++sweep) {
+    bool moved = false;
+    for (const Chunk& chunk : chunks_) {
+      const Matrix part = moves.view().columns_at(0, chunk.count);
+      if (!polish_chunk(chunk, begin, gradient.view(), part)) continue;
+      moved = true;
+      matmul_plain(part, hessian_.rows_at(chunk.first, chunk.count), update.view());
+      for (std::size_t r = 0; r < rows; ++r)
+        kernels().add_scaled(-1, update.view().row(r), gradient.view().row(r), columns);
+    }
+    if (!moved) break;
+  }
+}
+
+bool Polisher::polish_chunk(const Chunk& chunk, std::size_t begin, Matrix gradient,
+                            Matrix moves) const {
+  bool moved = false;
+  std::vector<float> local(chunk.count);
+  Row row{0, local.data(), nullptr, std::vector<float>(chunk.count)};
+  for (std::size_t r = 0; r < moves.rows; ++r) {
+    std::copy_n(gradient.row(r) + chunk.first, chunk.count, local.begin());
+    std::fill_n(moves.row(r), chunk.count, 0.0f);
+    row.index = begin + r;
+    row.moves = moves.row(r);
+    moved = move_codes(chunk, row) || moved;
+    for (const Group& group : chunk.groups) moved = move_group(chunk, group, row) || moved;
+  }
+  return moved;
+}
+
+bool Polisher::move_codes(const Chunk& chunk, Row& row) const {
+  bool moved = false;
+  const auto codes = codes_.row(row.index);
+  for (std::size_t i = 0; i < chunk.count; ++i) {
+    const std::size_t column = order_[chunk.first + i];
+    const float h = hessian_(chunk.first + i, chunk.first + i);
+    if (h <= 0) continue;
+    const std::size_t at = row.index * codes_.groups() + codes_.group_of(column);
+    const GroupParams params{codes_.scales[at], codes_.zeros[at]};
+    const float now = task_.grid->value(codes[column], params);
+    const std::uint8_t code = task_.grid->nearest(now + row.gradient[i] / h, params);
+    if (code == codes[column]) continue;
+    const float step = task_.grid->value(code, params) - now;
+    if (step * (step * h - 2 * row.gradient[i]) >= 0) continue;
+    codes[column] = code;
+    row.moves[i] += step;
+    kernels().add_scaled(-step, hessian_.row(chunk.first + i) + chunk.first, row.gradient,
+                         chunk.count);
+    moved = true;
+  }
+  return moved;
+}
+
+// Scale by least squares; then, where zeros are free, the zero one step down or up.
+bool Polisher::move_group(const Chunk& chunk, const Group& group, Row& row) const {
+  const std::size_t at = row.index * codes_.groups() + group.index;
+  GroupParams params{codes_.scales[at], codes_.zeros[at]};
+  const auto codes = codes_.row(row.index);
+  double slope = 0;
+  for (std::size_t i = 0; i < group.count; ++i) {
+    const std::size_t place = group.first + i;
+    row.direction[i] = static_cast<float>(codes[order_[chunk.first + place]]) - params.zero;
+    slope += static_cast<double>(row.direction[i]) * row.gradient[place];
+  }
+  bool moved = false;
+  const double bend = curve(chunk, group, row);
+  const float scale =
+      bend > 0 ? task_.grid->stored_scale(params.scale + static_cast<float>(slope / bend))
+               : params.scale;
+  const double step = static_cast<double>(scale) - params.scale;
+  if (scale * params.scale > 0 && step * (step * bend - 2 * slope) < 0) {
+    codes_.scales[at] = params.scale = scale;
+    moved = move(chunk, group, step, row);
+  }
+  if (task_.grid->symmetric()) return moved;
+  slope = 0;
+  for (std::size_t i = 0; i < group.count; ++i) {
+    row.direction[i] = 1;
+    slope += row.gradient[group.first + i];
+  }
+  // A higher zero lowers every weight of the group by the scale.
+  const bool higher = slope * params.scale < 0;
+  const float zero = task_.grid->stored_zero(params.zero + (higher ? 1.0f : -1.0f));
+  const double shift = -static_cast<double>(params.scale) * (zero - params.zero);
+  if (shift * (shift * curve(chunk, group, row) - 2 * slope) >= 0) return moved;
+  codes_.zeros[at] = zero;
+  return move(chunk, group, shift, row);
+}
+
+// direction · H · directionᵀ
+double Polisher::curve(const Chunk& chunk, const Group& group, const Row& row) const {
+  const std::size_t first = chunk.first + group.first;
+  double sum = 0;
+  for (std::size_t i = 0; i < group.count; ++i)
+    sum += static_cast<double>(row.direction[i]) *
+           kernels().dot(hessian_.row(first + i) + first, row.direction.data(), group.count);
+  return sum;
+}
+
+// Adds step · direction to the group's weights.
+bool Polisher::move(const Chunk& chunk, const Group& group, double step, Row& row) const {
+  for (std::size_t i = 0; i < group.count; ++i) {
+    const float change = static_cast<float>(step) * row.direction[i];
+    if (change == 0) continue;
+    row.moves[group.first + i] += change;
+    kernels().add_scaled(-change, hessian_.row(chunk.first + group.first + i) + chunk.first,
+                         row.gradient, chunk.count);
+  }
+  return true;
+}
+
+}  // namespace nibble
