@@ -1,8 +1,10 @@
 // The lists become a TokenizerFile, as if they stood in a tokenizer.json.
 #include "model/gguf_tokenizer.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
 #include <string_view>
 
 #include "base/text.h"
@@ -51,16 +53,17 @@ constexpr std::string_view kCaseExpression =
 
 constexpr CutRules kWords{.expressions = {kGpt2Expression}};
 constexpr CutRules kSingleDigits{.expressions = {R"(\p{N})", kGpt2Expression}};
-constexpr CutRules kThreeDigits{.expressions = {kThreeDigitsExpression},
-                                .whole_words_first = true,
-                                .begins_with_bos = true};
+constexpr CutRules kThreeDigits{
+    .expressions = {kThreeDigitsExpression}, .whole_words_first = true, .begins_with_bos = true};
 constexpr CutRules kThreeDigitsMerged{.expressions = {kThreeDigitsExpression}};
 constexpr CutRules kOneDigit{.expressions = {kOneDigitExpression}, .composed = true};
 constexpr CutRules kOneDigitPlain{.expressions = {kOneDigitExpression}};
 constexpr CutRules kCaseAware{
     .expressions = {kCaseExpression}, .whole_words_first = true, .begins_with_bos = true};
-constexpr CutRules kCascade{.expressions = {R"([\p{P}\$\+<=>\^~\|]+)", kGpt2Expression,
-                                            R"(\p{N}+)", "[0-9][0-9][0-9]"}};
+constexpr CutRules kSignsFirst{
+    .expressions = {R"([\p{P}\$\+<=>\^~\|`]+)", kGpt2Expression, "[0-9][0-9][0-9]"}};
+constexpr CutRules kCascade{
+    .expressions = {R"([\p{P}\$\+<=>\^~\|]+)", kGpt2Expression, R"(\p{N}+)", "[0-9][0-9][0-9]"}};
 
 struct NamedRules {
   std::string_view name;
@@ -77,10 +80,11 @@ const CutRules& rules_called(const std::string& name) {
     if (entry.name == name) return *entry.rules;
     if (!entry.name.empty()) known.emplace_back(entry.name);
   }
-  throw Error(ErrorKind::kUnsupported,
-              cat("tokenizer.ggml.pre \"", tokenizer::lossy_utf8(std::string_view(name).substr(0, 60)),
-                  "\" is not supported; known: ", join(known, ", ")),
-              "put the model's tokenizer.json beside the GGUF file");
+  throw Error(
+      ErrorKind::kUnsupported,
+      cat("tokenizer.ggml.pre \"", tokenizer::lossy_utf8(std::string_view(name).substr(0, 60)),
+          "\" is not supported; known: ", join(known, ", ")),
+      "put the model's tokenizer.json beside the GGUF file");
 }
 
 Json split_at(std::string_view expression) {
@@ -150,6 +154,11 @@ class Builder {
       pieces.ids.push_back(static_cast<std::int64_t>(i));
       pieces.scores.push_back(given_.scores[i]);
     }
+    // A converter that found no scores writes the same one everywhere. Ids say the order then:
+    // SentencePiece numbers pieces as it learned them.
+    const auto& scores = pieces.scores;
+    if (std::adjacent_find(scores.begin(), scores.end(), std::not_equal_to<>()) == scores.end())
+      for (std::size_t i = 0; i < scores.size(); ++i) pieces.scores[i] = -static_cast<float>(i);
     file_.rules = tokenizer::score_merges(std::move(pieces));
   }
 
@@ -211,10 +220,8 @@ class Builder {
     if (added_.size() >= kMaxAdded)
       throw Error(ErrorKind::kUnsupported,
                   cat("more than ", kMaxAdded, " tokens that are not ordinary pieces of text"));
-    added_.push_back({{"id", i},
-                      {"content", text},
-                      {"special", type != kUserDefined},
-                      {"normalized", false}});
+    added_.push_back(
+        {{"id", i}, {"content", text}, {"special", type != kUserDefined}, {"normalized", false}});
   }
 
   // "left right"; a blank inside of either is spelled differently.

@@ -19,7 +19,8 @@ constexpr char32_t kDirectCharacters = 0x800;  // ids of these come from an arra
 class Bpe : public TokenModel {
  public:
   explicit Bpe(TokenizerFile&& file)
-      : vocabulary_(std::move(file.tokens), std::move(file.ids)), merges_(file.merges.size() / 2 + file.rules.size()) {
+      : vocabulary_(std::move(file.tokens), std::move(file.ids)),
+        merges_(file.merges.size() / 2 + file.rules.size()) {
     const Json& settings = required(file.tree, "model");
     if (json_number(settings, "dropout", 0) != 0)
       throw Error(ErrorKind::kUnsupported, "dropout makes every encoding a random one",

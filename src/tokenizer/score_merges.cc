@@ -40,9 +40,9 @@ std::vector<MergeRule> score_merges(ScoredPieces pieces) {
   for (std::size_t i = 0; i < pieces.texts.size(); ++i) {
     const std::string_view text = pieces.texts[i];
     if (text.size() > kMaxPieceBytes)
-      throw Error(ErrorKind::kUnsupported, cat("a piece of ", text.size(), " bytes (\"",
-                                               lossy_utf8(text.substr(0, 40)),
-                                               "…\"); the limit is ", kMaxPieceBytes));
+      throw Error(ErrorKind::kUnsupported,
+                  cat("a piece of ", text.size(), " bytes (\"", lossy_utf8(text.substr(0, 40)),
+                      "…\"); the limit is ", kMaxPieceBytes));
     for (std::size_t cut = character_bytes(text[0]); cut < text.size();
          cut += character_bytes(text[cut])) {
       const auto left = vocabulary.find(text.substr(0, cut));

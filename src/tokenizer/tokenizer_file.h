@@ -23,7 +23,7 @@ struct TokenizerFile {
   bool has_vocab = false, has_merges = false;
   TextList tokens;  // model.vocab, when it is an object
   std::vector<std::int64_t> ids;
-  TextList merges;  // model.merges: two entries each, left and right
+  TextList merges;               // model.merges: two entries each, left and right
   std::vector<MergeRule> rules;  // merges of files that have no such list
 };
 
