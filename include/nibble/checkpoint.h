@@ -17,11 +17,15 @@
 
 namespace nibble {
 
+struct BlockFormat;
+class GgufMetadata;
+
 struct TensorInfo {
   std::string name;
-  DType dtype = DType::kF32;
+  DType dtype = DType::kF32;  // meaningless where there are blocks
   std::vector<std::int64_t> shape;
   std::uint64_t bytes = 0;
+  const BlockFormat* blocks = nullptr;  // rows of blocks, as GGUF has them; null: plain elements
 };
 
 class CheckpointReader {
@@ -37,13 +41,16 @@ class CheckpointReader {
   virtual std::vector<std::filesystem::path> files() const = 0;
   // What is odd about the files but harms nothing: a wrong total_size in an index.
   virtual std::span<const std::string> warnings() const { return {}; }
+  // What a GGUF file says besides its tensors; null for other containers.
+  virtual const GgufMetadata* gguf() const { return nullptr; }
 
   const TensorInfo* find(std::string_view name) const;  // null when absent
   const TensorInfo& at(std::string_view name) const;    // throws kNotFound with near names
 };
 
-// A .safetensors file, or a folder with model.safetensors, with an index and shards, or with
-// exactly one *.safetensors file.
+// A .safetensors or .gguf file, or a folder with model.safetensors, with an index and shards, with
+// exactly one *.safetensors file or, having none, exactly one GGUF model. A GGUF model in parts is
+// opened by its first part.
 // Throws kNotFound, kCorruptFile, kUnsupported (pickle files: says what to do).
 std::unique_ptr<CheckpointReader> open_checkpoint(const std::filesystem::path& path);
 

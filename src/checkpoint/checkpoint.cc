@@ -26,9 +26,6 @@ bool begins_with(std::span<const std::byte> bytes, std::string_view magic) {
 void refuse_foreign(const MappedFile& file) {
   const auto bytes = file.bytes();
   const std::string path = file.path().string();
-  if (begins_with(bytes, "GGUF"))
-    throw Error(ErrorKind::kUnsupported, cat(path, ": is a GGUF file, which cannot be read yet"),
-                "use the Hugging Face folder (safetensors) of the same model");
   if (begins_with(bytes, "PK\3\4") || begins_with(bytes, "\x80\x02"))
     throw Error(
         ErrorKind::kUnsupported,

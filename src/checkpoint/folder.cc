@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "checkpoint/container.h"
+#include "checkpoint/gguf_parts.h"
 #include "checkpoint/shard_index.h"
 #include "nibble/error.h"
 
@@ -87,6 +88,20 @@ class ShardedReader final : public CheckpointReader {
   std::vector<std::string> warnings_;
 };
 
+// GGUF files that are models or the first parts of models.
+std::vector<std::string> gguf_models(const std::vector<std::string>& names) {
+  std::vector<std::string> models;
+  for (const std::string& name : names) {
+    const auto part = parse_part_name(name);
+    if (name.ends_with(".gguf") && (!part || part->part == 1)) models.push_back(name);
+  }
+  return models;
+}
+
+std::string first_few(std::span<const std::string> names) {
+  return join(names.first(std::min<std::size_t>(names.size(), 4)), ", ");
+}
+
 std::vector<std::string> names_in(const fs::path& folder) {
   std::error_code failure;
   std::vector<std::string> names;
@@ -106,24 +121,20 @@ std::vector<std::string> names_in(const fs::path& folder) {
     const bool is_pickle = name.starts_with("pytorch_model") || name.ends_with(".pt") ||
                            name.ends_with(".pth") || name.ends_with(".bin");
     if (!is_pickle || name.ends_with(".json")) continue;
-    throw Error(
-        ErrorKind::kUnsupported,
-        cat(folder.string(), ": has no safetensors file, only ", name,
-            ", a pickle: reading it can run code, so it is not read"),
-        "convert it once with: python -c \"from transformers import AutoModel as "
-        "M; M.from_pretrained('IN').save_pretrained('OUT', safe_serialization=True)\"");
+    throw Error(ErrorKind::kUnsupported,
+                cat(folder.string(), ": has no safetensors file, only ", name,
+                    ", a pickle: reading it can run code, so it is not read"),
+                "convert it once with: python -c \"from transformers import AutoModel as "
+                "M; M.from_pretrained('IN').save_pretrained('OUT', safe_serialization=True)\"");
   }
-  for (const std::string& name : names)
-    if (name.ends_with(".gguf")) open_checkpoint_file(folder / name);  // says what it can say
   std::string unfinished;
   for (const std::string& name : names)
     if (name.ends_with(".partial") || name.ends_with(".incomplete"))
       unfinished = cat("; ", name, " is left from an unfinished run");
-  throw Error(ErrorKind::kNotFound,
-              cat(folder.string(),
-                  ": has no model.safetensors, model.safetensors.index.json or "
-                  "other *.safetensors file",
-                  unfinished));
+  throw Error(ErrorKind::kNotFound, cat(folder.string(),
+                                        ": has no model.safetensors, model.safetensors.index.json, "
+                                        "other *.safetensors or *.gguf file",
+                                        unfinished));
 }
 
 }  // namespace
@@ -142,12 +153,17 @@ std::unique_ptr<CheckpointReader> open_checkpoint_folder(const fs::path& folder)
   for (const std::string& name : names)
     if (name.ends_with(".safetensors")) found.push_back(name);
   if (found.size() == 1) return open_checkpoint_file(folder / found.front());
-  if (found.empty()) refuse_without_weights(folder, names);
+  if (found.size() > 1)
+    throw Error(ErrorKind::kNotFound,
+                cat(folder.string(), ": has ", found.size(),
+                    " safetensors files but no model.safetensors.index.json: ", first_few(found)),
+                "download the index file, or name one of the files");
+  const std::vector<std::string> models = gguf_models(names);
+  if (models.size() == 1) return open_checkpoint_file(folder / models.front());
+  if (models.empty()) refuse_without_weights(folder, names);
   throw Error(ErrorKind::kNotFound,
-              cat(folder.string(), ": has ", found.size(),
-                  " safetensors files but no model.safetensors.index.json: ",
-                  join(std::span(found).first(std::min<std::size_t>(found.size(), 4)), ", ")),
-              "download the index file, or name one of the files");
+              cat(folder.string(), ": has ", models.size(), " GGUF models: ", first_few(models)),
+              "name one of the files");
 }
 
 }  // namespace nibble

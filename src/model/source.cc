@@ -5,12 +5,31 @@
 
 #include "base/text.h"
 #include "checkpoint/layout.h"
+#include "formats/block_format.h"
 #include "formats/format.h"
+#include "model/gguf_config.h"
+#include "model/gguf_names.h"
 #include "nibble/error.h"
+#include "nn/block_linear.h"
 #include "nn/dense_linear.h"
 #include "nn/packed_linear.h"
 
 namespace nibble {
+
+namespace {
+
+// The stored row of each row of q or k where rotated pairs lie side by side: element i of a head's
+// first half is at 2i, that of its second half at 2i + 1.
+std::vector<std::uint32_t> rows_in_pairs(std::size_t rows, std::size_t head_dim) {
+  std::vector<std::uint32_t> row_of(rows);
+  for (std::size_t r = 0; r < rows; ++r) {
+    const std::size_t element = r % head_dim, half = head_dim / 2;
+    row_of[r] = static_cast<std::uint32_t>(r - element + 2 * (element % half) + element / half);
+  }
+  return row_of;
+}
+
+}  // namespace
 
 struct ModelSource::Parts {
   std::filesystem::path folder;
@@ -19,14 +38,22 @@ struct ModelSource::Parts {
   HyperParams hyper;
   std::unique_ptr<CheckpointReader> checkpoint;
   const Layout* layout = nullptr;
-  std::string prefix;  // "model." or nothing
+  std::string prefix;     // "model." or nothing
+  std::string described;  // by what the shapes are: "config.json"
+
+  struct LinearShape {
+    Role role;
+    std::size_t rows, columns;
+    bool bias;
+  };
 
   const TensorInfo& tensor(const std::string& name, std::vector<std::int64_t> shape) const {
     const TensorInfo& info = checkpoint->at(name);
     if (info.shape != shape)
       throw Error(ErrorKind::kCorruptFile,
-                  cat("tensor \"", name, "\" has shape ", list_text(info.shape),
-                      "; config.json asks for ", list_text(shape)));
+                  cat("tensor \"", name, "\" has shape ", list_text(info.shape), "; ", described,
+                      " asks for ", list_text(shape)));
+    if (info.blocks != nullptr) return info;
     if (info.dtype != DType::kF32 && info.dtype != DType::kF16 && info.dtype != DType::kBF16)
       throw Error(ErrorKind::kUnsupported,
                   cat("tensor \"", name, "\" has type ", nibble::name(info.dtype),
@@ -36,40 +63,60 @@ struct ModelSource::Parts {
 
   std::vector<float> vector(const std::string& name, std::size_t size) const {
     const TensorInfo& info = tensor(name, {static_cast<std::int64_t>(size)});
+    if (info.blocks != nullptr)
+      throw Error(ErrorKind::kUnsupported, cat("tensor \"", name, "\" has type ", info.blocks->name,
+                                               "; supported for vectors: F32, F16, BF16"));
     const auto row = dense_linear(checkpoint->bytes(info), info.dtype, 1, size);
     std::vector<float> values(size);
     row->decode(0, Matrix(values.data(), 1, size));
     return values;
   }
 
-  // The gain of a norm, whichever way the checkpoint holds it.
+  // The gain of a norm, whichever way the checkpoint holds it: GGUF files have the 1 added.
   std::vector<float> gain(const std::string& name, std::size_t size) const {
     std::vector<float> values = vector(name, size);
-    if (spec->gain_less_one)
+    if (spec->gain_less_one && checkpoint->gguf() == nullptr)
       for (float& value : values) value += 1;
     return values;
   }
 
-  std::unique_ptr<Linear> dense(const std::string& name, std::size_t rows, std::size_t columns,
-                                std::vector<float> bias = {}) const {
+  std::unique_ptr<Linear> matrix(const std::string& name, std::size_t rows, std::size_t columns,
+                                 std::vector<float> bias = {},
+                                 std::vector<std::uint32_t> row_of = {}) const {
     const TensorInfo& info =
         tensor(name, {static_cast<std::int64_t>(rows), static_cast<std::int64_t>(columns)});
-    return dense_linear(checkpoint->bytes(info), info.dtype, rows, columns, std::move(bias));
+    const auto bytes = checkpoint->bytes(info);
+    if (info.blocks != nullptr)
+      return block_linear(*info.blocks, bytes, rows, columns, std::move(row_of), std::move(bias));
+    if (!row_of.empty())
+      return dense_linear_of_rows(bytes, info.dtype, columns, row_of, std::move(bias));
+    return dense_linear(bytes, info.dtype, rows, columns, std::move(bias));
+  }
+
+  // Empty when the rows lie in order.
+  std::vector<std::uint32_t> stored_rows(const LinearShape& shape) const {
+    const bool rotated = shape.role == Role::kQuery || shape.role == Role::kKey;
+    if (!rotated || !spec->gguf_pairs_rows || checkpoint->gguf() == nullptr) return {};
+    return rows_in_pairs(shape.rows, hyper.head_dim);
   }
 
   std::unique_ptr<Linear> linear(const std::string& module, std::size_t rows, std::size_t columns,
-                                 bool has_bias) const {
+                                 bool has_bias, std::vector<std::uint32_t> row_of = {}) const {
     std::vector<float> bias;
     if (has_bias) bias = vector(module + ".bias", rows);
+    if (has_bias && !row_of.empty()) {
+      const std::vector<float> stored = bias;
+      for (std::size_t r = 0; r < rows; ++r) bias[r] = stored[row_of[r]];
+    }
     if (layout != nullptr)
       if (const auto codes = layout->read(*checkpoint, config["quantization_config"], module)) {
         if (codes->rows != rows || codes->columns != columns)
           throw Error(ErrorKind::kCorruptFile,
-                      cat("module \"", module, "\" is ", codes->rows, " x ", codes->columns,
-                          "; config.json asks for ", rows, " x ", columns));
+                      cat("module \"", module, "\" is ", codes->rows, " x ", codes->columns, "; ",
+                          described, " asks for ", rows, " x ", columns));
         return packed_linear(pack(*codes), std::move(bias));
       }
-    return dense(module + ".weight", rows, columns, std::move(bias));
+    return matrix(module + ".weight", rows, columns, std::move(bias), std::move(row_of));
   }
 
   // What linear() would refuse, without reading weights.
@@ -93,11 +140,6 @@ struct ModelSource::Parts {
 
   std::string layer_path(std::size_t layer) const { return cat(prefix, "layers.", layer, "."); }
 
-  struct LinearShape {
-    Role role;
-    std::size_t rows, columns;
-    bool bias;
-  };
   std::array<LinearShape, kRoles> linear_shapes() const {
     const std::size_t query = hyper.heads * hyper.head_dim, kv = hyper.kv_heads * hyper.head_dim;
     return {{{Role::kQuery, query, hyper.hidden, hyper.qkv_bias},
@@ -126,6 +168,12 @@ struct ModelSource::Parts {
                    shape.bias);
   }
 
+  void divide_frequencies() {
+    const std::vector<float> divisors = gguf_rope_divisors(*checkpoint, hyper.head_dim);
+    for (std::size_t i = 0; i < divisors.size(); ++i)
+      hyper.rope.frequencies[i] /= static_cast<double>(divisors[i]);
+  }
+
   bool has_own_head() const {
     return checkpoint->find("lm_head.weight") != nullptr || holds_module("lm_head");
   }
@@ -135,13 +183,23 @@ ModelSource::ModelSource(const std::filesystem::path& folder) : parts_(std::make
   Parts& parts = *parts_;
   parts.folder = std::filesystem::is_directory(folder) ? folder : folder.parent_path();
   parts.checkpoint = open_checkpoint(folder);
-  parts.config = read_json(parts.folder / "config.json");
-  with_context((parts.folder / "config.json").string(), [&] {
+  if (parts.checkpoint->gguf() != nullptr) {
+    parts.checkpoint = with_hf_names(std::move(parts.checkpoint));
+    parts.described = parts.checkpoint->files().front().string();
+  } else {
+    parts.described = (parts.folder / "config.json").string();
+    parts.config = read_json(parts.described);
+  }
+  with_context(parts.described, [&] {
+    const bool gguf = parts.checkpoint->gguf() != nullptr;
+    if (gguf) parts.config = gguf_config(*parts.checkpoint);
     if (!parts.config.is_object()) throw Error(ErrorKind::kCorruptFile, "not an object");
     parts.spec = &find_spec(parts.config);
     parts.hyper = read_hyper_params(parts.config, *parts.spec);
+    if (gguf) parts.divide_frequencies();
     parts.layout = layouts::claiming(parts.config);
   });
+  parts.described = parts.checkpoint->gguf() != nullptr ? "the metadata" : "config.json";
   // Some exporters leave "model." out.
   parts.prefix = parts.checkpoint->find("model.embed_tokens.weight") == nullptr &&
                          parts.checkpoint->find("embed_tokens.weight") != nullptr
@@ -192,14 +250,15 @@ Block ModelSource::block(std::size_t layer) const {
     block.key_norm = parts.gain(base + "self_attn.k_norm.weight", hyper.head_dim);
   }
   for (const auto& shape : parts.linear_shapes())
-    block.linears[static_cast<std::size_t>(shape.role)] = parts.linear(
-        base + std::string(module_name(shape.role)), shape.rows, shape.columns, shape.bias);
+    block.linears[static_cast<std::size_t>(shape.role)] =
+        parts.linear(base + std::string(module_name(shape.role)), shape.rows, shape.columns,
+                     shape.bias, parts.stored_rows(shape));
   return block;
 }
 
 std::unique_ptr<Linear> ModelSource::embedding() const {
-  return parts_->dense(parts_->prefix + "embed_tokens.weight", parts_->hyper.vocabulary,
-                       parts_->hyper.hidden);
+  return parts_->matrix(parts_->prefix + "embed_tokens.weight", parts_->hyper.vocabulary,
+                        parts_->hyper.hidden);
 }
 
 std::vector<float> ModelSource::final_norm() const {

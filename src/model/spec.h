@@ -59,6 +59,10 @@ struct ModelSpec {
   std::string_view name;       // ours, and config.json's model_type unless `hf_type` is another
   std::string_view hf_class;   // "Qwen3ForCausalLM"
   std::string_view hf_type{};  // config.json's model_type where it is not `name`
+  // GGUF's name for it; where two specs share one, a file is read as the first of list.def.
+  std::string_view gguf_name = {};
+  // GGUF stores the rows of q and k so that each rotated pair of a head lies side by side.
+  bool gguf_pairs_rows = false;
   bool query_key_norm = false;
   bool always_qkv_bias = false;          // biases on q, k, v without being asked for in the config
   bool optional_attention_bias = false;  // config.json's attention_bias counts

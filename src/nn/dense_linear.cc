@@ -24,6 +24,7 @@ struct Aligned {
     copy.assign(bytes.begin(), bytes.end());
     first = copy.data();
   }
+  explicit Aligned(std::vector<std::byte> owned) : copy(std::move(owned)), first(copy.data()) {}
 };
 
 class DenseLinear final : public Linear {
@@ -31,6 +32,13 @@ class DenseLinear final : public Linear {
   DenseLinear(std::span<const std::byte> bytes, DType dtype, std::size_t outputs,
               std::size_t inputs, std::vector<float> bias)
       : weights_(bytes, static_cast<std::size_t>(bits(dtype)) / 8),
+        dtype_(dtype),
+        outputs_(outputs),
+        inputs_(inputs),
+        bias_(std::move(bias)) {}
+  DenseLinear(std::vector<std::byte> owned, DType dtype, std::size_t outputs, std::size_t inputs,
+              std::vector<float> bias)
+      : weights_(std::move(owned)),
         dtype_(dtype),
         outputs_(outputs),
         inputs_(inputs),
@@ -112,15 +120,32 @@ class DenseLinear final : public Linear {
   std::vector<float> bias_;
 };
 
+void refuse_type(DType dtype) {
+  if (dtype != DType::kF32 && dtype != DType::kF16 && dtype != DType::kBF16)
+    throw Error(ErrorKind::kUnsupported,
+                cat("weights of type ", name(dtype), "; supported: F32, F16, BF16"));
+}
+
 }  // namespace
 
 std::unique_ptr<Linear> dense_linear(std::span<const std::byte> weights, DType dtype,
                                      std::size_t outputs, std::size_t inputs,
                                      std::vector<float> bias) {
-  if (dtype != DType::kF32 && dtype != DType::kF16 && dtype != DType::kBF16)
-    throw Error(ErrorKind::kUnsupported,
-                cat("weights of type ", name(dtype), "; supported: F32, F16, BF16"));
+  refuse_type(dtype);
   return std::make_unique<DenseLinear>(weights, dtype, outputs, inputs, std::move(bias));
+}
+
+std::unique_ptr<Linear> dense_linear_of_rows(std::span<const std::byte> weights, DType dtype,
+                                             std::size_t inputs,
+                                             std::span<const std::uint32_t> row_of,
+                                             std::vector<float> bias) {
+  refuse_type(dtype);
+  const std::size_t row_bytes = inputs * static_cast<std::size_t>(bits(dtype)) / 8;
+  std::vector<std::byte> rows(row_of.size() * row_bytes);
+  for (std::size_t r = 0; r < row_of.size(); ++r)
+    std::memcpy(rows.data() + r * row_bytes, weights.data() + row_of[r] * row_bytes, row_bytes);
+  return std::make_unique<DenseLinear>(std::move(rows), dtype, row_of.size(), inputs,
+                                       std::move(bias));
 }
 
 std::unique_ptr<Linear> dense_linear(Tensor weights, std::vector<float> bias) {

@@ -19,7 +19,8 @@ constexpr char32_t kDirectCharacters = 0x800;  // ids of these come from an arra
 class Bpe : public TokenModel {
  public:
   explicit Bpe(TokenizerFile&& file)
-      : vocabulary_(std::move(file.tokens), std::move(file.ids)), merges_(file.merges.size() / 2) {
+      : vocabulary_(std::move(file.tokens), std::move(file.ids)),
+        merges_(file.merges.size() / 2 + file.rules.size()) {
     const Json& settings = required(file.tree, "model");
     if (json_number(settings, "dropout", 0) != 0)
       throw Error(ErrorKind::kUnsupported, "dropout makes every encoding a random one",
@@ -41,6 +42,10 @@ class Bpe : public TokenModel {
                      vocabulary_.find(kBlank).has_value();
     for (std::size_t i = 0; i + 1 < file.merges.size(); i += 2)
       add_merge(file.merges[i], file.merges[i + 1], static_cast<std::uint32_t>(i / 2));
+    for (const MergeRule& rule : file.rules) {
+      merges_.set(rule.left, rule.right, {rule.rank, rule.merged});
+      note_blanks(*vocabulary_.text(rule.left), *vocabulary_.text(rule.right));
+    }
   }
 
   const Vocabulary& vocabulary() const override { return vocabulary_; }
@@ -101,6 +106,10 @@ class Bpe : public TokenModel {
       return *id;
     };
     merges_.set(id_of(left), id_of(right), {rank, id_of(merged)});
+    note_blanks(left, right);
+  }
+
+  void note_blanks(std::string_view left, std::string_view right) {
     if (right.starts_with(kBlank) && !left.ends_with(kBlank)) cut_at_blanks_ = false;
   }
 

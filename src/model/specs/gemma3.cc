@@ -24,7 +24,9 @@ void adjust(const Json& config, HyperParams& hyper) {
        {"attn_logit_softcapping", "final_logit_softcapping", "use_bidirectional_attention"})
     refuse_setting(config, key);
   if (!windows_by_type(config, hyper)) periodic_windows(config, hyper);
-  const double scalar = json_number(config, "query_pre_attn_scalar", 256);
+  // GGUF files leave this out: it is 256 in all published sizes but the one of 62 layers.
+  const std::size_t usual = hyper.layers == 62 ? hyper.hidden / hyper.heads : 256;
+  const double scalar = json_number(config, "query_pre_attn_scalar", static_cast<double>(usual));
   if (!(scalar > 0 && scalar < 1e9))
     throw Error(ErrorKind::kCorruptFile,
                 cat("\"query_pre_attn_scalar\" is ", scalar, "; expected a positive number"));
@@ -48,6 +50,7 @@ void adjust(const Json& config, HyperParams& hyper) {
 extern const ModelSpec gemma3{.name = "gemma3",
                               .hf_class = "Gemma3ForCausalLM",
                               .hf_type = "gemma3_text",
+                              .gguf_name = "gemma3",
                               .query_key_norm = true,
                               .optional_attention_bias = true,
                               .output_norms = true,

@@ -5,6 +5,8 @@ namespace nibble::specs {
 
 extern const ModelSpec llama{.name = "llama",
                              .hf_class = "LlamaForCausalLM",
+                             .gguf_name = "llama",
+                             .gguf_pairs_rows = true,
                              .optional_attention_bias = true,
                              .optional_mlp_bias = true};
 

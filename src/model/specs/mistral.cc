@@ -10,7 +10,10 @@ void adjust(const Json& config, HyperParams& hyper) {
 
 }  // namespace
 
-extern const ModelSpec mistral{
-    .name = "mistral", .hf_class = "MistralForCausalLM", .adjust = adjust};
+extern const ModelSpec mistral{.name = "mistral",
+                               .hf_class = "MistralForCausalLM",
+                               .gguf_name = "llama",
+                               .gguf_pairs_rows = true,
+                               .adjust = adjust};
 
 }  // namespace nibble::specs

@@ -6,6 +6,7 @@ namespace nibble::specs {
 
 extern const ModelSpec qwen2{.name = "qwen2",
                              .hf_class = "Qwen2ForCausalLM",
+                             .gguf_name = "qwen2",
                              .always_qkv_bias = true,
                              .adjust = late_windows};
 

@@ -1,0 +1,61 @@
+#include "checkpoint/gguf_type.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/text.h"
+#include "nibble/error.h"
+
+namespace nibble {
+namespace {
+
+constexpr std::array<std::pair<std::uint32_t, DType>, 8> kPlain = {{{0, DType::kF32},
+                                                                    {1, DType::kF16},
+                                                                    {24, DType::kI8},
+                                                                    {25, DType::kI16},
+                                                                    {26, DType::kI32},
+                                                                    {27, DType::kI64},
+                                                                    {28, DType::kF64},
+                                                                    {30, DType::kBF16}}};
+
+// Types that exist and that no block format of ours reads: only to be named.
+constexpr std::array<std::pair<std::uint32_t, std::string_view>, 15> kForeign = {{{9, "Q8_1"},
+                                                                                  {15, "Q8_K"},
+                                                                                  {16, "IQ2_XXS"},
+                                                                                  {17, "IQ2_XS"},
+                                                                                  {18, "IQ3_XXS"},
+                                                                                  {19, "IQ1_S"},
+                                                                                  {21, "IQ3_S"},
+                                                                                  {22, "IQ2_S"},
+                                                                                  {29, "IQ1_M"},
+                                                                                  {34, "TQ1_0"},
+                                                                                  {35, "TQ2_0"},
+                                                                                  {39, "MXFP4"},
+                                                                                  {40, "NVFP4"},
+                                                                                  {41, "Q1_0"},
+                                                                                  {42, "Q2_0"}}};
+
+std::string known_types() {
+  std::vector<std::string> names = {"F32", "F16", "BF16"};
+  for (const BlockFormat* format : block_formats::all()) names.emplace_back(format->name);
+  return join(names, ", ");
+}
+
+}  // namespace
+
+GgufType gguf_type(std::uint32_t number) {
+  for (const auto& [plain, dtype] : kPlain)
+    if (plain == number) return {nullptr, dtype};
+  if (const BlockFormat* blocks = block_formats::with_type(number)) return {blocks};
+  for (const auto& [foreign, name] : kForeign)
+    if (foreign == number)
+      throw Error(ErrorKind::kUnsupported, cat("has type ", name, ", which is not read"),
+                  cat("take a file whose tensors have these types: ", known_types()));
+  throw Error(ErrorKind::kCorruptFile, cat("has type number ", number, ", which nobody uses"));
+}
+
+}  // namespace nibble
