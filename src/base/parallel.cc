@@ -34,14 +34,6 @@ int cgroup_cpus() {
 
 int thread_count = 0;
 
-void pause() {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#else
-  std::this_thread::yield();
-#endif
-}
-
 // Threads that wait for a loop to help with. They look for one busily for some microseconds, as
 // long as the pause between two layers of a model, then sleep. A loop does not wait for helpers
 // that have not come by its end, so a busy machine does not hold it up.
@@ -74,13 +66,13 @@ class Pool {
       if (++spin > kSpins)
         door_.wait(inside);
       else
-        pause();
+        std::this_thread::yield();
     if (failure_) std::rethrow_exception(failure_);
   }
 
  private:
   static constexpr std::uint32_t kOpen = 1u << 31;  // the other bits count helpers inside
-  static constexpr int kSpins = 4000;               // about 50 microseconds
+  static constexpr int kSpins = 100;                // some 50 microseconds
 
   void help() {
     std::uint32_t seen = 0;
@@ -89,7 +81,7 @@ class Pool {
         if (spin > kSpins)
           loops_.wait(seen);
         else
-          pause();
+          std::this_thread::yield();
       seen = loops_.load();
       if (stopping_) return;
       if ((door_.fetch_add(1) & kOpen) != 0) take_tiles();
