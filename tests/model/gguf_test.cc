@@ -153,7 +153,7 @@ TEST_F(GgufModel, RefusesWhatItWouldRunWrongly) {
 }
 
 // Files that another program quantized, against the model they came from. Mean KL in nats on 256
-// tokens of text; the bound is twice what that program's own figures say, for the short text.
+// tokens of text; the bound is about twice what that program's own figures say, for the short text.
 struct Peer {
   const char* file;
   const char* model;
