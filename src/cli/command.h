@@ -32,8 +32,6 @@ struct Global {
 
   // The folder or file that a MODEL argument means.
   std::filesystem::path model(const std::string& name) const;
-  // Where its tokenizer lies: the folder of a weights file, else the same.
-  std::filesystem::path tokenizer_place(const std::string& name) const;
 };
 
 // Does the work and answers the exit code. Errors are thrown, not answered: another code than 0 is

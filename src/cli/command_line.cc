@@ -17,7 +17,7 @@ std::string overview() {
       "  nibble quantize MODEL OUT --method gptq --bits 4 --calib notes.txt\n"
       "  nibble compare MODEL OUT --file test.txt\n"
       "  nibble generate OUT -p \"Once upon a time\" -n 64\n\n"
-      "MODEL is a folder, a .safetensors file, or org/name in the local Hugging Face cache.\n\n"
+      "MODEL is a folder, a .safetensors or .gguf file, or org/name in the local Hugging Face cache.\n\n"
       "Commands\n";
   for (const Command* command : commands())
     text += fmt::format("  {:<12}{}\n", command->name, command->summary);
@@ -115,12 +115,6 @@ std::vector<std::string> option_names(const CLI::App& app) {
 
 std::filesystem::path Global::model(const std::string& name) const {
   return locate_model(name, places);
-}
-
-std::filesystem::path Global::tokenizer_place(const std::string& name) const {
-  const std::filesystem::path place = model(name);
-  const bool weights = std::filesystem::is_regular_file(place) && place.extension() != ".json";
-  return weights ? std::filesystem::absolute(place).parent_path() : place;
 }
 
 Parsed parse(std::vector<std::string> arguments, Global& global) {

@@ -9,8 +9,8 @@
 #include "cli/command.h"
 #include "cli/json_output.h"
 #include "cli/text_input.h"
+#include "model/open_tokenizer.h"
 #include "nibble/error.h"
-#include "nibble/tokenizer.h"
 
 namespace nibble::cli {
 namespace {
@@ -45,7 +45,7 @@ int run(const Options& options, const CLI::App& app, const Global& global) {
     throw Error(ErrorKind::kInvalidArgument, "detokenize needs ids: --ids 1,2,3 or --file FILE",
                 "--file - reads from stdin");
   const auto ids = parse_ids(given ? options.ids : read_text(options.file));
-  const auto tokenizer = Tokenizer::open(global.tokenizer_place(options.model));
+  const auto tokenizer = open_tokenizer(global.model(options.model));
   for (const std::int32_t id : ids)
     if (id < 0 || id >= tokenizer->vocabulary_size())
       throw Error(ErrorKind::kInvalidArgument,

@@ -1,6 +1,7 @@
 #include "cli/running_model.h"
 
 #include "cli/generation_settings.h"
+#include "model/open_tokenizer.h"
 
 namespace nibble::cli {
 namespace {
@@ -19,7 +20,7 @@ double Written::rate() const {
 }
 
 RunningModel::RunningModel(const std::filesystem::path& folder)
-    : source_(folder), tokenizer_(Tokenizer::open(source_.folder())), transformer_(source_) {}
+    : source_(folder), tokenizer_(open_tokenizer(source_.path())), transformer_(source_) {}
 
 Written RunningModel::write(std::string_view prompt, GenerateOptions options,
                             const std::function<void(std::string_view)>& on_text) const {

@@ -25,7 +25,7 @@ struct Written {
 
 class RunningModel {
  public:
-  // A model folder. Throws what ModelSource and Tokenizer::open throw.
+  // A model folder or file. Throws what ModelSource and open_tokenizer throw.
   explicit RunningModel(const std::filesystem::path& folder);
 
   const ModelSource& source() const { return source_; }

@@ -14,6 +14,7 @@
 #include "cli/generation_settings.h"
 #include "cli/json_output.h"
 #include "cli/table.h"
+#include "formats/block_format.h"
 #include "kernels/kernels.h"
 #include "model/source.h"
 #include "quantize/passport.h"
@@ -83,7 +84,7 @@ std::vector<Part> parts_of(const ModelSource& source) {
     if (info.name == "lm_head.weight") place = head;
     Part& part = parts[place];
     part.bytes += info.bytes;
-    part.types.insert(std::string(name(info.dtype)));
+    part.types.insert(std::string(info.blocks ? info.blocks->name : name(info.dtype)));
     if (place == other) {
       ++part.matrices;
       double count = 1;
@@ -106,7 +107,8 @@ Json quantization_json(const ModelSource& source) {
 // What the passport says, without its list of modules.
 Json passport_json(const ModelSource& source) {
   const fs::path file = source.folder() / kPassportName;
-  if (!fs::exists(file)) return nullptr;
+  // What lies beside a GGUF file speaks of another model.
+  if (source.checkpoint().gguf() != nullptr || !fs::exists(file)) return nullptr;
   const Json passport = read_json(file);
   if (!passport.is_object()) return nullptr;
   Json summary = Json::object();
@@ -155,7 +157,7 @@ Json machine_json() {
 }
 
 Json describe(const ModelSource& source) {
-  Json json = {{"path", source.folder().string()}};
+  Json json = {{"path", source.path().string()}};
   json.update(model_json(source));
   double weights = 0;
   std::uint64_t bytes = 0;

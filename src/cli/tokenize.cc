@@ -7,8 +7,8 @@
 #include "cli/command.h"
 #include "cli/json_output.h"
 #include "cli/text_input.h"
+#include "model/open_tokenizer.h"
 #include "nibble/error.h"
-#include "nibble/tokenizer.h"
 
 namespace nibble::cli {
 namespace {
@@ -24,7 +24,7 @@ int run(const Options& options, const CLI::App& app, const Global& global) {
     throw Error(ErrorKind::kInvalidArgument, "tokenize needs one text: --file FILE or --text TEXT",
                 "--file - reads from stdin");
   const std::string text = given ? options.text : read_text(options.file);
-  const auto tokenizer = Tokenizer::open(global.tokenizer_place(options.model));
+  const auto tokenizer = open_tokenizer(global.model(options.model));
   const auto ids = tokenizer->encode(text, {.add_special = !options.no_special});
   if (global.json)
     print_json("nibble.tokenize/1", {{"ids", ids}});

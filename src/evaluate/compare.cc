@@ -6,6 +6,7 @@
 #include "base/parallel.h"
 #include "base/text.h"
 #include "evaluate/statistics.h"
+#include "model/open_tokenizer.h"
 #include "nibble/error.h"
 
 namespace nibble {
@@ -38,8 +39,8 @@ void summarise_divergence(std::vector<double> values, CompareResult& result) {
 void refuse_different_vocabularies(const ModelSource& base, const ModelSource& other) {
   if (base.hyper().vocabulary != other.hyper().vocabulary)
     throw Error(ErrorKind::kInvalidArgument,
-                cat("the models cannot be compared: ", base.folder().string(), " has ",
-                    base.hyper().vocabulary, " tokens in its vocabulary, ", other.folder().string(),
+                cat("the models cannot be compared: ", base.path().string(), " has ",
+                    base.hyper().vocabulary, " tokens in its vocabulary, ", other.path().string(),
                     " has ", other.hyper().vocabulary),
                 "compare a model with its own quantized form");
 }
@@ -114,11 +115,11 @@ CompareResult compare_models(const std::filesystem::path& base, const std::files
                              const std::filesystem::path& text, const MeasureOptions& options) {
   const ModelSource base_source(base), other_source(other);
   refuse_different_vocabularies(base_source, other_source);
-  const ScoredText scored = read_scored_text(*Tokenizer::open(base_source.folder()), text,
+  const ScoredText scored = read_scored_text(*open_tokenizer(base_source.path()), text,
                                              base_source.hyper().context, options);
   MeasureOptions silent = options;
   silent.log = nullptr;
-  refuse_different_tokens(scored, read_scored_text(*Tokenizer::open(other_source.folder()), text,
+  refuse_different_tokens(scored, read_scored_text(*open_tokenizer(other_source.path()), text,
                                                    base_source.hyper().context, silent));
   const Transformer base_model(base_source), other_model(other_source);
   return compare(base_model, other_model, scored,

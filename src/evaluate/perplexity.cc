@@ -5,6 +5,7 @@
 #include "base/parallel.h"
 #include "evaluate/statistics.h"
 #include "kernels/kernels.h"
+#include "model/open_tokenizer.h"
 #include "nibble/error.h"
 
 namespace nibble {
@@ -46,7 +47,7 @@ PerplexityResult measure_perplexity(const std::filesystem::path& model,
                                     const std::filesystem::path& text,
                                     const MeasureOptions& options) {
   const ModelSource source(model);
-  const auto tokenizer = Tokenizer::open(source.folder());
+  const auto tokenizer = open_tokenizer(source.path());
   const ScoredText scored = read_scored_text(*tokenizer, text, source.hyper().context, options);
   const Transformer transformer(source);
   return perplexity(transformer, scored, options.bfloat16 ? Compute::kBfloat16 : Compute::kFloat32,

@@ -32,7 +32,7 @@ std::vector<std::uint32_t> rows_in_pairs(std::size_t rows, std::size_t head_dim)
 }  // namespace
 
 struct ModelSource::Parts {
-  std::filesystem::path folder;
+  std::filesystem::path path, folder;
   Json config;
   const ModelSpec* spec = nullptr;
   HyperParams hyper;
@@ -179,10 +179,11 @@ struct ModelSource::Parts {
   }
 };
 
-ModelSource::ModelSource(const std::filesystem::path& folder) : parts_(std::make_unique<Parts>()) {
+ModelSource::ModelSource(const std::filesystem::path& path) : parts_(std::make_unique<Parts>()) {
   Parts& parts = *parts_;
-  parts.folder = std::filesystem::is_directory(folder) ? folder : folder.parent_path();
-  parts.checkpoint = open_checkpoint(folder);
+  parts.path = path;
+  parts.folder = std::filesystem::is_directory(path) ? path : path.parent_path();
+  parts.checkpoint = open_checkpoint(path);
   if (parts.checkpoint->gguf() != nullptr) {
     parts.checkpoint = with_hf_names(std::move(parts.checkpoint));
     parts.described = parts.checkpoint->files().front().string();
@@ -216,6 +217,7 @@ ModelSource::ModelSource(const std::filesystem::path& folder) : parts_(std::make
 
 ModelSource::~ModelSource() = default;
 
+const std::filesystem::path& ModelSource::path() const { return parts_->path; }
 const std::filesystem::path& ModelSource::folder() const { return parts_->folder; }
 const Json& ModelSource::config() const { return parts_->config; }
 const ModelSpec& ModelSource::spec() const { return *parts_->spec; }

@@ -1,5 +1,6 @@
-// An opened model folder: config, spec and tensors, from which the parts of a transformer are
-// taken one at a time. Weights stay in the mapped files; taking a part costs nothing.
+// An opened model, a folder or a GGUF file: config, spec and tensors, from which the parts of a
+// transformer are taken one at a time. Weights stay in the mapped files; taking a part costs
+// nothing.
 #pragma once
 
 #include <filesystem>
@@ -16,11 +17,12 @@ class ModelSource {
  public:
   // Throws what open_checkpoint, find_spec and read_hyper_params throw, and kCorruptFile when a
   // tensor the model needs is missing or has another shape than config.json says.
-  explicit ModelSource(const std::filesystem::path& folder);
+  explicit ModelSource(const std::filesystem::path& path);
   ~ModelSource();
   ModelSource(const ModelSource&) = delete;
   ModelSource& operator=(const ModelSource&) = delete;
 
+  const std::filesystem::path& path() const;  // what was opened, a folder or a file
   const std::filesystem::path& folder() const;
   const Json& config() const;
   const ModelSpec& spec() const;

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "checkpoint/output_folder.h"
 #include "kernels/kernels.h"
+#include "model/open_tokenizer.h"
 #include "model/transformer.h"
 #include "nibble/error.h"
 #include "quantize/block_quantizer.h"
@@ -24,6 +25,7 @@ class Job {
       : source_(model), output_(output), options_(options), sinks_(sinks) {}
 
   QuantizeResult run(bool dry_run) {
+    refuse_gguf();
     refuse_nonfinite();
     recipe_ = make_recipe(source_, options_, unusable_);
     for (const std::string& note : recipe_.notes) log(note);
@@ -40,7 +42,7 @@ class Job {
     folder_options.inputs = {source_.folder()};
     OutputFolder folder(output_, folder_options);
     if (calibrated) {
-      const auto tokenizer = Tokenizer::open(source_.folder());
+      const auto tokenizer = open_tokenizer(source_.path());
       result_.calibration = gather_calibration(source_, *tokenizer, options_.calibration,
                                                options_.compute, sinks_.progress);
       for (const std::string& note : result_.calibration.notes) log(note);
@@ -57,6 +59,15 @@ class Job {
   }
 
  private:
+  // Its tensors have other names and are mostly quantized already.
+  void refuse_gguf() const {
+    if (source_.checkpoint().gguf() != nullptr)
+      throw Error(ErrorKind::kUnsupported,
+                  cat(source_.checkpoint().files().front().string(),
+                      ": is a GGUF file, which can be run and measured but not quantized again"),
+                  "start from the Hugging Face folder (safetensors) of the same model");
+  }
+
   void log(const std::string& line) const {
     if (sinks_.log) sinks_.log(line);
   }
