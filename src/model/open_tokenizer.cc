@@ -1,7 +1,9 @@
 #include "model/open_tokenizer.h"
 
-#include "base/text.h"
+#include <utility>
+
 #include "checkpoint/gguf_vocabulary.h"
+#include "model/gguf_tokenizer.h"
 #include "nibble/checkpoint.h"
 #include "nibble/error.h"
 
@@ -16,13 +18,6 @@ bool has_tokens(const Tokenizer& tokenizer, const GgufVocabulary& vocabulary) {
     if (!text.empty() && text != vocabulary.tokens[static_cast<std::size_t>(id)]) return false;
   }
   return true;
-}
-
-// The one place where a vocabulary becomes a tokenizer.
-std::unique_ptr<Tokenizer> tokenizer_of(const GgufVocabulary& vocabulary) {
-  throw Error(ErrorKind::kUnsupported,
-              cat("the tokenizer inside a GGUF file (\"", vocabulary.model, "\") is not read yet"),
-              "put the model's tokenizer.json beside the file");
 }
 
 }  // namespace
@@ -44,11 +39,11 @@ std::unique_ptr<Tokenizer> open_tokenizer(const std::filesystem::path& model) {
   // Tokenizer::open says what is missing.
   if (checkpoint == nullptr || checkpoint->gguf() == nullptr) return Tokenizer::open(folder);
   return with_context(checkpoint->files().front().string(), [&] {
-    const GgufVocabulary vocabulary = read_gguf_vocabulary(*checkpoint->gguf());
+    GgufVocabulary vocabulary = read_gguf_vocabulary(*checkpoint->gguf());
     if (has_json)
       if (auto tokenizer = Tokenizer::open(folder); has_tokens(*tokenizer, vocabulary))
         return tokenizer;
-    return tokenizer_of(vocabulary);
+    return tokenizer_from_gguf(std::move(vocabulary));
   });
 }
 
