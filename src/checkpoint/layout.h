@@ -70,7 +70,7 @@ struct Layout {
 
 namespace layouts {
 std::span<const Layout* const> all();
-const Layout& named(std::string_view name);     // throws kInvalidArgument with the known names
+const Layout& named(std::string_view name);  // throws kInvalidArgument with the known names
 // The layout of a whole config.json; null without quantization_config; throws kUnsupported.
 const Layout* claiming(const Json& config);
 }  // namespace layouts

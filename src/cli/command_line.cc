@@ -17,7 +17,8 @@ std::string overview() {
       "  nibble quantize MODEL OUT --method gptq --bits 4 --calib notes.txt\n"
       "  nibble compare MODEL OUT --file test.txt\n"
       "  nibble generate OUT -p \"Once upon a time\" -n 64\n\n"
-      "MODEL is a folder, a .safetensors or .gguf file, or org/name in the local Hugging Face cache.\n\n"
+      "MODEL is a folder, a .safetensors or .gguf file, or org/name in the local Hugging Face "
+      "cache.\n\n"
       "Commands\n";
   for (const Command* command : commands())
     text += fmt::format("  {:<12}{}\n", command->name, command->summary);

@@ -9,9 +9,9 @@
 namespace nibble {
 
 struct BlockFormat {
-  std::string_view name;         // as GGUF tools print it: "Q4_K"
-  std::uint32_t ggml_type = 0;   // the number in the file
-  std::size_t block = 0;         // weights in a block; divides every row
+  std::string_view name;        // as GGUF tools print it: "Q4_K"
+  std::uint32_t ggml_type = 0;  // the number in the file
+  std::size_t block = 0;        // weights in a block; divides every row
   std::size_t block_bytes = 0;
   // count blocks -> count · block floats. The definition of the format; any alignment.
   void (*decode)(const std::uint8_t* blocks, std::size_t count, float* weights) = nullptr;

@@ -15,11 +15,11 @@ struct Codes {
   std::size_t rows = 0;
   std::size_t columns = 0;
   int bits = 0;
-  std::size_t group_size = 0;              // columns in a group; the last group may be shorter
-  std::vector<std::uint8_t> codes;         // [rows, columns]
-  std::vector<float> scales;               // [rows, groups]; may be negative
-  std::vector<float> zeros;                // [rows, groups]; in code units
-  std::vector<std::int32_t> group_index;   // [columns], empty: column / group_size
+  std::size_t group_size = 0;             // columns in a group; the last group may be shorter
+  std::vector<std::uint8_t> codes;        // [rows, columns]
+  std::vector<float> scales;              // [rows, groups]; may be negative
+  std::vector<float> zeros;               // [rows, groups]; in code units
+  std::vector<std::int32_t> group_index;  // [columns], empty: column / group_size
 
   std::size_t groups() const { return (columns + group_size - 1) / group_size; }
   std::size_t group_of(std::size_t column) const {

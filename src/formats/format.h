@@ -34,13 +34,13 @@ const Format& with_bits(int bits);  // throws kUnsupported
 struct PackedMatrix {
   const Format* format = nullptr;
   std::size_t rows = 0;
-  std::size_t columns = 0;            // of the original matrix
+  std::size_t columns = 0;  // of the original matrix
   std::size_t groups = 0;
   std::size_t blocks_per_group = 0;
-  std::vector<std::uint8_t> blocks;   // [rows, groups, blocks_per_group, block_bytes]
-  std::vector<float> scales;          // [rows, groups]
-  std::vector<float> zeros;           // [rows, groups]
-  std::vector<std::int32_t> slots;    // [groups · blocks_per_group · 32]; empty: slot i is column i
+  std::vector<std::uint8_t> blocks;  // [rows, groups, blocks_per_group, block_bytes]
+  std::vector<float> scales;         // [rows, groups]
+  std::vector<float> zeros;          // [rows, groups]
+  std::vector<std::int32_t> slots;  // [groups · blocks_per_group · 32]; empty: slot i is column i
 
   std::size_t slot_count() const { return groups * blocks_per_group * kBlockCodes; }
   std::size_t row_bytes() const { return groups * blocks_per_group * format->block_bytes; }

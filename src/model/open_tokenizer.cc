@@ -1,5 +1,7 @@
 #include "model/open_tokenizer.h"
 
+#include <utility>
+
 #include "checkpoint/gguf_vocabulary.h"
 #include "model/gguf_tokenizer.h"
 #include "nibble/checkpoint.h"

@@ -170,8 +170,9 @@ struct ModelSource::Parts {
 
   void divide_frequencies() {
     const std::vector<float> divisors = gguf_rope_divisors(*checkpoint, hyper.head_dim);
-    for (std::size_t i = 0; i < divisors.size(); ++i)
-      hyper.rope.frequencies[i] /= static_cast<double>(divisors[i]);
+    for (Rope* rope : {&hyper.rope, &hyper.window_rope})
+      for (std::size_t i = 0; i < divisors.size(); ++i)
+        rope->frequencies[i] /= static_cast<double>(divisors[i]);
   }
 
   bool has_own_head() const {

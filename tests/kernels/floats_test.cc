@@ -3,8 +3,8 @@
 #include <cmath>
 #include <limits>
 
-#include "tensor/half.h"
 #include "kernels/tables_under_test.h"
+#include "tensor/half.h"
 
 namespace nibble {
 namespace {

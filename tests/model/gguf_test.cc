@@ -75,9 +75,9 @@ GgufFile as_gguf(const std::string& model) {
   GgufFile file;
   add_metadata(hyper, std::string(spec.gguf_name), file);
   if (hyper.rope.scaling == RopeScaling::kLlama3) {
-    HyperParams unscaled = hyper;
-    unscaled.rope.scaling = RopeScaling::kNone;
-    const auto base = rope_frequencies(unscaled);
+    Rope unscaled = hyper.rope;
+    unscaled.scaling = RopeScaling::kNone;
+    const auto base = rope_frequencies(unscaled, hyper.head_dim);
     std::string divisors;
     for (std::size_t i = 0; i < base.size(); ++i)
       divisors += test::packed(static_cast<float>(base[i] / hyper.rope.frequencies[i]));

@@ -84,6 +84,42 @@ TEST(HyperParams, GiveQwenWindowsOnlyWhenAskedFor) {
             (Windows{32, 0, 0, 32}));
 }
 
+TEST(HyperParams, GiveGemmaTwoKindsOfLayers) {
+  const HyperParams old_place = read("Gemma3ForCausalLM", R"({"sliding_window": 32,
+      "sliding_window_pattern": 3, "rope_scaling": {"rope_type": "linear", "factor": 8}})");
+  EXPECT_EQ(old_place.windows, (std::vector<std::size_t>{32, 32, 0, 32}));
+  EXPECT_EQ(old_place.rope_of(0).theta, 1e4);
+  EXPECT_EQ(old_place.rope_of(0).frequencies[0], 1);
+  EXPECT_EQ(old_place.rope_of(2).theta, 1e6);
+  EXPECT_EQ(old_place.rope_of(2).frequencies[0], 0.125);
+  const HyperParams new_place = read("Gemma3ForCausalLM", R"({"sliding_window": 32,
+      "layer_types": ["sliding_attention", "sliding_attention", "full_attention",
+                      "sliding_attention"],
+      "rope_parameters": {
+        "full_attention": {"rope_type": "linear", "rope_theta": 1e6, "factor": 8},
+        "sliding_attention": {"rope_type": "default", "rope_theta": 1e4}}})");
+  EXPECT_EQ(new_place.windows, old_place.windows);
+  EXPECT_EQ(new_place.rope.frequencies, old_place.rope.frequencies);
+  EXPECT_EQ(new_place.window_rope.frequencies, old_place.window_rope.frequencies);
+  EXPECT_EQ(read("Gemma3ForCausalLM", R"({"num_hidden_layers": 7})").windows,
+            (std::vector<std::size_t>{4096, 4096, 4096, 4096, 4096, 0, 4096}));
+}
+
+TEST(HyperParams, KnowTheConstantsOfGemma) {
+  const HyperParams hyper = read("Gemma3ForCausalLM");
+  EXPECT_EQ(hyper.head_dim, 256u);
+  EXPECT_EQ(hyper.attention_scale, 1.0f / 16);
+  EXPECT_EQ(hyper.embedding_scale, 8.0f);
+  EXPECT_EQ(hyper.activation, Activation::kGeluTanh);
+  EXPECT_TRUE(hyper.tied_head);
+  EXPECT_EQ(read("Gemma3ForCausalLM", R"({"query_pre_attn_scalar": 64})").attention_scale, 0.125f);
+  for (const char* more :
+       {R"({"attn_logit_softcapping": 50.0})", R"({"final_logit_softcapping": 30.0})",
+        R"({"use_bidirectional_attention": true})"})
+    EXPECT_EQ(test::error_kind([&] { read("Gemma3ForCausalLM", more); }), ErrorKind::kUnsupported)
+        << more;
+}
+
 TEST(HyperParams, KnowWhichLayersHaveBiases) {
   EXPECT_TRUE(read("Qwen2ForCausalLM").qkv_bias);
   EXPECT_FALSE(read("Qwen2ForCausalLM", R"({"attention_bias": true})").output_bias);

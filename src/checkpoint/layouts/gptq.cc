@@ -41,7 +41,8 @@ const TensorInfo& part(const CheckpointReader& reader, const std::string& module
   const TensorInfo& info = reader.at(cat(module, ".", suffix));
   if (info.shape.size() != 2 || info.shape[0] != static_cast<std::int64_t>(rows) ||
       info.shape[1] != static_cast<std::int64_t>(columns))
-    corrupt(module, cat(suffix, " has shape ", list_text(info.shape), "; expected [", rows, ", ", columns, "]"));
+    corrupt(module, cat(suffix, " has shape ", list_text(info.shape), "; expected [", rows, ", ",
+                        columns, "]"));
   return info;
 }
 
