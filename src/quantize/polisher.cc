@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t kChunk = 128;
 constexpr int kSweeps = 4;
+constexpr std::size_t kFewMoves = 100;  // one move for so many weights: a sweep is the last
 
 }  // namespace
 
@@ -67,22 +68,23 @@ void Polisher::run(std::size_t begin, std::size_t end) const {
   matmul(difference.view(), hessian_, gradient.view());
   Tensor moves(rows, kChunk), update(rows, columns);
   for (int sweep = 0; sweep < kSweeps; ++sweep) {
-    bool moved = false;
+    std::size_t moved = 0;
     for (const Chunk& chunk : chunks_) {
       const Matrix part = moves.view().columns_at(0, chunk.count);
-      if (!polish_chunk(chunk, begin, gradient.view(), part)) continue;
-      moved = true;
+      const std::size_t count = polish_chunk(chunk, begin, gradient.view(), part);
+      if (count == 0) continue;
+      moved += count;
       matmul_plain(part, hessian_.rows_at(chunk.first, chunk.count), update.view());
       for (std::size_t r = 0; r < rows; ++r)
         kernels().add_scaled(-1, update.view().row(r), gradient.view().row(r), columns);
     }
-    if (!moved) break;
+    if (moved * kFewMoves < rows * columns) break;
   }
 }
 
-bool Polisher::polish_chunk(const Chunk& chunk, std::size_t begin, Matrix gradient,
-                            Matrix moves) const {
-  bool moved = false;
+std::size_t Polisher::polish_chunk(const Chunk& chunk, std::size_t begin, Matrix gradient,
+                                   Matrix moves) const {
+  std::size_t moved = 0;
   std::vector<float> local(chunk.count);
   Row row{0, local.data(), nullptr, std::vector<float>(chunk.count)};
   for (std::size_t r = 0; r < moves.rows; ++r) {
@@ -90,14 +92,14 @@ bool Polisher::polish_chunk(const Chunk& chunk, std::size_t begin, Matrix gradie
     std::fill_n(moves.row(r), chunk.count, 0.0f);
     row.index = begin + r;
     row.moves = moves.row(r);
-    moved = move_codes(chunk, row) || moved;
-    for (const Group& group : chunk.groups) moved = move_group(chunk, group, row) || moved;
+    moved += move_codes(chunk, row);
+    for (const Group& group : chunk.groups) moved += move_group(chunk, group, row) ? 1 : 0;
   }
   return moved;
 }
 
-bool Polisher::move_codes(const Chunk& chunk, Row& row) const {
-  bool moved = false;
+std::size_t Polisher::move_codes(const Chunk& chunk, Row& row) const {
+  std::size_t moved = 0;
   const auto codes = codes_.row(row.index);
   for (std::size_t i = 0; i < chunk.count; ++i) {
     const std::size_t column = order_[chunk.first + i];
@@ -114,7 +116,7 @@ bool Polisher::move_codes(const Chunk& chunk, Row& row) const {
     row.moves[i] += step;
     kernels().add_scaled(-step, hessian_.row(chunk.first + i) + chunk.first, row.gradient,
                          chunk.count);
-    moved = true;
+    ++moved;
   }
   return moved;
 }

@@ -28,8 +28,10 @@ class Polisher {
   };
   struct Row;
 
-  bool polish_chunk(const Chunk& chunk, std::size_t begin, Matrix gradient, Matrix moves) const;
-  bool move_codes(const Chunk& chunk, Row& row) const;
+  // Both: how many codes and groups moved.
+  std::size_t polish_chunk(const Chunk& chunk, std::size_t begin, Matrix gradient,
+                           Matrix moves) const;
+  std::size_t move_codes(const Chunk& chunk, Row& row) const;
   bool move_group(const Chunk& chunk, const Group& group, Row& row) const;
   double curve(const Chunk& chunk, const Group& group, const Row& row) const;
   bool move(const Chunk& chunk, const Group& group, double step, Row& row) const;
