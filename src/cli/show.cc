@@ -132,8 +132,11 @@ Json passport_json(const ModelSource& source) {
 
 Json model_json(const ModelSource& source) {
   const HyperParams& hyper = source.hyper();
-  std::size_t window = 0;
-  for (const std::size_t size : hyper.windows) window = std::max(window, size);
+  std::size_t window = 0, windowed = 0;
+  for (const std::size_t size : hyper.windows) {
+    window = std::max(window, size);
+    windowed += size > 0 ? 1 : 0;
+  }
   Json json = {{"architecture", source.spec().name},
                {"hf_class", source.spec().hf_class},
                {"layers", hyper.layers},
@@ -146,6 +149,7 @@ Json model_json(const ModelSource& source) {
                {"context", hyper.context},
                {"tied_head", hyper.tied_head}};
   if (window > 0) json["sliding_window"] = window;
+  if (window > 0) json["sliding_window_layers"] = windowed;
   return json;
 }
 
@@ -225,8 +229,10 @@ void print_text(const Json& json) {
                          json["tied_head"].get<bool>() ? ", head tied to the embedding" : "")});
   head.add({"context",
             cat(number("context"), " tokens",
-                json.contains("sliding_window") ? cat(", attention over ", number("sliding_window"))
-                                                : "")});
+                json.contains("sliding_window")
+                    ? cat(", attention over ", number("sliding_window"), " in ",
+                          number("sliding_window_layers"), " of ", number("layers"), " layers")
+                    : "")});
   if (!json["quantization"].is_null()) head.add({"quantization", flat_text(json["quantization"])});
   if (!json["passport"].is_null()) {
     const Json& passport = json["passport"];
