@@ -72,7 +72,7 @@ class Pool {
 
  private:
   static constexpr std::uint32_t kOpen = 1u << 31;  // the other bits count helpers inside
-  static constexpr int kSpins = 100;                // some 50 microseconds
+  static constexpr int kSpins = 1000;               // some 200 microseconds
 
   void help() {
     std::uint32_t seen = 0;

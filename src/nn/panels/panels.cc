@@ -155,8 +155,10 @@ void Panels::multiply_few(const ByteMatrix& x, Matrix y) const {
   const PanelRows w = view();
   const ByteRows rows = x.view();
   const auto product = kernels().panels[type_].product;
-  // Tiles of about 64 KiB: small enough to share out, large enough to read in one go.
-  const std::size_t grain = std::max<std::size_t>(1, (std::size_t{64} << 10) / panel_bytes_);
+  // Long runs, because each one's first reads wait for memory; a few for each thread, because some
+  // threads are late. What a row gives does not depend on the run it is in.
+  const std::size_t grain =
+      std::max<std::size_t>(1, panels() / (3 * static_cast<std::size_t>(threads())));
   parallel_ranges(panels(), grain, [&](std::size_t begin, std::size_t end) {
     product(&w, begin, end - begin, &rows, x.rows(), y.values, y.stride);
   });
