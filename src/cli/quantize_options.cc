@@ -131,6 +131,12 @@ void declare(CLI::App& app, QuantizeFlags& flags) {
       ->capture_default_str();
   app.add_option("--damping", flags.damping, "share of the mean diagonal added to the Hessian")
       ->capture_default_str();
+  app.add_option("--drift-correction", flags.drift_correction,
+                 "share of what earlier layers lost that a layer's weights make up for, 0 to 1; "
+                 "default: 0.75, with --scales absmax 0");
+  app.add_option("--drift-samples", flags.drift_samples,
+                 "windows that show what earlier layers lost; default: half of --samples")
+      ->check(CLI::PositiveNumber);
   app.add_option("--checkpoint-format", flags.format, "gptq (v1, read by everything) or gptq_v2")
       ->capture_default_str();
   app.add_option("--skip", flags.skip, "leave modules whose name matches this regular expression");
@@ -181,6 +187,11 @@ QuantizeOptions options_of(const QuantizeFlags& flags, std::uint64_t seed) {
     throw Error(ErrorKind::kInvalidArgument,
                 cat("--damping ", flags.damping, " is not between 0 and 10"));
   options.method_options.damping = flags.damping;
+  if (flags.drift_correction && !(*flags.drift_correction >= 0 && *flags.drift_correction <= 1))
+    throw Error(ErrorKind::kInvalidArgument,
+                cat("--drift-correction ", *flags.drift_correction, " is not between 0 and 1"));
+  options.drift_correction = flags.drift_correction;
+  options.drift_samples = flags.drift_samples;
   options.variant = named<std::string>("--checkpoint-format", flags.format,
                                        {{"gptq", "gptq"}, {"gptq_v2", "gptq_v2"}});
   options.skip = flags.skip;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,8 @@ struct QuantizeFlags {
   std::string scales = "weighted";
   std::string act_order = "static";
   double damping = 0.01;
+  std::optional<double> drift_correction;
+  std::optional<std::size_t> drift_samples;
   std::string format = "gptq";
   std::vector<std::string> skip;
   std::vector<std::string> overrides;    // REGEX=bits:group

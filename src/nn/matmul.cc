@@ -103,31 +103,47 @@ Shape shape_of(MatrixView<const T> x, Matrix y, Type type) {
   return shape;
 }
 
-// xᵀ·x by tiles of its lower triangle; both factors are views of the same rows.
+// One tile of out += xᵀ·z, from (r0, c0) on.
 template <typename T>
-void gram(MatrixView<const T> x, Matrix y, Type type) {
+void add_transposed_tile(MatrixView<const T> x, MatrixView<const T> z, Matrix out, std::size_t r0,
+                         std::size_t c0, std::size_t width, Type type) {
+  const std::size_t height = std::min(kGramTile, x.columns - r0);
+  width = std::min(width, z.columns - c0);
+  std::vector<T> left(height * x.rows);  // rows of xᵀ
+  constexpr std::size_t kSquare = 32;    // both sides of the copy stay in the first cache
+  for (std::size_t t0 = 0; t0 < x.rows; t0 += kSquare)
+    for (std::size_t i0 = 0; i0 < height; i0 += kSquare)
+      for (std::size_t i = i0; i < std::min(i0 + kSquare, height); ++i)
+        for (std::size_t t = t0; t < std::min(t0 + kSquare, x.rows); ++t)
+          left[i * x.rows + t] = x(t, r0 + i);
+  const Matrix tile = out.rows_at(r0, height).columns_at(c0, width);
+  Shape shape = shape_of(MatrixView<const T>(left.data(), height, x.rows), tile, type);
+  shape.w_k = static_cast<std::int64_t>(z.stride);
+  shape.w_n = 1;
+  shape.accumulate = true;
+  run(shape, left.data(), z.values + c0, tile.values);
+}
+
+// xᵀ·x by tiles of its lower triangle.
+template <typename T>
+void gram(MatrixView<const T> x, Matrix out, Type type) {
   const std::size_t tiles = (x.columns + kGramTile - 1) / kGramTile;
   parallel_for(tiles * (tiles + 1) / 2, [&](std::size_t index) {
     std::size_t row = 0;
     while ((row + 1) * (row + 2) / 2 <= index) ++row;
     const std::size_t column = index - row * (row + 1) / 2;
-    const std::size_t r0 = row * kGramTile, c0 = column * kGramTile;
-    const std::size_t height = std::min(kGramTile, x.columns - r0);
-    const std::size_t width = std::min(kGramTile, x.columns - c0);
-    // Read xᵀ by strides: element (i, t) of the left factor is x(t, r0 + i).
-    std::vector<T> left(height * x.rows);
-    constexpr std::size_t kSquare = 32;  // both sides of the copy stay in the first cache
-    for (std::size_t t0 = 0; t0 < x.rows; t0 += kSquare)
-      for (std::size_t i0 = 0; i0 < height; i0 += kSquare)
-        for (std::size_t i = i0; i < std::min(i0 + kSquare, height); ++i)
-          for (std::size_t t = t0; t < std::min(t0 + kSquare, x.rows); ++t)
-            left[i * x.rows + t] = x(t, r0 + i);
-    const Matrix tile = y.rows_at(r0, height).columns_at(c0, width);
-    Shape shape = shape_of(MatrixView<const T>(left.data(), height, x.rows), tile, type);
-    shape.w_k = static_cast<std::int64_t>(x.stride);
-    shape.w_n = 1;
-    shape.accumulate = true;
-    run(shape, left.data(), x.values + c0, tile.values);
+    add_transposed_tile(x, x, out, row * kGramTile, column * kGramTile, kGramTile, type);
+  });
+}
+
+template <typename T>
+void cross(MatrixView<const T> x, MatrixView<const T> z, Matrix out, Type type) {
+  const std::size_t down = (x.columns + kGramTile - 1) / kGramTile;
+  constexpr std::size_t kWidth =
+      4 * kGramTile;  // a transposed tile is used for as long as possible
+  const std::size_t along = (z.columns + kWidth - 1) / kWidth;
+  parallel_for(down * along, [&](std::size_t index) {
+    add_transposed_tile(x, z, out, index / along * kGramTile, index % along * kWidth, kWidth, type);
   });
 }
 
@@ -173,6 +189,15 @@ void add_gram(MatrixView<const std::uint16_t> x, Matrix y) {
   if (cpu_has_bfloat16()) return gram(x, y, Type::bf16);
   const auto values = widened(x);
   gram(ConstMatrix(values.data(), x.rows, x.columns), y, Type::f32);
+}
+
+void add_cross(ConstMatrix x, ConstMatrix z, Matrix y) { cross(x, z, y, Type::f32); }
+
+void add_cross(MatrixView<const std::uint16_t> x, MatrixView<const std::uint16_t> z, Matrix y) {
+  if (cpu_has_bfloat16()) return cross(x, z, y, Type::bf16);
+  const auto left = widened(x), right = widened(z);
+  cross(ConstMatrix(left.data(), x.rows, x.columns), ConstMatrix(right.data(), z.rows, z.columns),
+        y, Type::f32);
 }
 
 }  // namespace nibble

@@ -21,4 +21,8 @@ void matmul_plain(ConstMatrix x, ConstMatrix w, Matrix y);
 void add_gram(ConstMatrix x, Matrix y);
 void add_gram(MatrixView<const std::uint16_t> x, Matrix y);
 
+// y [m, n] += xᵀ·z for x [k, m], z [k, n], likewise.
+void add_cross(ConstMatrix x, ConstMatrix z, Matrix y);
+void add_cross(MatrixView<const std::uint16_t> x, MatrixView<const std::uint16_t> z, Matrix y);
+
 }  // namespace nibble

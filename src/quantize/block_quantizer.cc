@@ -11,56 +11,12 @@
 #include "nibble/error.h"
 #include "nn/matmul.h"
 #include "nn/packed_linear.h"
+#include "quantize/moments.h"
 
 namespace nibble {
 namespace {
 
 constexpr std::size_t kChunkTokens = 2048;
-
-// Σ x·xᵀ of the inputs of one stage.
-class Gram {
- public:
-  Gram(std::size_t columns, Compute compute) : compute_(compute), sum_(columns, columns) {
-    sum_.fill(0);
-  }
-
-  void add(ConstMatrix x) {
-    tokens_ += x.rows;
-    if (compute_ == Compute::kFloat32) {
-      add_gram(x, sum_.view());
-      return;
-    }
-    rounded_.resize(x.rows * x.columns);
-    parallel_ranges(x.rows, 64, [&](std::size_t begin, std::size_t end) {
-      for (std::size_t r = begin; r < end; ++r)
-        kernels().float_to_bfloat16(x.row(r), rounded_.data() + r * x.columns, x.columns);
-    });
-    add_gram(MatrixView<const std::uint16_t>(rounded_.data(), x.rows, x.columns), sum_.view());
-  }
-
-  // The mean, both triangles.
-  ConstMatrix finish() {
-    const Matrix sum = sum_.view();
-    const float share = 1.0f / static_cast<float>(std::max<std::size_t>(1, tokens_));
-    parallel_ranges(sum.rows, 16, [&](std::size_t begin, std::size_t end) {
-      for (std::size_t r = begin; r < end; ++r)
-        for (std::size_t c = 0; c <= r; ++c) sum(r, c) *= share;
-    });
-    // Column by column into the upper triangle: after all of the lower one is final.
-    parallel_ranges(sum.rows, 16, [&](std::size_t begin, std::size_t end) {
-      for (std::size_t r = begin; r < end; ++r)
-        for (std::size_t c = r + 1; c < sum.columns; ++c) sum(r, c) = sum(c, r);
-    });
-    std::vector<std::uint16_t>().swap(rounded_);
-    return sum;
-  }
-
- private:
-  Compute compute_;
-  Tensor sum_;
-  std::vector<std::uint16_t> rounded_;
-  std::size_t tokens_ = 0;
-};
 
 class BlockJob {
  public:
@@ -75,72 +31,92 @@ class BlockJob {
 
   void run() {
     if (samples_ == nullptr) {
-      for (const Stage stage : kStages) quantize_stage(stage, ConstMatrix());
+      for (const Stage stage : kStages) quantize_stage(stage, ConstMatrix(), ConstMatrix());
       return;
     }
-    capture(Stage::kAttentionIn, [&](Matrix hidden, std::size_t, Gram* gram) {
+    capture(Stage::kAttentionIn, [&](Matrix hidden, std::size_t, Stream&) {
       Tensor input(hidden.rows, hidden.columns);
       block_.attention_input(hidden, input.view());
-      if (gram != nullptr) gram->add(input.view());
+      return input;
     });
-    capture(Stage::kAttentionOut, [&](Matrix hidden, std::size_t row, Gram* gram) {
+    capture(Stage::kAttentionOut, [&](Matrix hidden, std::size_t row, Stream& stream) {
       Tensor input(hidden.rows, hidden.columns);
       block_.attention_input(hidden, input.view());
       Tensor mixed(hidden.rows, block_.linear(Role::kOutput).inputs());
       block_.attend(input.view(), sequences(hidden.rows), mixed.view(), options_.compute);
-      if (gram != nullptr) gram->add(mixed.view());
-      samples_->middle->put(row, mixed.view());
+      stream.middle->put(row, mixed.view());
+      return mixed;
     });
-    capture(Stage::kMlpIn, [&](Matrix hidden, std::size_t row, Gram* gram) {
+    capture(Stage::kMlpIn, [&](Matrix hidden, std::size_t row, Stream& stream) {
       Tensor mixed(hidden.rows, block_.linear(Role::kOutput).inputs());
-      samples_->middle->get(row, mixed.view());
+      stream.middle->get(row, mixed.view());
       block_.attention_output(mixed.view(), hidden, options_.compute);
-      samples_->hidden->put(row, hidden);
-      if (gram == nullptr) return;
+      stream.hidden->put(row, hidden);
       Tensor input(hidden.rows, hidden.columns);
       block_.mlp_input(hidden, input.view());
-      gram->add(input.view());
+      return input;
     });
-    capture(Stage::kMlpOut, [&](Matrix hidden, std::size_t row, Gram* gram) {
+    capture(Stage::kMlpOut, [&](Matrix hidden, std::size_t row, Stream& stream) {
       Tensor input(hidden.rows, hidden.columns);
       block_.mlp_input(hidden, input.view());
       Tensor activated(hidden.rows, block_.linear(Role::kDown).inputs());
       block_.mlp_activate(input.view(), activated.view(), options_.compute);
-      if (gram != nullptr) gram->add(activated.view());
-      samples_->middle->put(row, activated.view());
+      stream.middle->put(row, activated.view());
+      return activated;
     });
-    for_chunks([&](Matrix hidden, std::size_t row) {
+    for_streams([&](Matrix hidden, std::size_t row, Stream& stream) {
       Tensor activated(hidden.rows, block_.linear(Role::kDown).inputs());
-      samples_->middle->get(row, activated.view());
+      stream.middle->get(row, activated.view());
       block_.mlp_output(activated.view(), hidden, options_.compute);
-      samples_->hidden->put(row, hidden);
+      stream.hidden->put(row, hidden);
+      return Tensor();
     });
   }
 
  private:
-  // Runs `step` over all samples in chunks of whole windows.
-  void for_chunks(const std::function<void(Matrix hidden, std::size_t first_row)>& step) {
+  using Step = std::function<Tensor(Matrix hidden, std::size_t first_row, Stream& stream)>;
+
+  // Runs `step` over all samples in chunks of whole windows, of both streams.
+  void for_streams(const Step& step, Moments* moments = nullptr) {
     const std::size_t windows = chunk_windows(samples_->length);
-    for (std::size_t first = 0; first < samples_->count; first += windows) {
+    for (std::size_t first = 0, count = 0; first < samples_->count; first += count) {
       throw_if_stopped();
-      const std::size_t count = std::min(windows, samples_->count - first);
+      const bool followed = first < samples_->followed;
+      const std::size_t end = followed ? samples_->followed : samples_->count;
+      count = std::min(windows, end - first);
+      const std::size_t row = first * samples_->length;
       Tensor hidden(count * samples_->length, block_.hyper->hidden);
-      samples_->hidden->get(first * samples_->length, hidden.view());
-      step(hidden.view(), first * samples_->length);
+      samples_->quantized.hidden->get(row, hidden.view());
+      const Tensor input = step(hidden.view(), row, samples_->quantized);
+      if (!followed) {
+        if (moments != nullptr) moments->add(input.view());
+        continue;
+      }
+      samples_->original.hidden->get(row, hidden.view());
+      swap_weights();
+      const Tensor wanted = step(hidden.view(), row, samples_->original);
+      swap_weights();
+      if (moments != nullptr) moments->add(input.view(), wanted.view());
     }
   }
 
-  // Moves the samples to this stage's inputs, gathers their Hessian if the method wants one, then
+  void swap_weights() {
+    for (std::size_t role = 0; role < kRoles; ++role)
+      if (originals_[role]) std::swap(block_.linears[role], originals_[role]);
+  }
+
+  // Moves the samples to this stage's inputs, gathers their moments if the method wants them, then
   // quantizes the stage.
-  void capture(Stage stage, const std::function<void(Matrix, std::size_t, Gram*)>& step) {
-    std::unique_ptr<Gram> gram;
+  void capture(Stage stage, const Step& step) {
+    std::unique_ptr<Moments> moments;
     if (method_.needs == Needs::kHessian && has_modules(stage))
-      gram =
-          std::make_unique<Gram>(block_.linear(roles_of(stage).front()).inputs(), options_.compute);
+      moments = std::make_unique<Moments>(block_.linear(roles_of(stage).front()).inputs(),
+                                          options_.compute, samples_->followed > 0);
     // Without a Hessian the first stage's step would compute inputs that nobody reads.
-    if (gram != nullptr || stage != Stage::kAttentionIn)
-      for_chunks([&](Matrix hidden, std::size_t row) { step(hidden, row, gram.get()); });
-    quantize_stage(stage, gram ? gram->finish() : ConstMatrix());
+    if (moments != nullptr || stage != Stage::kAttentionIn) for_streams(step, moments.get());
+    if (!moments) return quantize_stage(stage, ConstMatrix(), ConstMatrix());
+    moments->finish();
+    quantize_stage(stage, moments->hessian(), moments->drift());
   }
 
   bool has_modules(Stage stage) const {
@@ -149,7 +125,11 @@ class BlockJob {
                        [&](Role role) { return recipe_.find(block_.layer, role) != nullptr; });
   }
 
-  void quantize_stage(Stage stage, ConstMatrix hessian) {
+  void quantize_stage(Stage stage, ConstMatrix hessian, ConstMatrix drift) {
+    Tensor correction;
+    if (drift.rows != 0)
+      correction = drift_correction(hessian, drift, options_.method_options.damping,
+                                    recipe_.drift_correction);
     for (const Role role : roles_of(stage)) {
       const PlannedModule* module = recipe_.find(block_.layer, role);
       if (module == nullptr) continue;
@@ -159,6 +139,7 @@ class BlockJob {
       parallel_ranges(module->rows, 64, [&](std::size_t begin, std::size_t end) {
         linear->decode(begin, weight.view().rows_at(begin, end - begin));
       });
+      if (correction.rows() != 0) correct_drift(weight.view(), correction.view());
       const auto grid = grid_of(module->settings.bits);
       Task task;
       task.weight = weight.view();
@@ -171,7 +152,10 @@ class BlockJob {
       std::vector<float> bias;
       if (linear->bias() != nullptr) bias.assign(linear->bias(), linear->bias() + module->rows);
       // What comes after sees the layer as its readers will.
-      if (samples_ != nullptr) linear = packed_linear(pack(outcome.codes), std::move(bias));
+      if (samples_ != nullptr) {
+        originals_[static_cast<std::size_t>(role)] = std::move(linear);
+        linear = packed_linear(pack(outcome.codes), std::move(bias));
+      }
       done_(*module, std::move(outcome));
     }
   }
@@ -196,6 +180,7 @@ class BlockJob {
   const ModuleDone& done_;
   const Method& method_;
   std::vector<Sequence> sequences_;
+  std::array<std::unique_ptr<Linear>, kRoles> originals_;
 };
 
 }  // namespace
@@ -209,21 +194,27 @@ void quantize_block(Block& block, const Recipe& recipe, const QuantizeOptions& o
   BlockJob(block, recipe, options, samples, done).run();
 }
 
-BlockCost block_cost(const HyperParams& hyper, std::size_t tokens, std::size_t length,
-                     bool hessian) {
-  const double n = static_cast<double>(tokens), d = static_cast<double>(hyper.hidden),
-               f = static_cast<double>(hyper.mlp_hidden),
+BlockCost block_cost(const HyperParams& hyper, std::size_t tokens, std::size_t followed,
+                     std::size_t length, bool hessian) {
+  const double n = static_cast<double>(tokens), extra = static_cast<double>(followed),
+               d = static_cast<double>(hyper.hidden), f = static_cast<double>(hyper.mlp_hidden),
                q = static_cast<double>(hyper.heads * hyper.head_dim),
                kv = static_cast<double>(hyper.kv_heads * hyper.head_dim);
   BlockCost cost;
   const double weights = d * (2 * q + 2 * kv) + 3 * d * f;
   // Scores and mixing touch half of the positions on average.
-  cost.forward = 2 * n * weights + 2 * n * q * static_cast<double>(length);
+  cost.forward = 2 * (n + extra) * (weights + q * static_cast<double>(length));
   if (!hessian) return cost;
-  cost.hessian = n * (2 * d * d + q * q + f * f);
-  // Row updates: rows · columns² each; factor and inverse: 2/3 · columns³ each input.
-  cost.solve = (q + 2 * kv) * d * d + d * q * q + 2 * f * d * d + d * f * f +
-               2.0 / 3.0 * (2 * d * d * d + q * q * q + f * f * f);
+  const double squares = 2 * d * d + q * q + f * f;
+  const double cubes = 2 * d * d * d + q * q * q + f * f * f;
+  // Row updates: rows · columns² each.
+  const double rows = (q + 2 * kv) * d * d + d * q * q + 2 * f * d * d + d * f * f;
+  cost.hessian = n * squares;
+  cost.solve = rows + 2.0 / 3.0 * cubes;
+  if (followed == 0) return cost;
+  // The drift is not symmetric; then drift · Uᵀ · U after another factor, and W · that.
+  cost.hessian += 2 * extra * squares;
+  cost.solve += 2 * rows + (4 + 2.0 / 3.0) * cubes;
   return cost;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -13,12 +14,20 @@
 
 namespace nibble {
 
+// Activations of all samples at one place of the model.
+struct Stream {
+  std::unique_ptr<ActivationStore> hidden;  // [count · length, hidden]; advanced by one block
+  std::unique_ptr<ActivationStore> middle;  // [count · length, widest layer input]; scratch
+};
+
 // The calibration samples on their way through the model.
 struct Samples {
-  std::size_t count = 0;              // windows
-  std::size_t length = 0;             // tokens in a window
-  ActivationStore* hidden = nullptr;  // [count · length, hidden]; advanced by one block
-  ActivationStore* middle = nullptr;  // [count · length, widest layer input]; scratch
+  std::size_t count = 0;   // windows
+  std::size_t length = 0;  // tokens in a window
+  Stream quantized;        // as the quantized blocks before give it
+  // As the original blocks give it, for the first `followed` windows.
+  Stream original;
+  std::size_t followed = 0;
   std::size_t tokens() const { return count * length; }
 };
 
@@ -37,8 +46,9 @@ struct BlockCost {
   double hessian = 0;
   double solve = 0;
 };
-BlockCost block_cost(const HyperParams& hyper, std::size_t tokens, std::size_t length,
-                     bool hessian);
+// `followed`: tokens whose original activations are followed too.
+BlockCost block_cost(const HyperParams& hyper, std::size_t tokens, std::size_t followed,
+                     std::size_t length, bool hessian);
 
 // Rows of activations computed together.
 std::size_t chunk_windows(std::size_t length);

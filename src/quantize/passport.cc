@@ -60,6 +60,7 @@ Json recipe_json(const Recipe& recipe, const QuantizeOptions& options) {
                {"scales", text_of(options.method_options.scales)},
                {"act_order", text_of(options.method_options.order)},
                {"damping", options.method_options.damping},
+               {"drift_correction", recipe.drift_correction},
                {"compute", options.compute == Compute::kBfloat16 ? "bf16" : "f32"},
                {"layout", options.layout},
                {"checkpoint_format", options.variant},

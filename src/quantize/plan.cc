@@ -41,12 +41,14 @@ std::uint64_t widest(const HyperParams& hyper) {
 // Memory while one module is being quantized, besides the stored activations.
 std::uint64_t working_memory(const HyperParams& hyper, const Recipe& recipe, std::size_t length,
                              bool calibrated, bool hessian) {
+  const std::uint64_t square_bytes = !hessian ? 0 : recipe.drift_correction > 0 ? 32 : 20;
   std::uint64_t module = 0;
   for (const PlannedModule& planned : recipe.modules) {
-    // Weights, their compensated copy, codes; the Hessian in float and its factor in double.
+    // Weights, their compensated copy, codes; the Hessian in float and its factor in double; the
+    // drift, its correction and what it is made from.
     const std::uint64_t elements = static_cast<std::uint64_t>(planned.rows) * planned.columns;
     const std::uint64_t square = static_cast<std::uint64_t>(planned.columns) * planned.columns;
-    module = std::max(module, elements * 11 + (hessian ? square * 20 : 0));
+    module = std::max(module, elements * 11 + square * square_bytes);
   }
   if (!calibrated) return module;
   const std::uint64_t chunk = chunk_windows(length) * length;
@@ -80,10 +82,12 @@ Plan make_plan(const ModelSource& source, const Recipe& recipe, const QuantizeOp
   }
   plan.bits_per_weight = bits / weights;
 
+  const std::size_t followed =
+      recipe.drift_correction > 0 ? followed_windows(options, samples) * length : 0;
   const std::uint64_t activations =
       !calibrated ? 0
-                  : ActivationStore::bytes(tokens, hyper.hidden, Compute::kFloat32) +
-                        ActivationStore::bytes(tokens, widest(hyper), options.compute);
+                  : ActivationStore::bytes(tokens + followed, hyper.hidden, Compute::kFloat32) +
+                        ActivationStore::bytes(tokens + followed, widest(hyper), options.compute);
   const std::uint64_t work = working_memory(hyper, recipe, length, calibrated, hessian);
   plan.memory_limit = options.memory_limit != 0 ? options.memory_limit : available_memory();
   plan.spill = activations + work > plan.memory_limit;
@@ -96,7 +100,7 @@ Plan make_plan(const ModelSource& source, const Recipe& recipe, const QuantizeOp
                     human_bytes(plan.memory_limit), " may be used"),
                 "use a smaller --seq-len, or raise --memory");
 
-  const BlockCost cost = block_cost(hyper, tokens, length, hessian);
+  const BlockCost cost = block_cost(hyper, tokens, followed, length, hessian);
   const double blocks = static_cast<double>(hyper.layers);
   plan.operations = blocks * (calibrated ? cost.forward + cost.hessian + cost.solve : 0);
   const double scale_search =

@@ -50,7 +50,8 @@ class Job {
     WriterOptions writer_options;
     writer_options.max_shard_bytes = options_.max_shard_bytes;
     writer_ = create_checkpoint(folder.folder(), tensors, writer_options);
-    quantize_blocks(folder.folder());
+    work_folder_ = folder.folder();
+    quantize_blocks();
     copy_other_tensors();
     writer_->finish();
     write_side_files(folder);
@@ -118,29 +119,24 @@ class Job {
     return nullptr;
   }
 
-  void quantize_blocks(const std::filesystem::path& folder) {
+  void quantize_blocks() {
     const HyperParams& hyper = source_.hyper();
     Samples samples;
-    std::unique_ptr<ActivationStore> hidden, middle;
     if (result_.calibration.samples > 0) {
-      const auto spill = result_.plan.spill ? folder : std::filesystem::path();
       samples.count = result_.calibration.samples;
       samples.length = result_.calibration.length;
-      const std::size_t widest =
-          std::max({hyper.hidden, hyper.mlp_hidden, hyper.heads * hyper.head_dim});
-      hidden = std::make_unique<ActivationStore>(samples.tokens(), hyper.hidden, Compute::kFloat32,
-                                                 spill);
-      middle = std::make_unique<ActivationStore>(samples.tokens(), widest, options_.compute, spill);
-      samples.hidden = hidden.get();
-      samples.middle = middle.get();
-      embed_samples(samples);
+      samples.quantized = new_stream(samples);
+      if (recipe_.drift_correction > 0) {
+        samples.original = new_stream(samples);
+        samples.followed = followed_windows(options_, samples.count);
+      }
     }
     double work_total = 0;
     for (const PlannedModule& module : recipe_.modules) work_total += weight_count(module);
     double work_done = 0;
     for (std::size_t layer = 0; layer < hyper.layers; ++layer) {
       Block block = source_.block(layer);
-      quantize_block(block, recipe_, options_, samples.hidden != nullptr ? &samples : nullptr,
+      quantize_block(block, recipe_, options_, samples.count > 0 ? &samples : nullptr,
                      [&](const PlannedModule& module, Outcome outcome) {
                        write_module(module, outcome);
                        work_done += weight_count(module);
@@ -155,16 +151,26 @@ class Job {
     return static_cast<double>(module.rows) * static_cast<double>(module.columns);
   }
 
-  void embed_samples(const Samples& samples) {
+  // The samples' embeddings.
+  Stream new_stream(const Samples& samples) const {
+    const HyperParams& hyper = source_.hyper();
+    const auto spill = result_.plan.spill ? work_folder_ : std::filesystem::path();
+    const std::size_t widest =
+        std::max({hyper.hidden, hyper.mlp_hidden, hyper.heads * hyper.head_dim});
+    Stream stream;
+    stream.hidden =
+        std::make_unique<ActivationStore>(samples.tokens(), hyper.hidden, Compute::kFloat32, spill);
+    stream.middle =
+        std::make_unique<ActivationStore>(samples.tokens(), widest, options_.compute, spill);
     const auto embedding = source_.embedding();
-    const float scale = source_.hyper().embedding_scale;
     for (std::size_t window = 0; window < samples.count; ++window) {
-      Tensor rows(samples.length, source_.hyper().hidden);
+      Tensor rows(samples.length, hyper.hidden);
       const std::size_t first = window * samples.length;
-      embed(*embedding, scale, {result_.calibration.ids.data() + first, samples.length},
-            rows.view());
-      samples.hidden->put(first, rows.view());
+      embed(*embedding, hyper.embedding_scale,
+            {result_.calibration.ids.data() + first, samples.length}, rows.view());
+      stream.hidden->put(first, rows.view());
     }
+    return stream;
   }
 
   void write_module(const PlannedModule& module, const Outcome& outcome) {
@@ -223,6 +229,7 @@ class Job {
   Recipe recipe_;
   std::vector<TensorInfo> carried_;
   std::unique_ptr<CheckpointWriter> writer_;
+  std::filesystem::path work_folder_;  // where activations may be spilled
   QuantizeResult result_;
 };
 

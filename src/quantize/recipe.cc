@@ -107,6 +107,10 @@ void require_divides(std::size_t group, const std::vector<PlannedModule>& module
 
 }  // namespace
 
+std::size_t followed_windows(const QuantizeOptions& options, std::size_t windows) {
+  return std::min(windows, options.drift_samples.value_or((windows + 1) / 2));
+}
+
 const PlannedModule* Recipe::find(std::size_t layer, Role role) const {
   for (const PlannedModule& module : modules)
     if (module.layer == layer && module.role == role) return &module;
@@ -175,13 +179,17 @@ Recipe make_recipe(const ModelSource& source, const QuantizeOptions& options,
     }
   }
 
+  const bool calibrated = methods::named(options.method).needs == Needs::kHessian;
+  const bool textbook = options.method_options.scales == ScaleSearch::kAbsMax;
+  if (calibrated)
+    recipe.drift_correction = options.drift_correction.value_or(textbook ? 0 : kDriftCorrection);
   recipe.symmetry = !options.symmetric       ? Symmetry::kAsymmetric
                     : options.symmetric_grid ? *options.symmetric_grid
-                    : options.method_options.scales == ScaleSearch::kAbsMax ? Symmetry::kPlain
-                                                                            : Symmetry::kSigned;
+                    : textbook               ? Symmetry::kPlain
+                                             : Symmetry::kSigned;
   recipe.layout_settings.symmetric = options.symmetric;
-  recipe.layout_settings.group_index = options.method_options.order == ColumnOrder::kGroupIndex &&
-                                       methods::named(options.method).needs == Needs::kHessian;
+  recipe.layout_settings.group_index =
+      calibrated && options.method_options.order == ColumnOrder::kGroupIndex;
   recipe.layout_settings.variant = options.variant;
   recipe.layout_settings.damping = options.method_options.damping;
   return recipe;

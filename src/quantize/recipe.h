@@ -28,6 +28,11 @@ struct QuantizeOptions {
   // Of the symmetric grid; none: kPlain with ScaleSearch::kAbsMax (the textbook), else kSigned.
   std::optional<Symmetry> symmetric_grid;
   MethodOptions method_options;
+  // Share of the drift of a layer's inputs that its weights make up for (moments.h); none:
+  // nothing with ScaleSearch::kAbsMax (the textbook), else kDriftCorrection. Needs a Hessian.
+  std::optional<double> drift_correction;
+  // Windows whose original activations are followed for it; none: half of all.
+  std::optional<std::size_t> drift_samples;
   std::string layout = "gptq";
   std::string variant = "gptq";
   std::vector<std::string> skip;    // regular expressions, searched in module names
@@ -39,6 +44,11 @@ struct QuantizeOptions {
   bool allow_nonfinite = false;  // leave such tensors unquantized instead of refusing
   bool force = false;            // replace an existing output
 };
+
+inline constexpr double kDriftCorrection = 0.75;
+
+// Of `windows` calibration windows, those that show the drift.
+std::size_t followed_windows(const QuantizeOptions& options, std::size_t windows);
 
 // One linear layer to quantize.
 struct PlannedModule {
@@ -53,6 +63,7 @@ struct Recipe {
   std::vector<PlannedModule> modules;  // in the order they will be quantized
   LayoutSettings layout_settings;
   Symmetry symmetry = Symmetry::kSigned;
+  double drift_correction = 0;
   std::vector<std::string> notes;  // "groups of 64: 128 does not divide rows of 576"
   const PlannedModule* find(std::size_t layer, Role role) const;
 };

@@ -104,8 +104,9 @@ class UniformGrid final : public Grid {
 
   float error(std::span<const float> weights, std::span<const float> importance,
               GroupParams p) const {
+    // The kernel's lowest code is 0: codes and zero move down together.
     return kernels().rounding_error(weights.data(), importance.data(), weights.size(), p.scale,
-                                    p.zero, max_code_);
+                                    p.zero - lowest_code(), max_code_ - lowest_code());
   }
 
   void keep_better(std::span<const float> weights, std::span<const float> importance, GroupParams p,

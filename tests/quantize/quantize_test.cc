@@ -55,6 +55,29 @@ TEST(QuantizeModel, WritesTheSameBytesForAnyNumberOfThreads) {
   EXPECT_EQ(hashes_of(folder / "one"), hashes_of(folder / "two"));
 }
 
+TEST(QuantizeModel, CorrectsDriftUnlessTheTextbookIsWanted) {
+  const TempDir folder;
+  QuantizeOptions options = small_job();
+  options.calibration.sources = {{calibration_text(folder), 1}};
+  const auto codes = [&](const std::string& name) {
+    const QuantizeResult result = quantize_model(kDemo, folder / name, options, {}, false);
+    return std::pair(result.modules.front().codes_sha256, result.modules.back().codes_sha256);
+  };
+  const auto corrected = codes("corrected");
+  options.drift_samples = 1;
+  const auto little = codes("little");
+  options.drift_correction = 0;
+  const auto plain = codes("plain");
+  // Nothing has drifted before the first layer.
+  EXPECT_EQ(corrected.first, plain.first);
+  EXPECT_NE(corrected.second, plain.second);
+  EXPECT_NE(corrected.second, little.second);
+  options.method_options.scales = ScaleSearch::kAbsMax;
+  const auto textbook = codes("textbook");
+  options.drift_correction.reset();
+  EXPECT_EQ(codes("default"), textbook);
+}
+
 TEST(QuantizeModel, PassesItsOwnVerification) {
   const TempDir folder;
   QuantizeOptions options = small_job();

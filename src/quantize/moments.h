@@ -1,0 +1,45 @@
+// Second moments of a layer's inputs over the calibration samples, and what follows from them for
+// its weights: inputs have drifted since the layers before were quantized, and weights can make up
+// for part of that.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "nibble/compute.h"
+#include "nibble/tensor.h"
+
+namespace nibble {
+
+class Moments {
+ public:
+  // `drift`: inputs of the original model come beside those of the quantized one.
+  Moments(std::size_t columns, Compute compute, bool drift);
+
+  // inputs, wanted [tokens, columns]
+  void add(ConstMatrix inputs);
+  void add(ConstMatrix inputs, ConstMatrix wanted);
+  void finish();
+
+  // Σ x̂·x̂ᵀ / tokens, [columns, columns], both triangles.
+  ConstMatrix hessian() const { return sum_.view(); }
+  // Σ (x − x̂)·x̂ᵀ / tokens that had a wanted input, [columns, columns]; no rows when drift is not
+  // followed.
+  ConstMatrix drift() const { return drift_.view(); }
+
+ private:
+  Compute compute_;
+  Tensor sum_, drift_;
+  std::vector<std::uint16_t> rounded_, difference_;
+  std::size_t tokens_ = 0, drift_tokens_ = 0;
+};
+
+// D = share · drift · H⁻¹ with `damping` of the mean diagonal added to H. With a share of 1, W +
+// W·D is the least-squares answer to "give for x̂ what W gave for x" (QEP, arXiv 2504.09629; smaller
+// shares fit the calibration text less closely). No rows when H has no inverse. [columns, columns]
+Tensor drift_correction(ConstMatrix hessian, ConstMatrix drift, double damping, double share);
+
+// weight += weight · correction
+void correct_drift(Matrix weight, ConstMatrix correction);
+
+}  // namespace nibble
