@@ -26,7 +26,7 @@ struct Options {
   std::string model;
   Sizes prompts = {512}, generates = {128}, depths = {0}, parallels = {1}, sweep;
   std::size_t repetitions = 5;
-  std::string compute = "int8", output = "md";
+  std::string compute = "int8", kv = "auto", output = "md";
 };
 
 struct Row {
@@ -163,6 +163,7 @@ int run(const Options& options, const Global& global) {
     throw Error(ErrorKind::kInvalidArgument, cat("-o ", options.output, ": unknown format"),
                 "one of: md, csv, json");
   const Compute compute = parse_compute(options.compute);
+  const KvType kv = parse_kv(options.kv, compute);
   const auto tests = tests_of(options);
   const Ceilings ceilings = measure_ceilings();
   const auto start = std::chrono::steady_clock::now();
@@ -181,8 +182,8 @@ int run(const Options& options, const Global& global) {
       static_cast<double>(hyper.vocabulary * hyper.hidden) * (hyper.tied_head ? 1 : 2);
   std::vector<Row> rows;
   for (const SpeedTest& test : tests) {
-    rows.push_back(
-        row_of(test, measure_speed(model, test, options.repetitions, compute), ceilings, compute));
+    rows.push_back(row_of(test, measure_speed(model, test, options.repetitions, compute, kv),
+                          ceilings, compute));
     global.log(fmt::format("{}: {:.2f} tokens/s", rows.back().name(), rows.back().mean));
   }
   if (options.output == "json" || global.json) {
@@ -221,6 +222,9 @@ Run setup(CLI::App& app, const Global& global) {
   list("--sweep", options->sweep, "Every test at each of these depths");
   app.add_option("-r,--repetitions", options->repetitions, "Runs of each test")
       ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  app.add_option("--kv", options->kv,
+                 "Type of the cache of keys and values: auto, f32, f16, bf16 or q8_0")
       ->capture_default_str();
   app.add_option("--compute", options->compute, "Arithmetic: int8, f32, bf16 or auto")
       ->capture_default_str();

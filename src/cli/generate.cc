@@ -21,7 +21,7 @@ struct Options {
   std::string model, prompt, file;
   std::int64_t tokens = 128;
   GenerationSettings settings;  // of the command line; which were given, the app knows
-  std::string compute = "auto";
+  std::string compute = "auto", kv = "auto";
   bool exact = false;
 };
 
@@ -90,6 +90,7 @@ int run(const Options& options, const CLI::App& app, const Global& global) {
                                                    : static_cast<std::size_t>(options.tokens);
   generate_options.sampler = sampler_of(settings, global.seed);
   generate_options.compute = compute;
+  generate_options.kv = parse_kv(options.kv, compute);
   const Written written = model.write(prompt, generate_options, [&](std::string_view piece) {
     if (global.json) return;
     fmt::print("{}", piece);
@@ -133,9 +134,13 @@ Run setup(CLI::App& app, const Global& global) {
       ->check(CLI::Range(0.01, 100.0))
       ->capture_default_str();
   auto* compute =
-      app.add_option("--compute", options->compute,
-                     "Arithmetic: int8, f32 or bf16; auto: int8 where weights are packed")
+      app.add_option("--kv", options->kv,
+                     "Type of the cache of keys and values: auto (f16, with --exact f32), f32, "
+                     "f16, bf16 or q8_0")
           ->capture_default_str();
+  app.add_option("--compute", options->compute,
+                 "Arithmetic: int8, f32 or bf16; auto: int8 where weights are packed")
+      ->capture_default_str();
   app.add_flag("--exact", options->exact, "Do not round the inputs of packed layers to bytes")
       ->excludes(compute);
   return [options, &app, &global] { return run(*options, app, global); };

@@ -103,6 +103,15 @@ Compute parse_compute(const std::string& text) {
                          {"int8", Compute::kInt8}});
 }
 
+KvType parse_kv(const std::string& text, Compute compute) {
+  return named<KvType>("--kv", text,
+                       {{"auto", kv_type_for(compute)},
+                        {"f32", KvType::kFloat32},
+                        {"f16", KvType::kFloat16},
+                        {"bf16", KvType::kBfloat16},
+                        {"q8_0", KvType::kQ8_0}});
+}
+
 std::string_view name_of(Compute compute) {
   switch (compute) {
     case Compute::kFloat32:

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "model/transformer.h"
 #include "quantize/recipe.h"
 
 namespace nibble::cli {
@@ -42,6 +43,9 @@ QuantizeOptions options_of(const QuantizeFlags& flags, std::uint64_t seed);
 
 // "1500", "2GiB", "5GB", "512M" -> bytes.
 std::uint64_t parse_size(const std::string& option, const std::string& text);
+
+// "auto" (what the arithmetic wants), "f32", "f16", "bf16", "q8_0". Throws kInvalidArgument.
+KvType parse_kv(const std::string& text, Compute compute);
 
 // "auto" takes bfloat16 where the CPU multiplies it.
 Compute parse_compute(const std::string& text);  // "auto": the faster float arithmetic

@@ -91,7 +91,7 @@ double quantile(const std::vector<double>& values, double share) {
 }
 
 SpeedResult measure_speed(const Transformer& model, const SpeedTest& test, std::size_t repetitions,
-                          Compute compute) {
+                          Compute compute, KvType kv) {
   const HyperParams& hyper = model.hyper();
   const std::size_t most = test.depth + std::max(test.prompt, test.generate);
   if (most > hyper.context)
@@ -99,7 +99,7 @@ SpeedResult measure_speed(const Transformer& model, const SpeedTest& test, std::
                 cat("the test needs ", most, " positions; the model has ", hyper.context));
   Random random(0);
   std::vector<KvCache> caches;
-  for (std::size_t i = 0; i < test.parallel; ++i) caches.emplace_back(hyper, most);
+  for (std::size_t i = 0; i < test.parallel; ++i) caches.emplace_back(hyper, most, kv);
   if (test.depth > 0)
     for (KvCache& cache : caches)
       model.extend(cache, random_ids(test.depth, hyper.vocabulary, random), compute);
@@ -109,7 +109,7 @@ SpeedResult measure_speed(const Transformer& model, const SpeedTest& test, std::
   const auto mean_depth = static_cast<double>(test.depth) + static_cast<double>(test.generate) / 2;
   result.bytes = static_cast<double>(model.weight_bytes()) +
                  static_cast<double>(test.parallel) * mean_depth *
-                     static_cast<double>(KvCache::bytes_per_token(hyper));
+                     static_cast<double>(KvCache::bytes_per_token(hyper, kv));
   result.ops =
       2.0 * static_cast<double>(model.block_weights()) * static_cast<double>(result.tokens);
   const std::size_t runs = repetitions + 1;  // the first warms up

@@ -37,7 +37,7 @@ struct SpeedResult {
 
 // Throws kInvalidArgument when the test exceeds the model's context.
 SpeedResult measure_speed(const Transformer& model, const SpeedTest& test, std::size_t repetitions,
-                          Compute compute);
+                          Compute compute, KvType kv);
 
 // `values` in rising order, not empty; share in [0, 1].
 double quantile(const std::vector<double>& values, double share);

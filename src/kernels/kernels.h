@@ -34,6 +34,10 @@ struct Kernels {
   void (*float_to_bfloat16)(const float* from, uint16_t* to,
                             size_t count);  // nearest, ties to even
 
+  void (*float_to_half)(const float* from, uint16_t* to, size_t count);  // likewise
+  // to[i] = scales[i / 32]·from[i] for `blocks` blocks of 32; what round_to_bytes made.
+  void (*bytes_to_float)(const int8_t* from, const float* scales, size_t blocks, float* to);
+
   // row[i] = exp(row[i] − max) / Σ …; relative error of exp below 1e-6. A row of −∞ alone becomes
   // zeros; a NaN anywhere makes the whole row NaN.
   void (*softmax)(float* row, size_t count);
@@ -52,6 +56,14 @@ struct Kernels {
                         size_t columns, float* y);
   void (*gemv_half)(const uint16_t* w, size_t stride, const float* x, size_t rows, size_t columns,
                     float* y);
+
+  // y[c] += Σ_r weights[r]·v[r·stride + c] for `rows` rows.
+  void (*mix_float)(const float* weights, const float* v, size_t stride, size_t rows,
+                    size_t columns, float* y);
+  void (*mix_bfloat16)(const float* weights, const uint16_t* v, size_t stride, size_t rows,
+                       size_t columns, float* y);
+  void (*mix_half)(const float* weights, const uint16_t* v, size_t stride, size_t rows,
+                   size_t columns, float* y);
 
   // y[r] = Σ_g scale[r,g]·(Σ_{i in g} code[r,i]·x[i] − zero[r,g]·x_sums[g]); x in slot order.
   // One entry for 2, 3, 4 and 8 bits each.

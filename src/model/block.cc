@@ -22,10 +22,6 @@ void normalize_heads(Matrix rows, const std::vector<float>& gain, float epsilon)
   }
 }
 
-void copy_rows(ConstMatrix from, Matrix to) {
-  for (std::size_t r = 0; r < from.rows; ++r) std::copy_n(from.row(r), from.columns, to.row(r));
-}
-
 // hidden += part
 void add(ConstMatrix part, Matrix hidden) {
   const auto rows = [&](std::size_t begin, std::size_t end) {
@@ -90,14 +86,14 @@ void Block::attend(ConstMatrix input, Sequences sequences, Matrix out, Compute c
     apply_rope(query.view().rows_at(sequence.first_row, sequence.length), hyper->head_dim, table,
                sequence.past);
     apply_rope(own_keys, hyper->head_dim, table, sequence.past);
-    attended.keys = own_keys;
-    attended.values = own_values;
+    attended.keys = ConstMatrix(own_keys);
+    attended.values = ConstMatrix(own_values);
     if (sequence.cache == nullptr) return;
     LayerCache& cache = *sequence.cache;
-    copy_rows(own_keys, cache.keys.view().rows_at(sequence.past, sequence.length));
-    copy_rows(own_values, cache.values.view().rows_at(sequence.past, sequence.length));
-    attended.keys = cache.keys.view().rows_at(0, sequence.past + sequence.length);
-    attended.values = cache.values.view().rows_at(0, sequence.past + sequence.length);
+    cache.keys.put(sequence.past, own_keys);
+    cache.values.put(sequence.past, own_values);
+    attended.keys = cache.keys.view(sequence.past + sequence.length);
+    attended.values = cache.values.view(sequence.past + sequence.length);
   };
   if (sequences.size() == 1)
     prepare(0);
@@ -109,6 +105,7 @@ void Block::attend(ConstMatrix input, Sequences sequences, Matrix out, Compute c
   shape.head_dim = hyper->head_dim;
   shape.scale = hyper->attention_scale;
   shape.window = hyper->windows[layer];
+  shape.round_to_bfloat16 = compute == Compute::kInt8;
   attention(inputs, shape);
 }
 

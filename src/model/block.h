@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "model/spec.h"
+#include "nn/kv_rows.h"
 #include "nn/linear.h"
 
 namespace nibble {
@@ -26,8 +27,8 @@ std::string_view module_name(Role role);
 
 // Keys and values of one sequence in one layer: [capacity, kv_heads · head_dim] each.
 struct LayerCache {
-  Tensor keys;
-  Tensor values;
+  KvRows keys;
+  KvRows values;
 };
 
 // Sequences lying one after another in the rows of a matrix. Each starts at position `past` with

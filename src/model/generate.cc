@@ -36,7 +36,8 @@ Generated generate(const Transformer& model, std::span<const std::int32_t> promp
   if (prompt.size() > context)
     throw Error(ErrorKind::kInvalidArgument,
                 cat("the prompt has ", prompt.size(), " tokens; the model's context is ", context));
-  KvCache cache(model.hyper(), std::min(context, prompt.size() + options.max_tokens));
+  KvCache cache(model.hyper(), std::min(context, prompt.size() + options.max_tokens),
+                options.kv.value_or(kv_type_for(options.compute)));
   Sampler sampler(options.sampler);
   std::vector<std::int32_t> past(prompt.begin(), prompt.end());
   Generated result;

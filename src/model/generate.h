@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -17,6 +18,7 @@ struct GenerateOptions {
   SamplerOptions sampler;
   std::vector<std::int32_t> stop;  // ids that end the text; they are not part of the result
   Compute compute = Compute::kFloat32;
+  std::optional<KvType> kv;  // none: kv_type_for(compute)
 };
 
 struct Generated {

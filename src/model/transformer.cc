@@ -22,10 +22,20 @@ void check_ids(std::span<const std::int32_t> ids, std::size_t vocabulary) {
 
 }  // namespace
 
-KvCache::KvCache(const HyperParams& hyper, std::size_t capacity) : capacity_(capacity) {
+KvType kv_type_for(Compute compute) {
+  return compute == Compute::kInt8 ? KvType::kFloat16 : KvType::kFloat32;
+}
+
+KvCache::KvCache(const HyperParams& hyper, std::size_t capacity, KvType type)
+    : capacity_(capacity) {
+  if (type == KvType::kQ8_0 && hyper.head_dim % 32 != 0)
+    throw Error(ErrorKind::kUnsupported,
+                cat("a q8_0 cache needs heads of a multiple of 32 values; this model's have ",
+                    hyper.head_dim),
+                "use another type of cache, for example f16");
   const std::size_t width = hyper.kv_heads * hyper.head_dim;
   for (std::size_t i = 0; i < hyper.layers; ++i)
-    layers_.push_back({Tensor(capacity, width), Tensor(capacity, width)});
+    layers_.push_back({KvRows(type, capacity, width), KvRows(type, capacity, width)});
 }
 
 void KvCache::truncate(std::size_t length) { length_ = std::min(length, length_); }
@@ -56,8 +66,8 @@ void Transformer::prepare(Compute compute) {
 
 const HyperParams& Transformer::hyper() const { return source_->hyper(); }
 
-std::size_t KvCache::bytes_per_token(const HyperParams& hyper) {
-  return hyper.layers * 2 * hyper.kv_heads * hyper.head_dim * sizeof(float);
+std::size_t KvCache::bytes_per_token(const HyperParams& hyper, KvType type) {
+  return hyper.layers * 2 * KvRows::bytes(type, hyper.kv_heads * hyper.head_dim);
 }
 
 std::string Transformer::kind() const {

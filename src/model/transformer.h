@@ -11,14 +11,18 @@
 
 namespace nibble {
 
+// What a cache is kept in unless it is said: float32 for exact arithmetic, else float16.
+KvType kv_type_for(Compute compute);
+
 // Keys and values of one sequence in all layers.
 class KvCache {
  public:
-  KvCache(const HyperParams& hyper, std::size_t capacity);
+  // Throws kUnsupported where the model's heads do not suit the type.
+  KvCache(const HyperParams& hyper, std::size_t capacity, KvType type = KvType::kFloat32);
   std::size_t length() const { return length_; }
   std::size_t capacity() const { return capacity_; }
   void truncate(std::size_t length);  // forget positions from `length` on
-  static std::size_t bytes_per_token(const HyperParams& hyper);
+  static std::size_t bytes_per_token(const HyperParams& hyper, KvType type);
 
  private:
   friend class Transformer;

@@ -183,6 +183,13 @@ void matmul_plain(ConstMatrix x, ConstMatrix w, Matrix y) {
   run(shape, x.values, w.values, y.values);
 }
 
+void matmul_plain(MatrixView<const std::uint16_t> x, MatrixView<const std::uint16_t> w, Matrix y) {
+  Shape shape = shape_of(x, y, Type::bf16);
+  shape.w_k = static_cast<std::int64_t>(w.stride);
+  shape.w_n = 1;
+  run(shape, x.values, w.values, y.values);
+}
+
 void add_gram(ConstMatrix x, Matrix y) { gram(x, y, Type::f32); }
 
 void add_gram(MatrixView<const std::uint16_t> x, Matrix y) {

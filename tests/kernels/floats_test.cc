@@ -77,6 +77,65 @@ TEST_P(FloatKernels, RoundsToBfloat16AsTheDefinitionDoes) {
     ASSERT_EQ(rounded[i], float_to_bfloat16(values[i])) << std::bit_cast<std::uint32_t>(values[i]);
 }
 
+TEST_P(FloatKernels, RoundingToHalfIsExact) {
+  std::vector<float> values = {0.0f,    -0.0f,   1.0f,    65504.0f, 65519.0f, 65520.0f, -1e9f,
+                               6.1e-5f, 5.9e-8f, 2.9e-8f, 3e-8f,    INFINITY, -INFINITY};
+  for (std::uint32_t bits = 0x33000000; bits < 0x47900000; bits += 0x0FED1)
+    values.push_back(std::bit_cast<float>(bits));
+  std::vector<std::uint16_t> rounded(values.size());
+  table().float_to_half(values.data(), rounded.data(), values.size());
+  for (std::size_t i = 0; i < values.size(); ++i)
+    ASSERT_EQ(rounded[i], float_to_half(values[i])) << values[i];
+}
+
+TEST_P(FloatKernels, BytesBecomeTheirScalesMultiples) {
+  std::vector<std::int8_t> codes(96);
+  for (std::size_t i = 0; i < codes.size(); ++i) codes[i] = static_cast<std::int8_t>(i * 37 - 128);
+  const float scales[3] = {0.5f, -2.0f, 1e-3f};
+  std::vector<float> values(97, 7.0f);
+  table().bytes_to_float(codes.data(), scales, 3, values.data());
+  for (std::size_t i = 0; i < 96; ++i) EXPECT_EQ(values[i], scales[i / 32] * codes[i]);
+  EXPECT_EQ(values[96], 7.0f);
+}
+
+TEST_P(FloatKernels, MixAddsWeightedRows) {
+  for (const std::size_t columns : kOddCounts)
+    for (const std::size_t rows : {0u, 1u, 2u, 7u}) {
+      const std::size_t stride = columns + 3;
+      const auto values = random_floats(rows * stride + 1, 3), weights = random_floats(rows + 1, 4);
+      std::vector<std::uint16_t> halves(values.size()), bfloats(values.size());
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        halves[i] = float_to_half(values[i]);
+        bfloats[i] = float_to_bfloat16(values[i]);
+      }
+      const auto start = random_floats(columns + 1, 6);
+      const auto check = [&](const std::vector<float>& mixed, auto value, const char* name) {
+        for (std::size_t c = 0; c < columns; ++c) {
+          double expected = start[c], size = std::abs(start[c]);
+          for (std::size_t r = 0; r < rows; ++r) {
+            const double part = static_cast<double>(weights[r]) * value(r * stride + c);
+            expected += part;
+            size += std::abs(part);
+          }
+          ASSERT_NEAR(mixed[c], expected, 1e-6 * size) << name << " " << rows << "x" << columns;
+        }
+        EXPECT_EQ(mixed[columns], start[columns]);
+      };
+      auto y = start;
+      table().mix_float(weights.data(), values.data(), stride, rows, columns, y.data());
+      check(
+          y, [&](std::size_t i) { return values[i]; }, "float");
+      y = start;
+      table().mix_half(weights.data(), halves.data(), stride, rows, columns, y.data());
+      check(
+          y, [&](std::size_t i) { return half_to_float(halves[i]); }, "half");
+      y = start;
+      table().mix_bfloat16(weights.data(), bfloats.data(), stride, rows, columns, y.data());
+      check(
+          y, [&](std::size_t i) { return bfloat16_to_float(bfloats[i]); }, "bfloat16");
+    }
+}
+
 TEST_P(FloatKernels, ConversionsStopAtTheEnd) {
   for (const std::size_t count : kOddCounts) {
     std::vector<std::uint16_t> from(count, 0x3F80);
@@ -86,6 +145,8 @@ TEST_P(FloatKernels, ConversionsStopAtTheEnd) {
     EXPECT_EQ(to[count], 7.0f);
     std::vector<std::uint16_t> back(count + 1, 9);
     table().float_to_bfloat16(to.data(), back.data(), count);
+    EXPECT_EQ(back[count], 9);
+    table().float_to_half(to.data(), back.data(), count);
     EXPECT_EQ(back[count], 9);
   }
 }

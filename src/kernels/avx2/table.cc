@@ -76,6 +76,39 @@ void gemv(const typename W::Type* w, size_t stride, const float* x, size_t rows,
   for (; r < rows; ++r) rows_at_once<W, 1>(w + r * stride, stride, x, columns, y + r);
 }
 
+template <typename W>
+void mix(const float* weights, const typename W::Type* v, size_t stride, size_t rows,
+         size_t columns, float* y) {
+  size_t c = 0;
+  for (; c + 8 * kLanes <= columns; c += 8 * kLanes) {
+    __m256 sum[8];
+    for (size_t k = 0; k < 8; ++k) sum[k] = _mm256_loadu_ps(y + c + k * kLanes);
+    for (size_t r = 0; r < rows; ++r) {
+      const __m256 weight = _mm256_set1_ps(weights[r]);
+      for (size_t k = 0; k < 8; ++k)
+        sum[k] = _mm256_fmadd_ps(W::load(v + r * stride + c + k * kLanes), weight, sum[k]);
+    }
+    for (size_t k = 0; k < 8; ++k) _mm256_storeu_ps(y + c + k * kLanes, sum[k]);
+  }
+  for (; c < columns; c += kLanes) {
+    const size_t left = columns - c < kLanes ? columns - c : kLanes;
+    float out[kLanes];
+    copy_tail(y + c, left, out);
+    __m256 sum = _mm256_loadu_ps(out);
+    for (size_t r = 0; r < rows; ++r) {
+      const auto* row = v + r * stride + c;
+      typename W::Type tail[kLanes];
+      if (left < kLanes) {
+        copy_tail(row, left, tail);
+        row = tail;
+      }
+      sum = _mm256_fmadd_ps(W::load(row), _mm256_set1_ps(weights[r]), sum);
+    }
+    _mm256_storeu_ps(out, sum);
+    for (size_t k = 0; k < left; ++k) y[c + k] = out[k];
+  }
+}
+
 float dot(const float* a, const float* b, size_t count) {
   float result;
   rows_at_once<Float, 1>(a, 0, b, count, &result);
@@ -104,6 +137,28 @@ void convert(const uint16_t* from, float* to, size_t count) {
     _mm256_storeu_ps(values, W::load(words));
     for (size_t k = 0; i + k < count; ++k) to[i + k] = values[k];
   }
+}
+
+void float_to_half(const float* from, uint16_t* to, size_t count) {
+  for (size_t i = 0; i < count; i += kLanes) {
+    const size_t left = count - i < kLanes ? count - i : kLanes;
+    float values[kLanes];
+    copy_tail(from + i, left, values);
+    uint16_t out[kLanes];
+    const __m256 eight = _mm256_loadu_ps(values);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(out),
+                     _mm256_cvtps_ph(eight, _MM_FROUND_TO_NEAREST_INT));
+    for (size_t k = 0; k < left; ++k) to[i + k] = out[k];
+  }
+}
+
+void bytes_to_float(const int8_t* from, const float* scales, size_t blocks, float* to) {
+  for (size_t b = 0; b < blocks; ++b)
+    for (size_t i = 32 * b; i < 32 * (b + 1); i += kLanes) {
+      const __m128i codes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(from + i));
+      const __m256 values = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(codes));
+      _mm256_storeu_ps(to + i, _mm256_mul_ps(values, _mm256_set1_ps(scales[b])));
+    }
 }
 
 void float_to_bfloat16(const float* from, uint16_t* to, size_t count) {
@@ -264,6 +319,8 @@ const Kernels table{
     .bfloat16_to_float = convert<Bfloat>,
     .half_to_float = convert<Half>,
     .float_to_bfloat16 = float_to_bfloat16,
+    .float_to_half = float_to_half,
+    .bytes_to_float = bytes_to_float,
     .softmax = softmax,
     .exp_sum = exp_sum,
     .silu_multiply = silu_multiply,
@@ -271,6 +328,9 @@ const Kernels table{
     .gemv_float = gemv<Float>,
     .gemv_bfloat16 = gemv<Bfloat>,
     .gemv_half = gemv<Half>,
+    .mix_float = mix<Float>,
+    .mix_bfloat16 = mix<Bfloat>,
+    .mix_half = mix<Half>,
     .gemv_int2 = gemv_int2,
     .gemv_int3 = gemv_int3,
     .gemv_int4 = gemv_int4,

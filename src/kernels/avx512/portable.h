@@ -57,6 +57,17 @@ inline simde__m512i _mm512_cvtps_epi32(simde__m512 v) {
   return from_lanes<simde__m512i, int32_t>(
       [&](int i) { return static_cast<int32_t>(__builtin_nearbyintf(lane_of<float>(v, i))); });
 }
+inline simde__m256i _mm512_cvtps_ph(simde__m512 v, int) {
+  simde__m256 half;
+  simde__m128i parts[2];
+  for (int i = 0; i < 2; ++i) {
+    __builtin_memcpy(&half, reinterpret_cast<const char*>(&v) + 32 * i, sizeof(half));
+    parts[i] = simde_mm256_cvtps_ph(half, SIMDE_MM_FROUND_TO_NEAREST_INT);
+  }
+  simde__m256i both;
+  __builtin_memcpy(&both, parts, sizeof(both));
+  return both;
+}
 inline simde__m512 _mm512_cvtph_ps(simde__m256i v) {
   simde__m128i half;
   simde__m256 parts[2];

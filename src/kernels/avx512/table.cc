@@ -80,6 +80,43 @@ void gemv(const typename W::Type* w, size_t stride, const float* x, size_t rows,
   for (; r < rows; ++r) rows_at_once<W, 1>(w + r * stride, stride, x, columns, y + r);
 }
 
+// Column blocks of 64, even and odd rows in sums of their own.
+template <typename W>
+void mix(const float* weights, const typename W::Type* v, size_t stride, size_t rows,
+         size_t columns, float* y) {
+  size_t c = 0;
+  for (; c + 4 * kLanes <= columns; c += 4 * kLanes) {
+    __m512 even[4], odd[4];
+    for (size_t k = 0; k < 4; ++k) {
+      even[k] = _mm512_loadu_ps(y + c + k * kLanes);
+      odd[k] = _mm512_setzero_ps();
+    }
+    size_t r = 0;
+    for (; r + 2 <= rows; r += 2) {
+      const __m512 w0 = _mm512_set1_ps(weights[r]), w1 = _mm512_set1_ps(weights[r + 1]);
+      const auto* row = v + r * stride + c;
+      for (size_t k = 0; k < 4; ++k) {
+        even[k] = _mm512_fmadd_ps(W::load(row + k * kLanes), w0, even[k]);
+        odd[k] = _mm512_fmadd_ps(W::load(row + stride + k * kLanes), w1, odd[k]);
+      }
+    }
+    if (r < rows)
+      for (size_t k = 0; k < 4; ++k)
+        even[k] = _mm512_fmadd_ps(W::load(v + r * stride + c + k * kLanes),
+                                  _mm512_set1_ps(weights[r]), even[k]);
+    for (size_t k = 0; k < 4; ++k)
+      _mm512_storeu_ps(y + c + k * kLanes, _mm512_add_ps(even[k], odd[k]));
+  }
+  for (; c < columns; c += kLanes) {
+    const __mmask16 mask =
+        columns - c >= kLanes ? static_cast<__mmask16>(0xFFFF) : first_lanes(columns - c);
+    __m512 sum = _mm512_maskz_loadu_ps(mask, y + c);
+    for (size_t r = 0; r < rows; ++r)
+      sum = _mm512_fmadd_ps(W::load(v + r * stride + c, mask), _mm512_set1_ps(weights[r]), sum);
+    _mm512_mask_storeu_ps(y + c, mask, sum);
+  }
+}
+
 float dot(const float* a, const float* b, size_t count) {
   float result;
   rows_at_once<Float, 1>(a, 0, b, count, &result);
@@ -105,6 +142,27 @@ void convert(const uint16_t* from, float* to, size_t count) {
     const __mmask16 mask = first_lanes(count - i);
     _mm512_mask_storeu_ps(to + i, mask, W::load(from + i, mask));
   }
+}
+
+void float_to_half(const float* from, uint16_t* to, size_t count) {
+  for (size_t i = 0; i < count; i += kLanes) {
+    const size_t left = count - i < kLanes ? count - i : kLanes;
+    const __mmask16 mask = left == kLanes ? static_cast<__mmask16>(0xFFFF) : first_lanes(left);
+    uint16_t out[kLanes];
+    _mm256_storeu_si256(
+        reinterpret_cast<__m256i*>(out),
+        _mm512_cvtps_ph(_mm512_maskz_loadu_ps(mask, from + i), 0 /* to nearest */));
+    for (size_t k = 0; k < left; ++k) to[i + k] = out[k];
+  }
+}
+
+void bytes_to_float(const int8_t* from, const float* scales, size_t blocks, float* to) {
+  for (size_t b = 0; b < blocks; ++b)
+    for (size_t i = 32 * b; i < 32 * (b + 1); i += kLanes) {
+      const __m128i codes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + i));
+      _mm512_storeu_ps(to + i, _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(codes)),
+                                             _mm512_set1_ps(scales[b])));
+    }
 }
 
 void float_to_bfloat16(const float* from, uint16_t* to, size_t count) {
@@ -261,6 +319,8 @@ const Kernels table{
     .bfloat16_to_float = convert<Bfloat>,
     .half_to_float = convert<Half>,
     .float_to_bfloat16 = float_to_bfloat16,
+    .float_to_half = float_to_half,
+    .bytes_to_float = bytes_to_float,
     .softmax = softmax,
     .exp_sum = exp_sum,
     .silu_multiply = silu_multiply,
@@ -268,6 +328,9 @@ const Kernels table{
     .gemv_float = gemv<Float>,
     .gemv_bfloat16 = gemv<Bfloat>,
     .gemv_half = gemv<Half>,
+    .mix_float = mix<Float>,
+    .mix_bfloat16 = mix<Bfloat>,
+    .mix_half = mix<Half>,
     .gemv_int2 = gemv_int2,
     .gemv_int3 = gemv_int3,
     .gemv_int4 = gemv_int4,

@@ -33,6 +33,27 @@ void round_to_bfloat16(const float* from, uint16_t* to, size_t count) {
   for (size_t i = 0; i < count; ++i) to[i] = float_to_bfloat16(from[i]);
 }
 
+void round_to_half(const float* from, uint16_t* to, size_t count) {
+  for (size_t i = 0; i < count; ++i) to[i] = float_to_half(from[i]);
+}
+
+void bytes_to_float(const int8_t* from, const float* scales, size_t blocks, float* to) {
+  for (size_t i = 0; i < 32 * blocks; ++i) to[i] = scales[i / 32] * static_cast<float>(from[i]);
+}
+
+template <typename Type, float (*Widen)(Type)>
+void mix(const float* weights, const Type* v, size_t stride, size_t rows, size_t columns,
+         float* y) {
+  for (size_t c = 0; c < columns; ++c) {
+    double sum = y[c];
+    for (size_t r = 0; r < rows; ++r)
+      sum += static_cast<double>(weights[r]) * Widen(v[r * stride + c]);
+    y[c] = static_cast<float>(sum);
+  }
+}
+
+float same(float value) { return value; }
+
 // A row of −∞ alone has no shift that works; with 0 its exponentials are all 0.
 float shift_of(float max) { return max == -INFINITY ? 0.0f : max; }
 
@@ -142,6 +163,8 @@ const Kernels table{
     .bfloat16_to_float = convert_bfloat16,
     .half_to_float = convert_half,
     .float_to_bfloat16 = round_to_bfloat16,
+    .float_to_half = round_to_half,
+    .bytes_to_float = bytes_to_float,
     .softmax = softmax,
     .exp_sum = exp_sum,
     .silu_multiply = silu_multiply,
@@ -149,6 +172,9 @@ const Kernels table{
     .gemv_float = gemv_float,
     .gemv_bfloat16 = gemv_small<bfloat16_to_float>,
     .gemv_half = gemv_small<half_to_float>,
+    .mix_float = mix<float, same>,
+    .mix_bfloat16 = mix<Bfloat16, bfloat16_to_float>,
+    .mix_half = mix<Half, half_to_float>,
     .gemv_int2 = gemv_packed<2>,
     .gemv_int3 = gemv_packed<3>,
     .gemv_int4 = gemv_packed<4>,
