@@ -1,6 +1,7 @@
 // The program: environment and signals in, exit code out. Exit codes: 0 done, 1 internal error,
 // 2 usage, 3 input file, 4 memory, disk or permission, 5 numbers or quality, 130 and 143 signals.
 #include <fmt/format.h>
+#include <malloc.h>
 #include <unistd.h>
 
 #include <charconv>
@@ -92,4 +93,10 @@ int run_program(std::vector<std::string> arguments) {
 }  // namespace
 }  // namespace nibble::cli
 
-int main(int argc, char** argv) { return nibble::cli::run_program({argv + 1, argv + argc}); }
+int main(int argc, char** argv) {
+  // Intermediate results come and go many times a second: their pages stay with the program
+  // instead of being returned, faulted in and set to zero again.
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);
+  mallopt(M_TRIM_THRESHOLD, 256 << 20);
+  return nibble::cli::run_program({argv + 1, argv + argc});
+}

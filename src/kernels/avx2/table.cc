@@ -9,12 +9,22 @@ namespace {
 
 constexpr size_t kLanes = 8;
 
+// Four sums that wait for the others: lane i and lane i + 4 meet first.
+__m128 four_lanes(__m256 v) {
+  return _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+}
+
 float sum_of(__m256 v) {
-  float lanes[kLanes];
-  _mm256_storeu_ps(lanes, v);
-  float sum = 0;
-  for (const float lane : lanes) sum += lane;
-  return sum;
+  const __m128 four = four_lanes(v);
+  const __m128 two = _mm_hadd_ps(four, four);
+  return _mm_cvtss_f32(_mm_hadd_ps(two, two));
+}
+
+// Sums of four vectors, in the same order as sum_of.
+void sums_of_four(const __m256* v, float* out) {
+  const __m128 low = _mm_hadd_ps(four_lanes(v[0]), four_lanes(v[1]));
+  const __m128 high = _mm_hadd_ps(four_lanes(v[2]), four_lanes(v[3]));
+  _mm_storeu_ps(out, _mm_hadd_ps(low, high));
 }
 
 // The first `count` (< 8) values of p, zeros behind them.
@@ -65,7 +75,12 @@ void rows_at_once(const typename W::Type* w, size_t stride, const float* x, size
       sum[r][0] = _mm256_fmadd_ps(W::load(weights), _mm256_loadu_ps(inputs), sum[r][0]);
     }
   }
-  for (int r = 0; r < Rows; ++r) y[r] = sum_of(_mm256_add_ps(sum[r][0], sum[r][1]));
+  __m256 both[Rows];
+  for (int r = 0; r < Rows; ++r) both[r] = _mm256_add_ps(sum[r][0], sum[r][1]);
+  if constexpr (Rows == 4)
+    sums_of_four(both, y);
+  else
+    for (int r = 0; r < Rows; ++r) y[r] = sum_of(both[r]);
 }
 
 template <typename W>

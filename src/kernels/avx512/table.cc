@@ -11,12 +11,25 @@ constexpr size_t kLanes = 16;
 
 __mmask16 first_lanes(size_t count) { return static_cast<__mmask16>((1u << count) - 1); }
 
+// Four sums that wait for the others: lane i and lane i + 4 meet first.
+__m128 four_lanes(__m512 v) {
+  const __m512d wide = _mm512_castps_pd(v);
+  const __m256 both = _mm256_add_ps(_mm256_castpd_ps(_mm512_castpd512_pd256(wide)),
+                                    _mm256_castpd_ps(_mm512_extractf64x4_pd(wide, 1)));
+  return _mm_add_ps(_mm256_castps256_ps128(both), _mm256_extractf128_ps(both, 1));
+}
+
 float sum_of(__m512 v) {
-  float lanes[kLanes];
-  _mm512_storeu_ps(lanes, v);
-  float sum = 0;
-  for (const float lane : lanes) sum += lane;
-  return sum;
+  const __m128 four = four_lanes(v);
+  const __m128 two = _mm_hadd_ps(four, four);
+  return _mm_cvtss_f32(_mm_hadd_ps(two, two));
+}
+
+// Sums of four vectors, in the same order as sum_of.
+void sums_of_four(const __m512* v, float* out) {
+  const __m128 low = _mm_hadd_ps(four_lanes(v[0]), four_lanes(v[1]));
+  const __m128 high = _mm_hadd_ps(four_lanes(v[2]), four_lanes(v[3]));
+  _mm_storeu_ps(out, _mm_hadd_ps(low, high));
 }
 
 // Loads of 16 weights of each type; `mask` for a row's tail.
@@ -69,7 +82,12 @@ void rows_at_once(const typename W::Type* w, size_t stride, const float* x, size
       sum[r][0] =
           _mm512_fmadd_ps(W::load(w + static_cast<size_t>(r) * stride + c, mask), x0, sum[r][0]);
   }
-  for (int r = 0; r < Rows; ++r) y[r] = sum_of(_mm512_add_ps(sum[r][0], sum[r][1]));
+  __m512 both[Rows];
+  for (int r = 0; r < Rows; ++r) both[r] = _mm512_add_ps(sum[r][0], sum[r][1]);
+  if constexpr (Rows == 4)
+    sums_of_four(both, y);
+  else
+    for (int r = 0; r < Rows; ++r) y[r] = sum_of(both[r]);
 }
 
 template <typename W>
@@ -149,9 +167,8 @@ void float_to_half(const float* from, uint16_t* to, size_t count) {
     const size_t left = count - i < kLanes ? count - i : kLanes;
     const __mmask16 mask = left == kLanes ? static_cast<__mmask16>(0xFFFF) : first_lanes(left);
     uint16_t out[kLanes];
-    _mm256_storeu_si256(
-        reinterpret_cast<__m256i*>(out),
-        _mm512_cvtps_ph(_mm512_maskz_loadu_ps(mask, from + i), 0 /* to nearest */));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out),
+                        _mm512_cvtps_ph(_mm512_maskz_loadu_ps(mask, from + i), 0 /* to nearest */));
     for (size_t k = 0; k < left; ++k) to[i + k] = out[k];
   }
 }

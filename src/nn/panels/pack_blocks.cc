@@ -1,5 +1,6 @@
 // Blocks of GGUF rows into panels: codes are taken out four at a time, as the bytes of one word,
 // and put together plane by plane; scales are copied. Nothing is rounded.
+#include <algorithm>
 #include <cstring>
 
 #include "base/parallel.h"
@@ -21,15 +22,6 @@ constexpr std::uint32_t kNibbles = 0x0F0F0F0F, kCrumbs = 0x03030303, kBits = 0x0
 std::uint32_t spread(std::uint32_t bits, int step) {
   return (bits >> (4 * step) & 15) * 0x00204081u & kBits;
 }
-
-// How one block format gives its codes and scales. `steps`: eight words of the 32 codes of
-// sub-block `b`. `scales` writes row `row`'s part of the unit's header.
-struct Packer {
-  std::string_view format;
-  PanelType type;
-  void (*steps)(const std::uint8_t* block, int b, std::uint32_t* out);
-  void (*scales)(const std::uint8_t* block, std::size_t row, std::uint8_t* header);
-};
 
 void copy_half(const std::uint8_t* from, std::size_t row, std::uint8_t* halves) {
   std::memcpy(halves + 2 * row, from, 2);
@@ -133,19 +125,67 @@ void iq4_xs_scales(const std::uint8_t* block, std::size_t row, std::uint8_t* hea
   }
 }
 
+// Where a matrix comes from and goes to.
+struct Job {
+  const BlockFormat& format;
+  const std::uint8_t* rows;
+  std::span<const std::uint32_t> row_of;
+  std::size_t units, blocks;  // units in a row, blocks of 32 in a unit
+  Panels& panels;
+};
+
+// Panels [begin, end). `steps` gives eight words of the 32 codes of sub-block `b`, `scales` writes
+// row `lane`'s part of the unit's header; both are known here so that the loops are compiled for
+// each format.
+template <int Bits, auto Steps, auto Scales>
+void pack(const Job& job, std::size_t begin, std::size_t end) {
+  const PanelType type = job.panels.type();
+  const std::size_t unit_bytes = job.panels.unit_bytes(), header = panel_header_bytes(type);
+  const std::size_t row_bytes = job.units * job.format.block_bytes,
+                    block_bytes = job.format.block_bytes;
+  for (std::size_t p = begin; p < end; ++p) {
+    const std::size_t count = std::min(kPanelRows, job.panels.rows() - p * kPanelRows);
+    const std::uint8_t* sources[kPanelRows];
+    for (std::size_t lane = 0; lane < count; ++lane) {
+      const std::size_t row = p * kPanelRows + lane;
+      sources[lane] = job.rows + (job.row_of.empty() ? row : job.row_of[row]) * row_bytes;
+    }
+    std::uint8_t* unit = job.panels.panel(p);
+    for (std::size_t u = 0; u < job.units; ++u, unit += unit_bytes) {
+      for (std::size_t lane = 0; lane < count; ++lane) {
+        const std::uint8_t* block = sources[lane] + u * block_bytes;
+        Scales(block, lane, unit);
+        for (std::size_t b = 0; b < job.blocks; ++b) {
+          std::uint32_t steps[8];
+          Steps(block, static_cast<int>(b), steps);
+          put_steps(steps, Bits, lane, unit + header + b * 64 * Bits);
+        }
+      }
+      for (std::size_t lane = count; lane < kPanelRows; ++lane)
+        clear_panel_row(unit, unit_bytes, lane, type);
+    }
+  }
+}
+
+struct Packer {
+  std::string_view format;
+  PanelType type;
+  void (*pack)(const Job& job, std::size_t begin, std::size_t end);
+};
+
 constexpr Packer kPackers[] = {
-    {"Q4_0", kPanel_int4, nibble_steps<2>, one_scale},
-    {"Q4_1", kPanel_int4_min, nibble_steps<4>, scale_and_low},
-    {"Q5_0", kPanel_int5, five_bit_steps<6, 2>, one_scale},
-    {"Q5_1", kPanel_int5_min, five_bit_steps<8, 4>, scale_and_low},
-    {"Q8_0", kPanel_int8, byte_steps, one_scale},
-    {"IQ4_NL", kPanel_iv4, nibble_steps<2>, one_scale},
-    {"IQ4_XS", kPanel_iv4_super32, iq4_xs_steps, iq4_xs_scales},
-    {"Q4_K", kPanel_int4_super32_min, q4_k_steps<16>, six_bit_scales},
-    {"Q5_K", kPanel_int5_super32_min, q5_k_steps, six_bit_scales},
-    {"Q2_K", kPanel_int2_super16_min, crumb_steps<16>, q2_k_scales},
-    {"Q3_K", kPanel_int3_super16, q3_k_steps, q3_k_scales},
-    {"Q6_K", kPanel_int6_super16, q6_k_steps, q6_k_scales},
+    {"Q4_0", kPanel_int4, pack<4, nibble_steps<2>, one_scale>},
+    {"Q4_1", kPanel_int4_min, pack<4, nibble_steps<4>, scale_and_low>},
+    {"Q5_0", kPanel_int5, pack<5, five_bit_steps<6, 2>, one_scale>},
+    {"Q5_1", kPanel_int5_min, pack<5, five_bit_steps<8, 4>, scale_and_low>},
+    {"Q8_0", kPanel_int8, pack<8, byte_steps, one_scale>},
+    {"IQ4_NL", kPanel_iv4, pack<4, nibble_steps<2>, one_scale>},
+    {"IQ4_XS", kPanel_iv4_super32, pack<4, iq4_xs_steps, iq4_xs_scales>},
+    {"Q4_K", kPanel_int4_super32_min, pack<4, q4_k_steps<16>, six_bit_scales>},
+    {"Q5_K", kPanel_int5_super32_min, pack<5, q5_k_steps, six_bit_scales>},
+    {"Q2_K", kPanel_int2_super16_min, pack<2, crumb_steps<16>, q2_k_scales>},
+    {"Q3_K", kPanel_int3_super16, pack<3, q3_k_steps, q3_k_scales>},
+    {"Q6_K", kPanel_int6_super16, pack<6, q6_k_steps, q6_k_scales>},
 };
 
 const Packer* packer_of(std::string_view format) {
@@ -163,30 +203,9 @@ std::unique_ptr<Panels> panels_of(const BlockFormat& format, const std::uint8_t*
   if (packer == nullptr || inputs % format.block != 0) return nullptr;
   const std::size_t units = inputs / format.block, blocks = format.block / kBlockColumns;
   auto panels = std::make_unique<Panels>(packer->type, outputs, units, blocks);
-  const int bits = panel_bits(packer->type);
-  const std::size_t row_bytes = format.row_bytes(inputs), unit_bytes = panels->unit_bytes();
-  const std::size_t header = panel_header_bytes(packer->type);
-  parallel_ranges(panels->panels(), 4, [&](std::size_t begin, std::size_t end) {
-    std::uint32_t steps[8];
-    for (std::size_t p = begin; p < end; ++p)
-      for (std::size_t lane = 0; lane < kPanelRows; ++lane) {
-        const std::size_t row = p * kPanelRows + lane;
-        std::uint8_t* unit = panels->panel(p);
-        if (row >= outputs) {
-          for (std::size_t u = 0; u < units; ++u, unit += unit_bytes)
-            clear_panel_row(unit, unit_bytes, lane, packer->type);
-          continue;
-        }
-        const std::uint8_t* block = rows + (row_of.empty() ? row : row_of[row]) * row_bytes;
-        for (std::size_t u = 0; u < units; ++u, unit += unit_bytes, block += format.block_bytes) {
-          packer->scales(block, lane, unit);
-          for (std::size_t b = 0; b < blocks; ++b) {
-            packer->steps(block, static_cast<int>(b), steps);
-            put_steps(steps, bits, lane, unit + header + b * 64 * static_cast<std::size_t>(bits));
-          }
-        }
-      }
-  });
+  const Job job{format, rows, row_of, units, blocks, *panels};
+  parallel_ranges(panels->panels(), 4,
+                  [&](std::size_t begin, std::size_t end) { packer->pack(job, begin, end); });
   return panels;
 }
 
