@@ -23,7 +23,8 @@ RunningModel::RunningModel(const std::filesystem::path& folder)
     : source_(folder), tokenizer_(open_tokenizer(source_.path())), transformer_(source_) {}
 
 Written RunningModel::write(std::string_view prompt, GenerateOptions options,
-                            const std::function<void(std::string_view)>& on_text) const {
+                            const std::function<void(std::string_view)>& on_text,
+                            StopStrings stops) const {
   const auto& eos = source_.hyper().eos;
   options.stop.insert(options.stop.end(), eos.begin(), eos.end());
   if (const auto id = tokenizer_->eos()) options.stop.push_back(*id);
@@ -41,10 +42,11 @@ Written RunningModel::write(std::string_view prompt, GenerateOptions options,
   const auto decoder = tokenizer_->stream();
   for (const std::int32_t id : ids) decoder->add(id);
   written.generated = generate(transformer_, ids, options, [&](std::int32_t id) {
-    give(decoder->add(id));
-    return true;
+    give(stops.add(decoder->add(id)));
+    return !stops.found();
   });
-  give(decoder->finish());
+  give(stops.add(decoder->finish()) + stops.finish());
+  written.generated.stopped |= stops.found();
   return written;
 }
 

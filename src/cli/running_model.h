@@ -9,6 +9,7 @@
 
 #include "model/generate.h"
 #include "model/source.h"
+#include "model/stop_strings.h"
 #include "model/transformer.h"
 #include "nibble/tokenizer.h"
 
@@ -35,9 +36,11 @@ class RunningModel {
   const Tokenizer& tokenizer() const { return *tokenizer_; }
 
   // `on_text` sees the text as it comes, in whole characters. The ids that end a text are added to
-  // those of `options`.
+  // those of `options`; `stops` end it too, and are no part of it, though their tokens are of
+  // `generated`.
   Written write(std::string_view prompt, GenerateOptions options,
-                const std::function<void(std::string_view)>& on_text = {}) const;
+                const std::function<void(std::string_view)>& on_text = {},
+                StopStrings stops = StopStrings({})) const;
 
  private:
   ModelSource source_;
