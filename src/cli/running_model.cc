@@ -1,5 +1,8 @@
 #include "cli/running_model.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "cli/generation_settings.h"
 #include "model/open_tokenizer.h"
 
@@ -25,15 +28,22 @@ RunningModel::RunningModel(const std::filesystem::path& folder)
 Written RunningModel::write(std::string_view prompt, GenerateOptions options,
                             const std::function<void(std::string_view)>& on_text,
                             StopStrings stops) const {
-  const auto& eos = source_.hyper().eos;
-  options.stop.insert(options.stop.end(), eos.begin(), eos.end());
+  const auto ids = tokenizer_->encode(prompt);
+  KvCache cache(hyper(), std::min(hyper().context, ids.size() + options.max_tokens));
+  return write(cache, ids, std::move(options), on_text, std::move(stops));
+}
+
+Written RunningModel::write(KvCache& cache, std::span<const std::int32_t> ids,
+                            GenerateOptions options,
+                            const std::function<void(std::string_view)>& on_text,
+                            StopStrings stops) const {
+  options.stop.insert(options.stop.end(), hyper().eos.begin(), hyper().eos.end());
   if (const auto id = tokenizer_->eos()) options.stop.push_back(*id);
   for (const std::int32_t id : generation_settings(source_.folder()).stop)
     options.stop.push_back(id);
 
-  const auto ids = tokenizer_->encode(prompt);
   Written written;
-  written.prompt_tokens = ids.size();
+  written.prompt_tokens = ids.size() - cache.length();
   const auto give = [&](const std::string& piece) {
     written.text += piece;
     if (on_text && !piece.empty()) on_text(piece);
@@ -41,7 +51,7 @@ Written RunningModel::write(std::string_view prompt, GenerateOptions options,
   // The decoder sees the prompt too: whether a space begins the text depends on what stands before.
   const auto decoder = tokenizer_->stream();
   for (const std::int32_t id : ids) decoder->add(id);
-  written.generated = generate(transformer_, ids, options, [&](std::int32_t id) {
+  written.generated = generate(transformer_, cache, ids, options, [&](std::int32_t id) {
     give(stops.add(decoder->add(id)));
     return !stops.found();
   });

@@ -1,13 +1,13 @@
 // nibble template: what a chat template, or a model's, makes of a conversation.
 #include <fmt/format.h>
 
-#include <ctime>
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/json_output.h"
+#include "cli/local_time.h"
 #include "cli/text_input.h"
 #include "model/find_chat_template.h"
 #include "nibble/error.h"
@@ -23,6 +23,7 @@ struct Options {
 Conversation conversation_of(const std::string& file) {
   Json json = with_context(file, [&] { return parse_json(read_text(file)); });
   Conversation conversation;
+  conversation.now = local_time();
   if (json.is_array()) {
     conversation.messages = std::move(json);
     return conversation;
@@ -35,7 +36,7 @@ Conversation conversation_of(const std::string& file) {
   conversation.add_generation_prompt = json_bool(json, "add_generation_prompt", true);
   conversation.bos_token = json_string(json, "bos_token", "");
   conversation.eos_token = json_string(json, "eos_token", "");
-  conversation.now = json_int(json, "now", 0, 0, std::int64_t{1} << 40);
+  conversation.now = json_int(json, "now", conversation.now, 0, std::int64_t{1} << 40);
   for (const char* known :
        {"messages", "tools", "add_generation_prompt", "bos_token", "eos_token", "now"})
     json.erase(known);

@@ -50,6 +50,11 @@ void read_special_tokens(const fs::path& file, Source& source) {
   });
 }
 
+void read_special_tokens_in(const fs::path& folder, Source& source) {
+  for (const char* name : {"tokenizer_config.json", "special_tokens_map.json"})
+    read_special_tokens(folder / name, source);
+}
+
 std::optional<Source> in_folder(const fs::path& folder) {
   Source source;
   const fs::path jinja = folder / "chat_template.jinja";
@@ -70,11 +75,11 @@ std::optional<Source> in_folder(const fs::path& folder) {
     });
   }
   if (source.origin.empty()) return std::nullopt;
-  for (const char* name : {"tokenizer_config.json", "special_tokens_map.json"})
-    read_special_tokens(folder / name, source);
+  read_special_tokens_in(folder, source);
   return source;
 }
 
+// What a GGUF file says; the template may be empty.
 std::optional<Source> in_gguf(const fs::path& model) {
   std::unique_ptr<CheckpointReader> checkpoint;
   try {
@@ -88,7 +93,6 @@ std::optional<Source> in_gguf(const fs::path& model) {
   const std::string file = checkpoint->files().front().string();
   const GgufVocabulary vocabulary =
       with_context(file, [&] { return read_gguf_vocabulary(*checkpoint->gguf()); });
-  if (vocabulary.chat_template.empty()) return std::nullopt;
   const auto token = [&](std::optional<std::int32_t> id) {
     return id ? vocabulary.tokens[static_cast<std::size_t>(*id)] : std::string();
   };
@@ -96,13 +100,20 @@ std::optional<Source> in_gguf(const fs::path& model) {
                 file + ": tokenizer.chat_template"};
 }
 
+fs::path folder_of(const fs::path& model) {
+  return fs::is_directory(model) ? model : fs::absolute(model).parent_path();
+}
+
 }  // namespace
 
 FoundChatTemplate find_chat_template(const fs::path& model) {
   const bool is_folder = fs::is_directory(model);
-  const fs::path folder = is_folder ? model : fs::absolute(model).parent_path();
-  std::optional<Source> source = is_folder ? in_folder(folder) : in_gguf(model);
-  if (!source) source = is_folder ? in_gguf(folder) : in_folder(folder);
+  const auto own = [&]() -> std::optional<Source> {
+    auto source = in_gguf(model);
+    return source && !source->text.empty() ? source : std::nullopt;
+  };
+  std::optional<Source> source = is_folder ? in_folder(model) : own();
+  if (!source) source = is_folder ? own() : in_folder(folder_of(model));
   if (!source)
     throw Error(ErrorKind::kNotFound, cat(model.string(), ": the model has no chat template"),
                 "use a chat (\"instruct\") model, put its template into chat_template.jinja beside "
@@ -111,6 +122,15 @@ FoundChatTemplate find_chat_template(const fs::path& model) {
     return FoundChatTemplate{ChatTemplate::parse(source->text), source->bos_token,
                              source->eos_token, source->origin};
   });
+}
+
+FoundChatTemplate use_chat_template(std::string_view text, std::string origin,
+                                    const fs::path& model) {
+  Source source;
+  read_special_tokens_in(folder_of(model), source);
+  if (source.bos_token.empty() && source.eos_token.empty())
+    if (auto gguf = in_gguf(model)) source = std::move(*gguf);
+  return {ChatTemplate::parse(text), source.bos_token, source.eos_token, std::move(origin)};
 }
 
 }  // namespace nibble

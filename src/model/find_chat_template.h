@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 #include "chat/chat_template.h"
 
@@ -20,5 +21,9 @@ struct FoundChatTemplate {
 // file itself is named: what lies beside it may belong to another model.
 // Throws kNotFound when there is none, and what ChatTemplate::parse throws.
 FoundChatTemplate find_chat_template(const std::filesystem::path& model);
+
+// The template `text`, read from `origin`, with the tokens of `model`.
+FoundChatTemplate use_chat_template(std::string_view text, std::string origin,
+                                    const std::filesystem::path& model);
 
 }  // namespace nibble
