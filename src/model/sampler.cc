@@ -89,7 +89,8 @@ std::int32_t Sampler::pick(std::span<const float> logits, std::span<const std::i
     logits = penalized_;
   }
   const float top = checked_top(logits);
-  if (options_.temperature <= 0) return most_likely(logits);
+  if (options_.temperature <= 0)
+    return static_cast<std::int32_t>(std::find(logits.begin(), logits.end(), top) - logits.begin());
   const bool keeps_all = options_.top_k == 0 && options_.top_p >= 1 && options_.min_p <= 0;
   if (keeps_all) return draw_from_all(logits, top, options_.temperature, random_.uniform());
   const auto kept =
