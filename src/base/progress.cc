@@ -20,4 +20,6 @@ void throw_if_stopped() {
     throw Error(ErrorKind::kInterrupted, "stopped by a signal");
 }
 
+void forget_stop_request() { stop_requested.store(false, std::memory_order_relaxed); }
+
 }  // namespace nibble

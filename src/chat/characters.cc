@@ -60,6 +60,22 @@ std::vector<std::string_view> characters_of(std::string_view text) {
   return result;
 }
 
+std::vector<std::string_view> lines_of(std::string_view text) {
+  constexpr std::u32string_view kEnds = U"\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029";
+  std::vector<std::string_view> lines;
+  std::size_t begin = 0;
+  for (std::size_t i = 0; i < text.size();) {
+    const std::size_t end = i;
+    const char32_t character = next_character(text, i);
+    if (kEnds.find(character) == kEnds.npos) continue;
+    lines.push_back(text.substr(begin, end - begin));
+    if (character == U'\r' && i < text.size() && text[i] == '\n') ++i;
+    begin = i;
+  }
+  if (begin < text.size()) lines.push_back(text.substr(begin));
+  return lines;
+}
+
 namespace {
 
 template <typename Dropped>
@@ -145,6 +161,11 @@ std::string title(std::string_view text) {
 }
 
 bool is_letter(char32_t c) { return u_isalpha(static_cast<UChar32>(c)) != 0; }
+
+bool is_word_character(char32_t c) {
+  return c == U'_' || is_letter(c) ||
+         u_getIntPropertyValue(static_cast<UChar32>(c), UCHAR_NUMERIC_TYPE) != U_NT_NONE;
+}
 
 bool is_printable(char32_t c) {
   if (c == ' ') return true;

@@ -17,6 +17,8 @@ void append_character(std::string& text, char32_t character);
 
 std::size_t count_characters(std::string_view text);
 std::vector<std::string_view> characters_of(std::string_view text);
+// As str.splitlines: without their ends, of which Unicode has more than one; none after the last.
+std::vector<std::string_view> lines_of(std::string_view text);
 
 // Without white space, or without any of the characters in `chars`, at the chosen ends.
 std::string_view strip(std::string_view text, bool left, bool right);
@@ -27,6 +29,7 @@ std::string lower(std::string_view text);
 std::string capitalize(std::string_view text);  // "hELLO" -> "Hello"
 std::string title(std::string_view text);       // every run of letters capitalized
 bool is_letter(char32_t character);
-bool is_printable(char32_t character);  // else repr() writes an escape
+bool is_word_character(char32_t character);  // \w: letters, numbers, "_"
+bool is_printable(char32_t character);       // else repr() writes an escape
 
 }  // namespace nibble::chat

@@ -69,8 +69,9 @@ Value Interpreter::attribute(const Value& object, std::string_view name) {
     if (name == "first") return i == 0;
     if (name == "last") return i + 1 == count;
     if (name == "length") return number(count);
-    if (name == "depth") return static_cast<std::int64_t>(loop->nesting);
-    if (name == "depth0") return static_cast<std::int64_t>(loop->nesting - 1);
+    // How deep a recursive loop has called itself, and there are none.
+    if (name == "depth") return number(1);
+    if (name == "depth0") return number(0);
     if (name == "previtem" && i > 0) return loop->items->items[i - 1];
     if (name == "nextitem" && i + 1 < count) return loop->items->items[i + 1];
     found = bound(loop_methods());

@@ -204,7 +204,6 @@ Interpreter::Flow Interpreter::execute_for(const Node& node) {
   const std::size_t count = items.size();
   const Value held = list(std::move(items));
   loop->items = std::shared_ptr<const List>(std::make_shared<const List>(*held.list()));
-  loop->nesting = ++loops_;
   for (std::size_t i = 0; i < count; ++i) {
     charge(1);
     loop->index = i;
@@ -216,7 +215,6 @@ Interpreter::Flow Interpreter::execute_for(const Node& node) {
     scope_ = outer;
     if (flow == Flow::kBreak) break;
   }
-  --loops_;
   return Flow::kOn;
 }
 
@@ -315,7 +313,7 @@ Value Interpreter::call_macro(const Function& function, const Arguments& given) 
   const Node& macro = *function.macro;
   const std::size_t count = macro.names.size();
   Scope* const outer = scope_;
-  const int line = line_, loops = std::exchange(loops_, 0);
+  const int line = line_;
   scope_ = enter(function.scope);
   std::vector<Value> rest;
   for (std::size_t i = count; i < given.positional.size(); ++i) rest.push_back(given.positional[i]);
@@ -340,7 +338,6 @@ Value Interpreter::call_macro(const Function& function, const Arguments& given) 
   leave(scope_);
   scope_ = outer;
   line_ = line;
-  loops_ = loops;
   return result;
 }
 

@@ -85,7 +85,6 @@ class Interpreter {
   std::size_t next_look_ = 0;  // at the clock
   int depth_ = 0;
   int line_ = 0;
-  int loops_ = 0;
   std::string* out_ = nullptr;
   Scope* scope_ = nullptr;
   Scope* root_ = nullptr;

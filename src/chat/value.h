@@ -121,8 +121,6 @@ struct Namespace {
 struct Loop {
   std::shared_ptr<const List> items;
   std::size_t index = 0;
-  int nesting = 1;
-  Value changed_of;  // what loop.changed() saw last
 };
 
 class Interpreter;

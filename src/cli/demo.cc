@@ -8,6 +8,7 @@
 
 #include "base/files.h"
 #include "base/text.h"
+#include "cli/chat_session.h"
 #include "cli/command.h"
 #include "cli/json_output.h"
 #include "cli/quantize_options.h"
@@ -21,9 +22,10 @@ namespace nibble::cli {
 namespace {
 
 constexpr std::string_view kPrompt = "Once upon a time";
-constexpr std::string_view kQuestion =
-    "<|im_start|>user\nWhat is the capital of France? Answer in one sentence.<|im_end|>\n"
-    "<|im_start|>assistant\n";
+constexpr std::string_view kQuestion = "What is the capital of France? Answer in one sentence.";
+constexpr std::size_t kTokens = 64;  // of each text
+// Enough for a sensible answer at 4 bits, and written within a minute by a model of 135 M weights.
+constexpr std::size_t kChatSamples = 32, kChatLength = 128;
 
 struct Options {
   std::string model, text, chat;
@@ -67,14 +69,25 @@ std::uint64_t weight_bytes(const fs::path& folder) {
   return bytes;
 }
 
-Written answer(const fs::path& model, std::string_view prompt, std::size_t tokens) {
+GenerateOptions greedy() {
   GenerateOptions options;
-  options.max_tokens = tokens;
+  options.max_tokens = kTokens;
   options.sampler.temperature = 0;
   options.compute = Compute::kInt8;
+  return options;
+}
+
+Written continued(const fs::path& model) {
   RunningModel running(model);
-  running.prepare(options.compute);
-  return running.write(prompt, options);
+  running.prepare(greedy().compute);
+  return running.write(kPrompt, greedy());
+}
+
+Written answered(const fs::path& model) {
+  RunningModel running(model);
+  running.prepare(greedy().compute);
+  ChatSession session(running, find_chat_template(model), greedy(), StopStrings({}));
+  return session.ask(std::string(kQuestion)).written;
 }
 
 // The demo's model stands two folders above the program in a build tree.
@@ -87,15 +100,19 @@ fs::path demo_folder() {
               "name a model: nibble demo --model FOLDER --text FILE");
 }
 
-QuantizeResult make(const fs::path& model, const fs::path& out, const std::string& method, int bits,
-                    std::size_t group, const Global& global) {
+QuantizeOptions recipe(const std::string& method, int bits, std::size_t group, std::uint64_t seed) {
   QuantizeOptions options;
   options.method = method;
   options.bits = bits;
   options.group_size = group;
   options.compute = parse_compute("auto");
   options.calibration.samples = 64;
-  options.calibration.seed = global.seed;
+  options.calibration.seed = seed;
+  return options;
+}
+
+QuantizeResult make(const fs::path& model, const fs::path& out, const QuantizeOptions& options,
+                    const Global& global) {
   QuantizeSinks sinks;
   sinks.progress = global.progress;
   return quantize_model(model, out, options, sinks, false);
@@ -137,26 +154,26 @@ int run_table(const Options& options, const Global& global) {
   MeasureOptions measure;
   measure.protocol = "gptq-256";
   const WorkFolder work;
-  const std::size_t tokens = 64;
 
   std::vector<Row> rows(1);
   rows[0].name = "original";
   rows[0].bytes = weight_bytes(model);
   rows[0].result.top1 = 1;
-  const Written original = answer(model, kPrompt, tokens);
+  const Written original = continued(model);
   rows[0].rate = original.rate();
   rows[0].sample = original.text;
   for (const int bits : {4, 3, 2})
     for (const std::string method : {"rtn", "gptq"}) {
       const std::size_t group = bits == 2 ? 64 : 128;
       const fs::path out = work / cat(method, bits);
-      const QuantizeResult made = make(model, out, method, bits, group, global);
+      const QuantizeResult made =
+          make(model, out, recipe(method, bits, group, global.seed), global);
       Row row;
       row.name = cat(method, " ", bits, " bits, groups of ", group);
       row.bytes = weight_bytes(out);
       row.bits = made.plan.bits_per_weight;
       row.result = compare_models(model, out, text, measure);
-      const Written written = answer(out, kPrompt, tokens);
+      const Written written = continued(out);
       row.rate = written.rate();
       row.sample = written.text;
       rows[0].result.perplexity = row.result.perplexity_base;
@@ -179,8 +196,18 @@ int run_chat(const Options& options, const Global& global) {
   const fs::path model = global.model(options.chat);
   const WorkFolder work;
   const fs::path out = work / "gptq4";
-  make(model, out, "gptq", 4, 64, global);
-  const Written before = answer(model, kQuestion, 64), after = answer(out, kQuestion, 64);
+  QuantizeOptions chat_recipe = recipe("gptq", 4, 64, global.seed);
+  chat_recipe.calibration.samples = kChatSamples;
+  chat_recipe.calibration.length = kChatLength;
+  global.log(fmt::format("the original answers: {}", kQuestion));
+  const Written before = answered(model);
+  global.log(fmt::format(
+      "the model writes {} texts of {} tokens to calibrate on, then GPTQ rounds it to 4 "
+      "bits in groups of 64",
+      kChatSamples, kChatLength));
+  make(model, out, chat_recipe, global);
+  global.log("the quantized model answers the same question");
+  const Written after = answered(out);
   if (global.json) {
     print_json("nibble.demo_chat/1", {{"question", kQuestion},
                                       {"original", before.text},
@@ -189,7 +216,7 @@ int run_chat(const Options& options, const Global& global) {
                                       {"bytes_original", weight_bytes(model)}});
     return 0;
   }
-  fmt::print("What is the capital of France? Answer in one sentence.\n");
+  fmt::print("{}\n", kQuestion);
   fmt::print("  original ({})  {}\n", human_bytes(weight_bytes(model)), one_line(before.text));
   fmt::print("  gptq 4   ({})  {}\n", human_bytes(weight_bytes(out)), one_line(after.text));
   return 0;

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
+#include "base/text.h"
 #include "nibble/error.h"
 
 namespace nibble::cli {
@@ -23,6 +24,14 @@ std::vector<std::int32_t> stop_ids(const Json& config) {
   return ids;
 }
 
+// Keeps `value` where the key is absent.
+void read_number(const Json& config, const char* key, double low, double high, double& value) {
+  value = json_number(config, key, value);
+  if (!(value >= low && value <= high))
+    throw Error(ErrorKind::kCorruptFile,
+                cat("\"", key, "\" is ", value, "; expected ", low, " to ", high));
+}
+
 }  // namespace
 
 GenerationSettings generation_settings(const std::filesystem::path& folder) {
@@ -33,11 +42,11 @@ GenerationSettings generation_settings(const std::filesystem::path& folder) {
   if (!config.is_object())
     throw Error(ErrorKind::kCorruptFile, file.string() + ": expected an object");
   with_context(file.string(), [&] {
-    settings.temperature = json_number(config, "temperature", settings.temperature);
+    read_number(config, "temperature", 0, 100, settings.temperature);
     settings.top_k = static_cast<int>(json_int(config, "top_k", settings.top_k, 0, 1 << 24));
-    settings.top_p = json_number(config, "top_p", settings.top_p);
-    settings.min_p = json_number(config, "min_p", settings.min_p);
-    settings.repeat_penalty = json_number(config, "repetition_penalty", settings.repeat_penalty);
+    read_number(config, "top_p", 0, 1, settings.top_p);
+    read_number(config, "min_p", 0, 1, settings.min_p);
+    read_number(config, "repetition_penalty", 0.01, 100, settings.repeat_penalty);
     settings.stop = stop_ids(config);
     if (!json_bool(config, "do_sample", true)) settings.temperature = 0;
   });
@@ -49,7 +58,10 @@ Json json_of(const GenerationSettings& settings) {
           {"top_k", settings.top_k},
           {"top_p", settings.top_p},
           {"min_p", settings.min_p},
-          {"repeat_penalty", settings.repeat_penalty}};
+          {"repeat_penalty", settings.repeat_penalty},
+          {"presence_penalty", settings.presence_penalty},
+          {"frequency_penalty", settings.frequency_penalty},
+          {"repeat_last", settings.repeat_last}};
 }
 
 }  // namespace nibble::cli

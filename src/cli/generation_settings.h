@@ -16,6 +16,9 @@ struct GenerationSettings {
   double top_p = 0.95;
   double min_p = 0.05;
   double repeat_penalty = 1.0;     // 1: none
+  double presence_penalty = 0;     // 0: none
+  double frequency_penalty = 0;    // 0: none
+  std::int64_t repeat_last = 64;   // tokens the penalties look at; -1: all
   std::vector<std::int32_t> stop;  // ids that end the text
 };
 

@@ -1,5 +1,8 @@
 #include "cli/running_model.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "cli/generation_settings.h"
 #include "model/open_tokenizer.h"
 
@@ -23,16 +26,25 @@ RunningModel::RunningModel(const std::filesystem::path& folder)
     : source_(folder), tokenizer_(open_tokenizer(source_.path())), transformer_(source_) {}
 
 Written RunningModel::write(std::string_view prompt, GenerateOptions options,
-                            const std::function<void(std::string_view)>& on_text) const {
-  const auto& eos = source_.hyper().eos;
-  options.stop.insert(options.stop.end(), eos.begin(), eos.end());
+                            const std::function<void(std::string_view)>& on_text,
+                            StopStrings stops) const {
+  const auto ids = tokenizer_->encode(prompt);
+  KvCache cache(hyper(), std::min(hyper().context, ids.size() + options.max_tokens),
+                options.kv.value_or(kv_type_for(options.compute)));
+  return write(cache, ids, std::move(options), on_text, std::move(stops));
+}
+
+Written RunningModel::write(KvCache& cache, std::span<const std::int32_t> ids,
+                            GenerateOptions options,
+                            const std::function<void(std::string_view)>& on_text,
+                            StopStrings stops) const {
+  options.stop.insert(options.stop.end(), hyper().eos.begin(), hyper().eos.end());
   if (const auto id = tokenizer_->eos()) options.stop.push_back(*id);
   for (const std::int32_t id : generation_settings(source_.folder()).stop)
     options.stop.push_back(id);
 
-  const auto ids = tokenizer_->encode(prompt);
   Written written;
-  written.prompt_tokens = ids.size();
+  written.prompt_tokens = ids.size() - cache.length();
   const auto give = [&](const std::string& piece) {
     written.text += piece;
     if (on_text && !piece.empty()) on_text(piece);
@@ -40,11 +52,12 @@ Written RunningModel::write(std::string_view prompt, GenerateOptions options,
   // The decoder sees the prompt too: whether a space begins the text depends on what stands before.
   const auto decoder = tokenizer_->stream();
   for (const std::int32_t id : ids) decoder->add(id);
-  written.generated = generate(transformer_, ids, options, [&](std::int32_t id) {
-    give(decoder->add(id));
-    return true;
+  written.generated = generate(transformer_, cache, ids, options, [&](std::int32_t id) {
+    give(stops.add(decoder->add(id)));
+    return !stops.found();
   });
-  give(decoder->finish());
+  give(stops.add(decoder->finish()) + stops.finish());
+  written.generated.stopped |= stops.found();
   return written;
 }
 

@@ -46,6 +46,13 @@ void install_signal_handlers() {
   install(SIGPIPE, SIG_DFL);
 }
 
+bool forget_interrupt() {
+  if (stop_signal != SIGINT) return false;
+  stop_signal = 0;
+  forget_stop_request();
+  return true;
+}
+
 int stop_exit_code() { return stop_signal == 0 ? 0 : 128 + static_cast<int>(stop_signal); }
 
 }  // namespace nibble::cli

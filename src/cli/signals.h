@@ -7,6 +7,9 @@ namespace nibble::cli {
 // SIGBUS: one line, exit code 3.
 void install_signal_handlers();
 
+// After one SIGINT: forgets it, so that the program goes on, and answers true.
+bool forget_interrupt();
+
 // 130 or 143 after such a signal, else 0.
 int stop_exit_code();
 

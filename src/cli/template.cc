@@ -1,15 +1,15 @@
-// nibble template: what a chat template makes of a conversation.
+// nibble template: what a chat template, or a model's, makes of a conversation.
 #include <fmt/format.h>
 
-#include <ctime>
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
 #include "base/text.h"
-#include "chat/chat_template.h"
 #include "cli/command.h"
 #include "cli/json_output.h"
+#include "cli/local_time.h"
 #include "cli/text_input.h"
+#include "model/find_chat_template.h"
 #include "nibble/error.h"
 
 namespace nibble::cli {
@@ -23,6 +23,7 @@ struct Options {
 Conversation conversation_of(const std::string& file) {
   Json json = with_context(file, [&] { return parse_json(read_text(file)); });
   Conversation conversation;
+  conversation.now = local_time();
   if (json.is_array()) {
     conversation.messages = std::move(json);
     return conversation;
@@ -35,7 +36,7 @@ Conversation conversation_of(const std::string& file) {
   conversation.add_generation_prompt = json_bool(json, "add_generation_prompt", true);
   conversation.bos_token = json_string(json, "bos_token", "");
   conversation.eos_token = json_string(json, "eos_token", "");
-  conversation.now = json_int(json, "now", 0, 0, std::int64_t{1} << 40);
+  conversation.now = json_int(json, "now", conversation.now, 0, std::int64_t{1} << 40);
   for (const char* known :
        {"messages", "tools", "add_generation_prompt", "bos_token", "eos_token", "now"})
     json.erase(known);
@@ -43,10 +44,29 @@ Conversation conversation_of(const std::string& file) {
   return conversation;
 }
 
+// A model is a folder, a file of weights or a name in the cache; any other file is a template.
+bool names_model(const std::string& argument) {
+  if (argument == "-") return false;
+  const fs::path path = argument;
+  std::error_code ignored;
+  if (!fs::exists(path, ignored)) return path.extension() != ".jinja";
+  if (fs::is_directory(path, ignored)) return true;
+  return path.extension() == ".gguf" || path.extension() == ".safetensors";
+}
+
+FoundChatTemplate template_of(const std::string& argument, const Global& global) {
+  if (names_model(argument)) return find_chat_template(global.model(argument));
+  return with_context(argument, [&] {
+    return FoundChatTemplate{ChatTemplate::parse(read_text(argument)), "", "", argument};
+  });
+}
+
 int run(const Options& options, const Global& global) {
-  const ChatTemplate chat =
-      with_context(options.file, [&] { return ChatTemplate::parse(read_text(options.file)); });
-  const std::string prompt = chat.render(conversation_of(options.conversation));
+  const FoundChatTemplate found = template_of(options.file, global);
+  Conversation conversation = conversation_of(options.conversation);
+  if (conversation.bos_token.empty()) conversation.bos_token = found.bos_token;
+  if (conversation.eos_token.empty()) conversation.eos_token = found.eos_token;
+  const std::string prompt = found.chat.render(conversation);
   if (global.json)
     print_json("nibble.template/1", {{"prompt", prompt}});
   else
@@ -56,7 +76,8 @@ int run(const Options& options, const Global& global) {
 
 Run setup(CLI::App& app, const Global& global) {
   const auto options = std::make_shared<Options>();
-  app.add_option("FILE", options->file, "The template; - is stdin")->required();
+  app.add_option("FILE", options->file, "A template (- is stdin), or a model that has one")
+      ->required();
   app.add_option("--messages", options->conversation,
                  "JSON file: a list of {\"role\", \"content\"}, or an object with \"messages\", "
                  "\"tools\" and other variables")
@@ -69,7 +90,9 @@ Run setup(CLI::App& app, const Global& global) {
 extern const Command template_command{
     .name = "template",
     .summary = "Show the prompt that a chat template makes of a conversation",
-    .examples = "  nibble template chat_template.jinja --messages conversation.json\n",
+    .examples =
+        "  nibble template MODEL --messages conversation.json\n"
+        "  nibble template chat_template.jinja --messages conversation.json\n",
     .setup = setup,
 };
 

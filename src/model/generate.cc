@@ -26,23 +26,44 @@ std::size_t sequences_together(const HyperParams& hyper, std::size_t length) {
   return std::clamp<std::size_t>(kCacheBytes / bytes, 1, kMostTogether);
 }
 
+void check_prompt(std::size_t tokens, std::size_t context) {
+  if (tokens == 0) throw Error(ErrorKind::kInvalidArgument, "the prompt holds no token");
+  if (tokens > context)
+    throw Error(ErrorKind::kInvalidArgument,
+                cat("the prompt has ", tokens, " tokens; the model's context is ", context));
+}
+
 }  // namespace
 
 Generated generate(const Transformer& model, std::span<const std::int32_t> prompt,
                    const GenerateOptions& options,
                    const std::function<bool(std::int32_t)>& on_token) {
   const std::size_t context = model.hyper().context;
-  if (prompt.empty()) throw Error(ErrorKind::kInvalidArgument, "the prompt holds no token");
-  if (prompt.size() > context)
-    throw Error(ErrorKind::kInvalidArgument,
-                cat("the prompt has ", prompt.size(), " tokens; the model's context is ", context));
+  check_prompt(prompt.size(), context);
   KvCache cache(model.hyper(), std::min(context, prompt.size() + options.max_tokens),
                 options.kv.value_or(kv_type_for(options.compute)));
+  return generate(model, cache, prompt, options, on_token);
+}
+
+Generated generate(const Transformer& model, KvCache& cache, std::span<const std::int32_t> tokens,
+                   const GenerateOptions& options,
+                   const std::function<bool(std::int32_t)>& on_token) {
+  const std::size_t context = model.hyper().context;
+  check_prompt(tokens.size(), context);
+  if (cache.length() >= tokens.size())
+    throw Error(ErrorKind::kInvalidArgument,
+                cat("the cache has ", cache.length(), " of ", tokens.size(), " tokens already"));
+  const auto extend = [&](std::span<const std::int32_t> ids) {
+    const std::size_t needed = cache.length() + ids.size();
+    if (needed > cache.capacity())
+      cache.reserve(std::min(context, std::max(needed, 2 * cache.capacity())));
+    return model.extend(cache, ids, options.compute);
+  };
   Sampler sampler(options.sampler);
-  std::vector<std::int32_t> past(prompt.begin(), prompt.end());
+  std::vector<std::int32_t> past(tokens.begin(), tokens.end());
   Generated result;
   auto start = Clock::now();
-  std::vector<float> logits = model.extend(cache, prompt, options.compute);
+  std::vector<float> logits = extend(tokens.subspan(cache.length()));
   result.prompt_seconds = seconds_since(start);
   start = Clock::now();
   while (result.ids.size() < options.max_tokens) {
@@ -55,8 +76,8 @@ Generated generate(const Transformer& model, std::span<const std::int32_t> promp
     result.ids.push_back(id);
     past.push_back(id);
     if (on_token && !on_token(id)) break;
-    if (result.ids.size() == options.max_tokens || cache.length() == cache.capacity()) break;
-    logits = model.extend(cache, {&id, 1}, options.compute);
+    if (result.ids.size() == options.max_tokens || cache.length() == context) break;
+    logits = extend({&id, 1});
   }
   result.generate_seconds = seconds_since(start);
   return result;

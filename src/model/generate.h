@@ -34,6 +34,12 @@ Generated generate(const Transformer& model, std::span<const std::int32_t> promp
                    const GenerateOptions& options,
                    const std::function<bool(std::int32_t)>& on_token = {});
 
+// The same for a conversation that goes on: `tokens` are the whole sequence, of which `cache` has
+// the first already, all but one at most. The cache grows with the sequence, up to the context.
+Generated generate(const Transformer& model, KvCache& cache, std::span<const std::int32_t> tokens,
+                   const GenerateOptions& options,
+                   const std::function<bool(std::int32_t)>& on_token = {});
+
 struct WriteOptions {
   std::size_t sequences = 128;
   std::size_t length = 512;  // tokens in each, its first one included

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
+#include "base/progress.h"
 #include "base/text.h"
 #include "nibble/error.h"
 #include "nn/rms_norm.h"
@@ -39,6 +41,13 @@ KvCache::KvCache(const HyperParams& hyper, std::size_t capacity, KvType type)
 }
 
 void KvCache::truncate(std::size_t length) { length_ = std::min(length, length_); }
+
+void KvCache::reserve(std::size_t capacity) {
+  if (capacity <= capacity_) return;
+  for (LayerCache& layer : layers_)
+    for (KvRows* part : {&layer.keys, &layer.values}) part->grow(capacity, length_);
+  capacity_ = capacity;
+}
 
 void embed(const Linear& embedding, float scale, std::span<const std::int32_t> ids, Matrix out) {
   check_ids(ids, embedding.outputs());
@@ -128,6 +137,7 @@ std::vector<float> Transformer::extend(KvCache& cache, std::span<const std::int3
   check_ids(ids, hyper().vocabulary);  // before a part of them is in the cache
   Tensor last(1, hyper().hidden);
   for (std::size_t first = 0; first < ids.size(); first += kPrefillChunk) {
+    throw_if_stopped();  // a long prompt takes minutes
     const std::size_t count = std::min(kPrefillChunk, ids.size() - first);
     Tensor hidden(count, hyper().hidden);
     embed(*embedding_, hyper().embedding_scale, ids.subspan(first, count), hidden.view());

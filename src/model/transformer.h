@@ -21,7 +21,8 @@ class KvCache {
   KvCache(const HyperParams& hyper, std::size_t capacity, KvType type = KvType::kFloat32);
   std::size_t length() const { return length_; }
   std::size_t capacity() const { return capacity_; }
-  void truncate(std::size_t length);  // forget positions from `length` on
+  void truncate(std::size_t length);   // forget positions from `length` on
+  void reserve(std::size_t capacity);  // room for that many; what is there stays
   static std::size_t bytes_per_token(const HyperParams& hyper, KvType type);
 
  private:

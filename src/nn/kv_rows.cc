@@ -162,6 +162,13 @@ void KvRows::put(std::size_t first_row, ConstMatrix rows) {
   }
 }
 
+void KvRows::grow(std::size_t capacity, std::size_t used) {
+  KvRows larger(type_, capacity, columns_);
+  std::memcpy(larger.values_.get(), values_.get(), used * columns_ * value_bytes(type_));
+  if (scales_) std::copy_n(scales_.get(), used * columns_ / kBlock, larger.scales_.get());
+  *this = std::move(larger);
+}
+
 KvView KvRows::view(std::size_t rows) const {
   KvView view;
   view.type = type_;

@@ -42,6 +42,8 @@ class KvRows {
   KvRows(KvType type, std::size_t capacity, std::size_t columns);
   void put(std::size_t first_row, ConstMatrix rows);
   KvView view(std::size_t rows) const;
+  // Room for `capacity` rows; the first `used` are kept.
+  void grow(std::size_t capacity, std::size_t used);
   static std::size_t bytes(KvType type, std::size_t columns);  // of one row
 
  private:

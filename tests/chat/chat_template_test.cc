@@ -48,6 +48,16 @@ TEST(ChatTemplate, CountsCharactersNotBytes) {
             "7 😀eß");
 }
 
+// Longer than a string keeps inside itself: its characters lie in memory that was given back once.
+TEST(ChatTemplate, BeginsWordsWithCapitalLettersInLongTexts) {
+  EXPECT_EQ(render("{{ 'it is a rather long (text) of many words'|title }}"),
+            "It Is A Rather Long (Text) Of Many Words");
+}
+
+TEST(ChatTemplate, CountsWordsAsRunsOfLettersAndNumbers) {
+  EXPECT_EQ(render("{{ \"what's a_b, ½ größe - 日本\"|wordcount }}"), "6");
+}
+
 TEST(ChatTemplate, SaysWhichLineAndWhatWasExpected) {
   EXPECT_NE(test::error_text([] { render("a\n{% if x %}\nb"); }).find("endif"), std::string::npos);
   EXPECT_NE(test::error_text([] { render("a\n{{ 1 + }}"); }).find("line 2: expected a value"),

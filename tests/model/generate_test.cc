@@ -77,6 +77,33 @@ TEST_F(Generate, RefusesPromptsItCannotContinue) {
             ErrorKind::kInvalidArgument);
 }
 
+TEST_F(Generate, GoesOnFromWhatTheCacheHolds) {
+  const Ids all = generate(model, prompt, greedy(20)).ids;
+  KvCache cache(model.hyper(), 2);  // grows
+  const Generated first = generate(model, cache, prompt, greedy(8));
+  EXPECT_EQ(cache.length(), 10u);  // the last token is not computed
+  Ids tokens = prompt;
+  tokens.insert(tokens.end(), first.ids.begin(), first.ids.end());
+  const Generated second = generate(model, cache, tokens, greedy(12));
+  tokens.insert(tokens.end(), second.ids.begin(), second.ids.end());
+  EXPECT_EQ(Ids(tokens.begin() + 3, tokens.end()), all);
+}
+
+TEST_F(Generate, ForgetsWhatIsCutOffTheCache) {
+  const Ids other = {1, 20, 40, 41};
+  KvCache cache(model.hyper(), 16);
+  generate(model, cache, prompt, greedy(6));
+  cache.truncate(2);
+  EXPECT_EQ(generate(model, cache, other, greedy(10)).ids, generate(model, other, greedy(10)).ids);
+}
+
+TEST_F(Generate, RefusesACacheThatHasAllTokens) {
+  KvCache cache(model.hyper(), 16);
+  generate(model, cache, prompt, greedy(4));
+  EXPECT_EQ(test::error_kind([&] { generate(model, cache, prompt, greedy(1)); }),
+            ErrorKind::kInvalidArgument);
+}
+
 TEST_F(Generate, WritesTheSameTextForAnyNumberOfThreads) {
   const WriteOptions options = short_texts(7, 3);
   set_threads(1);

@@ -91,6 +91,31 @@ TEST(Sampler, RepeatPenaltyPushesRecentTokensDown) {
   EXPECT_EQ(sampler.pick(logits, std::vector<std::int32_t>{0, 2, 2}), 0);  // 0 is long past
 }
 
+TEST(Sampler, PresencePenaltyCountsATokenOnceAndFrequencyPenaltyEachTime) {
+  const std::vector<float> logits = {4, 3, -1};
+  const std::vector<std::int32_t> past = {0, 0, 0};
+  SamplerOptions once = plain(0);
+  once.presence_penalty = 0.9f;
+  EXPECT_EQ(Sampler(once).pick(logits, past), 0);  // 3.1
+  once.presence_penalty = 1.1f;
+  EXPECT_EQ(Sampler(once).pick(logits, past), 1);
+  SamplerOptions each = plain(0);
+  each.frequency_penalty = 0.3f;
+  EXPECT_EQ(Sampler(each).pick(logits, past), 0);  // 3.1
+  each.frequency_penalty = 0.4f;
+  EXPECT_EQ(Sampler(each).pick(logits, past), 1);  // 2.8
+  each.repeat_last = 2;
+  EXPECT_EQ(Sampler(each).pick(logits, past), 0);  // 3.2
+}
+
+TEST(Sampler, RepeatPenaltyComesBeforeTheOthers) {
+  SamplerOptions options = plain(0);
+  options.repeat_penalty = 2;
+  options.presence_penalty = 1;
+  // 6 / 2 - 1 = 2, not (6 - 1) / 2 = 2.5
+  EXPECT_EQ(Sampler(options).pick(std::vector<float>{6, 2.2f}, std::vector<std::int32_t>{0}), 1);
+}
+
 TEST(Sampler, GivesTheSameTokensForTheSameSeed) {
   const std::vector<float> logits(50, 0.0f);
   SamplerOptions options = plain();
@@ -105,6 +130,11 @@ TEST(Sampler, GivesTheSameTokensForTheSameSeed) {
   }
   EXPECT_EQ(first, second);
   EXPECT_NE(first, other);
+}
+
+TEST(Sampler, RefusesLogitsThatAllowNoToken) {
+  const std::vector<float> none(3, -std::numeric_limits<float>::infinity());
+  EXPECT_EQ(test::error_kind([&] { Sampler(plain()).pick(none, {}); }), ErrorKind::kNumeric);
 }
 
 TEST(Sampler, RefusesLogitsThatAreNoNumbers) {

@@ -69,15 +69,9 @@ Value rsplit(Run& run, const Value& v, const Arguments& given) {
 }
 
 Value splitlines(Run& run, const Value& v, const Arguments&) {
-  std::vector<Value> lines;
-  const std::string_view text = *v.text();
-  for (std::size_t begin = 0; begin < text.size();) {
-    const std::size_t end = std::min(text.find_first_of("\r\n", begin), text.size());
-    lines.push_back(Value(text.substr(begin, end - begin)));
-    run.charge(1);
-    begin = end + (text.substr(end, 2) == "\r\n" ? 2 : 1);
-  }
-  return run.list(std::move(lines));
+  const auto parts = lines_of(*v.text());
+  run.charge(parts.size());
+  return run.list(std::vector<Value>(parts.begin(), parts.end()));
 }
 
 Value affix(Run& run, const Value& v, const Arguments& given, bool at_start) {

@@ -136,25 +136,25 @@ Value indent(Run& run, const Value& v, const Arguments& given) {
                   ' ');
   const bool first = truth_argument(given, 1, "first", false);
   const bool blank = truth_argument(given, 2, "blank", false);
-  const std::string text = run.shown(v);
+  const std::string text = run.shown(v) + "\n";
   std::string result = first ? margin : "";
-  for (std::size_t begin = 0;;) {
-    const std::size_t end = std::min(text.find('\n', begin), text.size());
-    if (begin > 0 && (end > begin || blank)) result += margin;
-    result += text.substr(begin, end - begin);
+  bool begun = false;
+  for (const std::string_view line : lines_of(text)) {
+    if (begun) result += '\n';
+    if (begun && (!line.empty() || blank)) result += margin;
+    begun = true;
+    result += line;
     if (result.size() > kMaxOutputBytes) run.fail("an indented text becomes too long");
-    if (end == text.size()) break;
-    result += '\n';
-    begin = end + 1;
   }
   return run.text(std::move(result));
 }
 
 // Words begin at the text's start and behind white space, -, (, {, [ and <.
 Value title_filter(Run& run, const Value& v, const Arguments&) {
+  const std::string text = run.shown(v);
   std::string result;
   bool starts = true;
-  for (const std::string_view c : characters_of(run.shown(v))) {
+  for (const std::string_view c : characters_of(text)) {
     result += starts ? upper(c) : lower(c);
     std::size_t i = 0;
     const char32_t code = next_character(c, i);
@@ -194,9 +194,9 @@ Value word_count(Run& run, const Value& v, const Arguments&) {
   bool inside = false;
   const std::string text = run.shown(v);
   for (std::size_t i = 0; i < text.size();) {
-    const bool space = is_space(next_character(text, i));
-    if (!space && !inside) ++words;
-    inside = !space;
+    const bool word = is_word_character(next_character(text, i));
+    if (word && !inside) ++words;
+    inside = word;
   }
   return words;
 }

@@ -1,0 +1,120 @@
+#include "cli/generation_options.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "cli/quantize_options.h"
+
+namespace nibble::cli {
+namespace {
+
+constexpr std::int64_t kMostTokens = 1 << 24;
+
+// CLI::Range lets NaN through, and says less.
+CLI::Validator number_from(double low, double high) {
+  return CLI::Validator(
+      [low, high](std::string& text) -> std::string {
+        double value = 0;
+        const char* end = text.data() + text.size();
+        const auto parsed = std::from_chars(text.data(), end, value);
+        if (parsed.ec == std::errc() && parsed.ptr == end && value >= low && value <= high)
+          return {};
+        return fmt::format("\"{}\" is no number from {} to {}", text, low, high);
+      },
+      fmt::format("{}..{}", low, high));
+}
+
+}  // namespace
+
+void declare(CLI::App& app, GenerationFlags& flags) {
+  GenerationSettings& settings = flags.settings;
+  const std::string group = "Sampling";
+  app.add_option("-n,--n-predict,--max-tokens", flags.tokens,
+                 "Most tokens to write; -1: until the context is full")
+      ->check(CLI::Range(std::int64_t{-1}, kMostTokens))
+      ->capture_default_str();
+  app.add_option("--stop", flags.stop, "End the text before this string; may be given repeatedly")
+      ->allow_extra_args(false);
+  const auto number = [&](const char* name, double& value, double low, double high,
+                          const char* help) {
+    app.add_option(name, value, help)
+        ->check(number_from(low, high))
+        ->capture_default_str()
+        ->group(group);
+  };
+  number("--temp,--temperature", settings.temperature, 0, 100,
+         "Temperature; 0: always the most likely token");
+  app.add_option("--top-k", settings.top_k, "Only the k most likely tokens; 0: all")
+      ->check(CLI::Range(0, 1 << 24))
+      ->capture_default_str()
+      ->group(group);
+  number("--top-p", settings.top_p, 0, 1, "Only the likeliest tokens with this share together");
+  number("--min-p", settings.min_p, 0, 1, "Only tokens with this share of the likeliest one's");
+  number("--repeat-penalty,--repetition-penalty", settings.repeat_penalty, 0.01, 100,
+         "Divides the logits of recent tokens; 1: none");
+  number("--presence-penalty", settings.presence_penalty, -100, 100,
+         "Taken off the logits of recent tokens; 0: none");
+  number("--frequency-penalty", settings.frequency_penalty, -100, 100,
+         "Taken off for each time a recent token occurs; 0: none");
+  app.add_option("--repeat-last,--repeat-last-n", settings.repeat_last,
+                 "How many tokens count as recent; -1: all, 0: none")
+      ->check(CLI::Range(std::int64_t{-1}, kMostTokens))
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--kv", flags.kv,
+                 "Type of the cache of keys and values: auto (f16, with --exact f32), f32, f16, "
+                 "bf16 or q8_0")
+      ->capture_default_str();
+  auto* compute =
+      app.add_option("--compute", flags.compute,
+                     "Arithmetic: int8, f32 or bf16; auto: int8 where weights are packed")
+          ->capture_default_str();
+  app.add_flag("--exact", flags.exact, "Do not round the inputs of packed layers to bytes")
+      ->excludes(compute);
+}
+
+GenerationSettings settings_of(const GenerationFlags& flags, const CLI::App& app,
+                               const std::filesystem::path& folder) {
+  GenerationSettings settings = generation_settings(folder);
+  const GenerationSettings& typed = flags.settings;
+  const auto take = [&](const char* name, auto member) {
+    if (app.get_option(name)->count() > 0) settings.*member = typed.*member;
+  };
+  take("--temp", &GenerationSettings::temperature);
+  take("--top-k", &GenerationSettings::top_k);
+  take("--top-p", &GenerationSettings::top_p);
+  take("--min-p", &GenerationSettings::min_p);
+  take("--repeat-penalty", &GenerationSettings::repeat_penalty);
+  take("--presence-penalty", &GenerationSettings::presence_penalty);
+  take("--frequency-penalty", &GenerationSettings::frequency_penalty);
+  take("--repeat-last", &GenerationSettings::repeat_last);
+  return settings;
+}
+
+Compute compute_of(const GenerationFlags& flags) {
+  if (flags.exact) return float_compute();
+  return flags.compute == "auto" ? Compute::kInt8 : parse_compute(flags.compute);
+}
+
+GenerateOptions options_of(const GenerationFlags& flags, const GenerationSettings& settings,
+                           std::size_t context, std::uint64_t seed) {
+  GenerateOptions options;
+  options.max_tokens = flags.tokens < 0 ? context : static_cast<std::size_t>(flags.tokens);
+  options.compute = compute_of(flags);
+  options.kv = parse_kv(flags.kv, options.compute);
+  SamplerOptions& sampler = options.sampler;
+  sampler.temperature = static_cast<float>(settings.temperature);
+  sampler.top_k = static_cast<std::size_t>(settings.top_k);
+  sampler.top_p = static_cast<float>(settings.top_p);
+  sampler.min_p = static_cast<float>(settings.min_p);
+  sampler.repeat_penalty = static_cast<float>(settings.repeat_penalty);
+  sampler.presence_penalty = static_cast<float>(settings.presence_penalty);
+  sampler.frequency_penalty = static_cast<float>(settings.frequency_penalty);
+  sampler.repeat_last =
+      settings.repeat_last < 0 ? context : static_cast<std::size_t>(settings.repeat_last);
+  sampler.seed = seed;
+  return options;
+}
+
+}  // namespace nibble::cli

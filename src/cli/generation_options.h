@@ -1,0 +1,37 @@
+// The options of the commands that write text, declared once.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "cli/generation_settings.h"
+#include "model/generate.h"
+#include "nibble/compute.h"
+
+namespace nibble::cli {
+
+struct GenerationFlags {
+  std::int64_t tokens = 128;
+  GenerationSettings settings;  // of the command line; which were given, the app knows
+  std::vector<std::string> stop;
+  std::string compute = "auto", kv = "auto";
+  bool exact = false;
+};
+
+// `flags` holds the defaults and must outlive `app`.
+void declare(CLI::App& app, GenerationFlags& flags);
+
+// What the command line says, else generation_config.json in `folder`, else our defaults.
+GenerationSettings settings_of(const GenerationFlags& flags, const CLI::App& app,
+                               const std::filesystem::path& folder);
+
+Compute compute_of(const GenerationFlags& flags);
+
+// `context`: of the model, what "-n -1" means.
+GenerateOptions options_of(const GenerationFlags& flags, const GenerationSettings& settings,
+                           std::size_t context, std::uint64_t seed);
+
+}  // namespace nibble::cli
