@@ -142,7 +142,7 @@ void declare(CLI::App& app, QuantizeFlags& flags) {
       ->capture_default_str();
   app.add_option("--drift-correction", flags.drift_correction,
                  "share of what earlier layers lost that a layer's weights make up for, 0 to 1; "
-                 "default: 0.75, with --scales absmax 0");
+                 "default: 0.3, with --scales absmax 0");
   app.add_option("--drift-samples", flags.drift_samples,
                  "windows that show what earlier layers lost; default: half of --samples")
       ->check(CLI::PositiveNumber);

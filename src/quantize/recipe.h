@@ -45,7 +45,7 @@ struct QuantizeOptions {
   bool force = false;            // replace an existing output
 };
 
-inline constexpr double kDriftCorrection = 0.75;
+inline constexpr double kDriftCorrection = 0.3;
 
 // Of `windows` calibration windows, those that show the drift.
 std::size_t followed_windows(const QuantizeOptions& options, std::size_t windows);
