@@ -1,5 +1,5 @@
 // Blocks of GGUF rows into panels: codes are taken out four at a time, as the bytes of one word,
-// and put together plane by plane; scales are copied. Nothing is rounded.
+// of four rows at once, and put together plane by plane; scales are copied. Nothing is rounded.
 #include <algorithm>
 #include <cstring>
 
@@ -10,16 +10,44 @@
 namespace nibble {
 namespace {
 
-std::uint32_t word_at(const std::uint8_t* p) {
-  std::uint32_t word;
-  std::memcpy(&word, p, sizeof(word));
-  return word;
-}
+constexpr std::size_t kTogether = 4;  // rows whose words are handled at once
+
+// The same place in four rows' blocks.
+struct Blocks {
+  const std::uint8_t* row[kTogether];
+
+  FourWords word(std::size_t at) const {
+    FourWords words;
+    for (std::size_t i = 0; i < kTogether; ++i) {
+      std::uint32_t word;
+      std::memcpy(&word, row[i] + at, sizeof(word));
+      words[i] = word;
+    }
+    return words;
+  }
+  // out[k]: the words at `at` + 4 · k, k < 4.
+  void words(std::size_t at, FourWords* out) const {
+    FourWords rows[kTogether];
+    for (std::size_t i = 0; i < kTogether; ++i) std::memcpy(&rows[i], row[i] + at, 16);
+    const FourWords low0 = __builtin_shuffle(rows[0], rows[1], FourWords{0, 4, 1, 5});
+    const FourWords low1 = __builtin_shuffle(rows[2], rows[3], FourWords{0, 4, 1, 5});
+    const FourWords high0 = __builtin_shuffle(rows[0], rows[1], FourWords{2, 6, 3, 7});
+    const FourWords high1 = __builtin_shuffle(rows[2], rows[3], FourWords{2, 6, 3, 7});
+    out[0] = __builtin_shuffle(low0, low1, FourWords{0, 1, 4, 5});
+    out[1] = __builtin_shuffle(low0, low1, FourWords{2, 3, 6, 7});
+    out[2] = __builtin_shuffle(high0, high1, FourWords{0, 1, 4, 5});
+    out[3] = __builtin_shuffle(high0, high1, FourWords{2, 3, 6, 7});
+  }
+  void eight_words(std::size_t at, FourWords* out) const {
+    words(at, out);
+    words(at + 16, out + 4);
+  }
+};
 
 constexpr std::uint32_t kNibbles = 0x0F0F0F0F, kCrumbs = 0x03030303, kBits = 0x01010101;
 
 // Bits 4·step … of `bits` as the lowest bit of four bytes.
-std::uint32_t spread(std::uint32_t bits, int step) {
+FourWords spread(FourWords bits, int step) {
   return (bits >> (4 * step) & 15) * 0x00204081u & kBits;
 }
 
@@ -27,24 +55,29 @@ void copy_half(const std::uint8_t* from, std::size_t row, std::uint8_t* halves) 
   std::memcpy(halves + 2 * row, from, 2);
 }
 
-template <int At>
-void nibble_steps(const std::uint8_t* block, int, std::uint32_t* out) {
+void split_nibbles(FourWords* out) {
   for (int k = 0; k < 4; ++k) {
-    const std::uint32_t both = word_at(block + At + 4 * k);
-    out[k] = both & kNibbles;
-    out[k + 4] = both >> 4 & kNibbles;
+    out[k + 4] = out[k] >> 4 & kNibbles;
+    out[k] &= kNibbles;
   }
 }
 
-template <int At, int TopAt>
-void five_bit_steps(const std::uint8_t* block, int b, std::uint32_t* out) {
-  nibble_steps<At>(block, b, out);
-  const std::uint32_t top = word_at(block + TopAt);
+template <std::size_t At>
+void nibble_steps(const Blocks& blocks, int, FourWords* out) {
+  blocks.words(At, out);
+  split_nibbles(out);
+}
+
+template <std::size_t At, std::size_t TopAt>
+void five_bit_steps(const Blocks& blocks, int b, FourWords* out) {
+  nibble_steps<At>(blocks, b, out);
+  const FourWords top = blocks.word(TopAt);
   for (int k = 0; k < 8; ++k) out[k] |= spread(top, k) << 4;
 }
 
-void byte_steps(const std::uint8_t* block, int, std::uint32_t* out) {
-  for (int k = 0; k < 8; ++k) out[k] = word_at(block + 2 + 4 * k) ^ 0x80808080;
+void byte_steps(const Blocks& blocks, int, FourWords* out) {
+  blocks.eight_words(2, out);
+  for (int k = 0; k < 8; ++k) out[k] ^= 0x80808080;
 }
 
 void one_scale(const std::uint8_t* block, std::size_t row, std::uint8_t* header) {
@@ -56,14 +89,18 @@ void scale_and_low(const std::uint8_t* block, std::size_t row, std::uint8_t* hea
 }
 
 // Super-blocks of 256: sub-block b of 32.
-template <int At>
-void q4_k_steps(const std::uint8_t* block, int b, std::uint32_t* out) {
-  const std::uint8_t* codes = block + At + 32 * (b / 2);
-  for (int k = 0; k < 8; ++k) out[k] = word_at(codes + 4 * k) >> (4 * (b % 2)) & kNibbles;
+std::size_t part(std::size_t at, int index) { return at + 32 * static_cast<std::size_t>(index); }
+
+template <std::size_t At>
+void q4_k_steps(const Blocks& blocks, int b, FourWords* out) {
+  blocks.eight_words(part(At, b / 2), out);
+  for (int k = 0; k < 8; ++k) out[k] = out[k] >> (4 * (b % 2)) & kNibbles;
 }
-void q5_k_steps(const std::uint8_t* block, int b, std::uint32_t* out) {
-  q4_k_steps<48>(block, b, out);
-  for (int k = 0; k < 8; ++k) out[k] |= (word_at(block + 16 + 4 * k) >> b & kBits) << 4;
+void q5_k_steps(const Blocks& blocks, int b, FourWords* out) {
+  FourWords top[8];
+  q4_k_steps<48>(blocks, b, out);
+  blocks.eight_words(16, top);
+  for (int k = 0; k < 8; ++k) out[k] |= (top[k] >> b & kBits) << 4;
 }
 void six_bit_scales(const std::uint8_t* block, std::size_t row, std::uint8_t* header) {
   scale_and_low(block, row, header);
@@ -76,32 +113,35 @@ void six_bit_scales(const std::uint8_t* block, std::size_t row, std::uint8_t* he
   }
 }
 
-void q6_k_steps(const std::uint8_t* block, int b, std::uint32_t* out) {
+void q6_k_steps(const Blocks& blocks, int b, FourWords* out) {
   const int half = b / 4, quarter = b % 4;
-  const std::uint8_t* low = block + 64 * half + 32 * (quarter % 2);
-  const std::uint8_t* top = block + 128 + 32 * half;
+  FourWords top[8];
+  blocks.eight_words(part(0, 2 * half + quarter % 2), out);
+  blocks.eight_words(part(128, half), top);
   for (int k = 0; k < 8; ++k)
-    out[k] = (word_at(low + 4 * k) >> (quarter < 2 ? 0 : 4) & kNibbles) |
-             (word_at(top + 4 * k) >> (2 * quarter) & kCrumbs) << 4;
+    out[k] = (out[k] >> (quarter < 2 ? 0 : 4) & kNibbles) | (top[k] >> (2 * quarter) & kCrumbs)
+                                                                << 4;
 }
 void q6_k_scales(const std::uint8_t* block, std::size_t row, std::uint8_t* header) {
   copy_half(block + 208, row, header);
   for (std::size_t j = 0; j < 16; ++j) header[32 + 16 * j + row] = block[192 + j];
 }
 
-template <int At>
-void crumb_steps(const std::uint8_t* block, int b, std::uint32_t* out) {
-  const std::uint8_t* codes = block + At + 32 * (b / 4);
-  for (int k = 0; k < 8; ++k) out[k] = word_at(codes + 4 * k) >> (2 * (b % 4)) & kCrumbs;
+template <std::size_t At>
+void crumb_steps(const Blocks& blocks, int b, FourWords* out) {
+  blocks.eight_words(part(At, b / 4), out);
+  for (int k = 0; k < 8; ++k) out[k] = out[k] >> (2 * (b % 4)) & kCrumbs;
 }
 void q2_k_scales(const std::uint8_t* block, std::size_t row, std::uint8_t* header) {
   copy_half(block + 80, row, header);
   copy_half(block + 82, row, header + 32);
   for (std::size_t j = 0; j < 16; ++j) header[64 + 16 * j + row] = block[j];
 }
-void q3_k_steps(const std::uint8_t* block, int b, std::uint32_t* out) {
-  crumb_steps<32>(block, b, out);
-  for (int k = 0; k < 8; ++k) out[k] |= (word_at(block + 4 * k) >> b & kBits) << 2;
+void q3_k_steps(const Blocks& blocks, int b, FourWords* out) {
+  FourWords top[8];
+  crumb_steps<32>(blocks, b, out);
+  blocks.eight_words(0, top);
+  for (int k = 0; k < 8; ++k) out[k] |= (top[k] >> b & kBits) << 2;
 }
 void q3_k_scales(const std::uint8_t* block, std::size_t row, std::uint8_t* header) {
   copy_half(block + 108, row, header);
@@ -113,8 +153,9 @@ void q3_k_scales(const std::uint8_t* block, std::size_t row, std::uint8_t* heade
   }
 }
 
-void iq4_xs_steps(const std::uint8_t* block, int b, std::uint32_t* out) {
-  nibble_steps<8>(block + 16 * b, b, out);
+void iq4_xs_steps(const Blocks& blocks, int b, FourWords* out) {
+  blocks.words(8 + 16 * static_cast<std::size_t>(b), out);
+  split_nibbles(out);
 }
 void iq4_xs_scales(const std::uint8_t* block, std::size_t row, std::uint8_t* header) {
   copy_half(block, row, header);
@@ -134,7 +175,7 @@ struct Job {
   Panels& panels;
 };
 
-// Panels [begin, end). `steps` gives eight words of the 32 codes of sub-block `b`, `scales` writes
+// Panels [begin, end). `Steps` gives eight words of the 32 codes of sub-block `b`, `Scales` writes
 // row `lane`'s part of the unit's header; both are known here so that the loops are compiled for
 // each format.
 template <int Bits, auto Steps, auto Scales>
@@ -150,14 +191,18 @@ void pack(const Job& job, std::size_t begin, std::size_t end) {
       const std::size_t row = p * kPanelRows + lane;
       sources[lane] = job.rows + (job.row_of.empty() ? row : job.row_of[row]) * row_bytes;
     }
+    // Rows that are not there repeat the last one, and are cleared afterwards.
+    for (std::size_t lane = count; lane < kPanelRows; ++lane) sources[lane] = sources[count - 1];
     std::uint8_t* unit = job.panels.panel(p);
     for (std::size_t u = 0; u < job.units; ++u, unit += unit_bytes) {
-      for (std::size_t lane = 0; lane < count; ++lane) {
-        const std::uint8_t* block = sources[lane] + u * block_bytes;
-        Scales(block, lane, unit);
+      const std::size_t at = u * block_bytes;
+      for (std::size_t lane = 0; lane < count; ++lane) Scales(sources[lane] + at, lane, unit);
+      for (std::size_t lane = 0; lane < kPanelRows; lane += kTogether) {
+        Blocks blocks;
+        for (std::size_t i = 0; i < kTogether; ++i) blocks.row[i] = sources[lane + i] + at;
         for (std::size_t b = 0; b < job.blocks; ++b) {
-          std::uint32_t steps[8];
-          Steps(block, static_cast<int>(b), steps);
+          FourWords steps[8];
+          Steps(blocks, static_cast<int>(b), steps);
           put_steps(steps, Bits, lane, unit + header + b * 64 * Bits);
         }
       }

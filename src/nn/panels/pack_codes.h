@@ -11,10 +11,14 @@ namespace nibble {
 int panel_bits(PanelType type);
 std::size_t panel_header_bytes(PanelType type);
 
-// steps: eight words, each four codes of row `lane`, one a byte. block: the first byte of its
-// codes.
-inline void put_steps(const std::uint32_t* steps, int bits, std::size_t lane, std::uint8_t* block) {
-  const auto put = [&](std::size_t plane, std::uint32_t word) {
+// Four codes in a word, of one row, or of four neighbouring rows at once.
+using FourWords = std::uint32_t __attribute__((vector_size(16)));
+
+// steps: eight words of the codes of row `lane` (FourWords: of rows lane … lane + 3), one code a
+// byte. block: the first byte of its codes.
+template <typename Word>
+inline void put_steps(const Word* steps, int bits, std::size_t lane, std::uint8_t* block) {
+  const auto put = [&](std::size_t plane, Word word) {
     __builtin_memcpy(block + 64 * plane + 4 * lane, &word, sizeof(word));
   };
   if (bits == 8) {
@@ -31,17 +35,17 @@ inline void put_steps(const std::uint32_t* steps, int bits, std::size_t lane, st
   }
   if (bits - done >= 2) {
     for (std::size_t k = 0; k < 2; ++k) {
-      std::uint32_t word = 0;
-      for (std::size_t half = 0; half < 4; ++half)
-        word |= (steps[k + 2 * half] >> done & 0x03030303) << (2 * half);
+      Word word = steps[k] >> done & 0x03030303;
+      for (std::size_t half = 1; half < 4; ++half)
+        word |= (steps[k + 2 * half] >> done & 0x03030303) << static_cast<int>(2 * half);
       put(plane + k, word);
     }
     plane += 2;
     done += 2;
   }
   if (bits - done == 1) {
-    std::uint32_t word = 0;
-    for (int k = 0; k < 8; ++k) word |= (steps[k] >> done & 0x01010101) << k;
+    Word word = steps[0] >> done & 0x01010101;
+    for (int k = 1; k < 8; ++k) word |= (steps[k] >> done & 0x01010101) << k;
     put(plane, word);
   }
 }
