@@ -136,21 +136,6 @@ class Dialogue {
   bool interactive_ = isatty(STDIN_FILENO) != 0 && isatty(STDOUT_FILENO) != 0;
 };
 
-void print_object(const ChatAnswer& answer, const GenerationSettings& settings, Compute compute) {
-  const Written& written = answer.written;
-  const Generated& generated = written.generated;
-  print_json("nibble.chat/1", {{"answer", written.text},
-                               {"stopped", generated.stopped},
-                               {"prompt_tokens", written.prompt_tokens},
-                               {"tokens", generated.ids.size()},
-                               {"prompt_seconds", generated.prompt_seconds},
-                               {"generate_seconds", generated.generate_seconds},
-                               {"prompt_tokens_per_second", written.prompt_rate()},
-                               {"tokens_per_second", written.rate()},
-                               {"compute", name_of(compute)},
-                               {"settings", json_of(settings)}});
-}
-
 int run(const Options& options, const CLI::App& app, const Global& global) {
   const bool one_question = app.get_option("--prompt")->count() > 0;
   if (global.json && !one_question)
@@ -176,7 +161,9 @@ int run(const Options& options, const CLI::App& app, const Global& global) {
   const auto on_text = global.json ? std::function<void(std::string_view)>(quiet) : print_piece;
   const ChatAnswer answer = session.ask(options.prompt, on_text);
   if (global.json) {
-    print_object(answer, settings, compute);
+    Json object = json_of(answer.written, settings, compute);
+    object["answer"] = answer.written.text;
+    print_json("nibble.chat/1", std::move(object));
     return 0;
   }
   print_piece("\n");

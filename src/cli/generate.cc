@@ -34,21 +34,6 @@ std::string prompt_of(const Options& options, const CLI::App& app) {
   return read_text("-");
 }
 
-void print_object(const Written& written, const GenerationSettings& settings, Compute compute) {
-  const Generated& generated = written.generated;
-  print_json("nibble.generate/1", {{"text", written.text},
-                                   {"ids", generated.ids},
-                                   {"stopped", generated.stopped},
-                                   {"prompt_tokens", written.prompt_tokens},
-                                   {"tokens", generated.ids.size()},
-                                   {"prompt_seconds", generated.prompt_seconds},
-                                   {"generate_seconds", generated.generate_seconds},
-                                   {"prompt_tokens_per_second", written.prompt_rate()},
-                                   {"tokens_per_second", written.rate()},
-                                   {"compute", name_of(compute)},
-                                   {"settings", json_of(settings)}});
-}
-
 int run(const Options& options, const CLI::App& app, const Global& global) {
   const Compute compute = compute_of(options.flags);
   const StopStrings stops(options.flags.stop);  // refuses before the model is loaded
@@ -65,10 +50,13 @@ int run(const Options& options, const CLI::App& app, const Global& global) {
     std::fflush(stdout);
   };
   const Written written = model.write(prompt, generate_options, on_text, stops);
-  if (global.json)
-    print_object(written, settings, compute);
-  else
+  if (global.json) {
+    Json object = json_of(written, settings, compute);
+    object["text"] = written.text;
+    print_json("nibble.generate/1", std::move(object));
+  } else {
     fmt::print("\n");
+  }
   global.log(fmt::format("{} prompt tokens, {:.1f} tokens/s; {} generated, {:.1f} tokens/s",
                          written.prompt_tokens, written.prompt_rate(), written.generated.ids.size(),
                          written.rate()));

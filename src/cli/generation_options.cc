@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <nlohmann/json.hpp>
 
 #include "cli/quantize_options.h"
 
@@ -115,6 +116,20 @@ GenerateOptions options_of(const GenerationFlags& flags, const GenerationSetting
       settings.repeat_last < 0 ? context : static_cast<std::size_t>(settings.repeat_last);
   sampler.seed = seed;
   return options;
+}
+
+Json json_of(const Written& written, const GenerationSettings& settings, Compute compute) {
+  const Generated& generated = written.generated;
+  return {{"ids", generated.ids},
+          {"stopped", generated.stopped},
+          {"prompt_tokens", written.prompt_tokens},
+          {"tokens", generated.ids.size()},
+          {"prompt_seconds", generated.prompt_seconds},
+          {"generate_seconds", generated.generate_seconds},
+          {"prompt_tokens_per_second", written.prompt_rate()},
+          {"tokens_per_second", written.rate()},
+          {"compute", name_of(compute)},
+          {"settings", json_of(settings)}};
 }
 
 }  // namespace nibble::cli

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/generation_settings.h"
+#include "cli/running_model.h"
 #include "model/generate.h"
 #include "nibble/compute.h"
 
@@ -33,5 +34,8 @@ Compute compute_of(const GenerationFlags& flags);
 // `context`: of the model, what "-n -1" means.
 GenerateOptions options_of(const GenerationFlags& flags, const GenerationSettings& settings,
                            std::size_t context, std::uint64_t seed);
+
+// What --json tells of a written text besides the text.
+Json json_of(const Written& written, const GenerationSettings& settings, Compute compute);
 
 }  // namespace nibble::cli
