@@ -52,19 +52,21 @@ std::int64_t group_number(std::size_t group_size) {
   return group_size == 0 ? -1 : static_cast<std::int64_t>(group_size);
 }
 
-Json recipe_json(const Recipe& recipe, const QuantizeOptions& options) {
-  Json json = {{"method", options.method},
-               {"bits", options.bits},
-               {"group_size", group_number(recipe.layout_settings.base.group_size)},
-               {"grid", text_of(recipe.symmetry)},
-               {"scales", text_of(options.method_options.scales)},
-               {"act_order", text_of(options.method_options.order)},
-               {"damping", options.method_options.damping},
-               {"drift_correction", recipe.drift_correction},
-               {"compute", options.compute == Compute::kBfloat16 ? "bf16" : "f32"},
-               {"layout", options.layout},
-               {"checkpoint_format", options.variant},
-               {"skip", options.skip}};
+Json recipe_json(const Recipe& recipe, const QuantizeOptions& options, std::size_t windows) {
+  Json json = {
+      {"method", options.method},
+      {"bits", options.bits},
+      {"group_size", group_number(recipe.layout_settings.base.group_size)},
+      {"grid", text_of(recipe.symmetry)},
+      {"scales", text_of(options.method_options.scales)},
+      {"act_order", text_of(options.method_options.order)},
+      {"damping", options.method_options.damping},
+      {"drift_correction", recipe.drift_correction},
+      {"drift_samples", recipe.drift_correction > 0 ? followed_windows(options, windows) : 0},
+      {"compute", options.compute == Compute::kBfloat16 ? "bf16" : "f32"},
+      {"layout", options.layout},
+      {"checkpoint_format", options.variant},
+      {"skip", options.skip}};
   Json overrides = Json::array();
   for (const Override& rule : options.overrides)
     overrides.push_back({{"pattern", rule.pattern},
@@ -118,7 +120,9 @@ Json make_passport(const PassportParts& parts) {
   } else {
     passport["calibration"] = nullptr;
   }
-  passport["recipe"] = recipe_json(*parts.recipe, *parts.options);
+  passport["recipe"] =
+      recipe_json(*parts.recipe, *parts.options,
+                  parts.calibration != nullptr ? parts.calibration->samples : std::size_t{0});
   passport["seed"] = parts.options->calibration.seed;
   passport["instruction_set"] = parts.isa;
   Json modules = Json::array();
