@@ -31,7 +31,7 @@ class BlockJob {
 
   void run() {
     if (samples_ == nullptr) {
-      for (const Stage stage : kStages) quantize_stage(stage, ConstMatrix(), ConstMatrix());
+      for (const Stage stage : kStages) quantize_stage(stage, nullptr);
       return;
     }
     capture(Stage::kAttentionIn, [&](Matrix hidden, std::size_t, Stream&) {
@@ -114,9 +114,8 @@ class BlockJob {
                                           options_.compute, samples_->followed > 0);
     // Without a Hessian the first stage's step would compute inputs that nobody reads.
     if (moments != nullptr || stage != Stage::kAttentionIn) for_streams(step, moments.get());
-    if (!moments) return quantize_stage(stage, ConstMatrix(), ConstMatrix());
-    moments->finish();
-    quantize_stage(stage, moments->hessian(), moments->drift());
+    if (moments) moments->finish();
+    quantize_stage(stage, moments.get());
   }
 
   bool has_modules(Stage stage) const {
@@ -125,28 +124,22 @@ class BlockJob {
                        [&](Role role) { return recipe_.find(block_.layer, role) != nullptr; });
   }
 
-  void quantize_stage(Stage stage, ConstMatrix hessian, ConstMatrix drift) {
-    Tensor correction;
-    if (drift.rows != 0)
-      correction = drift_correction(hessian, drift, options_.method_options.damping,
-                                    recipe_.drift_correction);
+  void quantize_stage(Stage stage, Moments* moments) {
+    std::vector<Tensor> weights = stage_weights(stage, moments);
+    std::size_t next = 0;
     for (const Role role : roles_of(stage)) {
       const PlannedModule* module = recipe_.find(block_.layer, role);
       if (module == nullptr) continue;
       throw_if_stopped();
+      const Tensor weight = std::move(weights[next++]);
       auto& linear = block_.linears[static_cast<std::size_t>(role)];
-      Tensor weight(module->rows, module->columns);
-      parallel_ranges(module->rows, 64, [&](std::size_t begin, std::size_t end) {
-        linear->decode(begin, weight.view().rows_at(begin, end - begin));
-      });
-      if (correction.rows() != 0) correct_drift(weight.view(), correction.view());
       const auto grid = grid_of(module->settings.bits);
       Task task;
       task.weight = weight.view();
       task.grid = grid.get();
       task.group_size =
           module->settings.group_size == 0 ? module->columns : module->settings.group_size;
-      task.hessian = hessian;
+      if (moments != nullptr) task.hessian = moments->hessian();
       task.options = options_.method_options;
       Outcome outcome = with_context(module->name, [&] { return method_.quantize(task); });
       std::vector<float> bias;
@@ -158,6 +151,30 @@ class BlockJob {
       }
       done_(*module, std::move(outcome));
     }
+  }
+
+  // The float weights of the stage's planned modules, corrected for drift; the drift itself is let
+  // go, because the largest layers' squares decide how much memory the job takes.
+  std::vector<Tensor> stage_weights(Stage stage, Moments* moments) {
+    Tensor correction;
+    if (moments != nullptr && moments->drift().rows != 0) {
+      correction = drift_correction(moments->hessian(), moments->drift(),
+                                    options_.method_options.damping, recipe_.drift_correction);
+      moments->forget_drift();
+    }
+    std::vector<Tensor> weights;
+    for (const Role role : roles_of(stage)) {
+      const PlannedModule* module = recipe_.find(block_.layer, role);
+      if (module == nullptr) continue;
+      const Linear& linear = block_.linear(role);
+      Tensor weight(module->rows, module->columns);
+      parallel_ranges(module->rows, 64, [&](std::size_t begin, std::size_t end) {
+        linear.decode(begin, weight.view().rows_at(begin, end - begin));
+      });
+      if (correction.rows() != 0) correct_drift(weight.view(), correction.view());
+      weights.push_back(std::move(weight));
+    }
+    return weights;
   }
 
   std::unique_ptr<Grid> grid_of(int bits) const {

@@ -106,6 +106,7 @@ std::optional<Tensor> inverse_factor(ConstMatrix hessian) {
   });
   if (!factor(reversed)) return std::nullopt;
   Square inverse = invert(reversed);
+  reversed = Square(0);  // the largest of what a job holds
   Tensor upper(hessian.rows, hessian.rows);
   bool finite = true;
   for (int d = 0; d < n; ++d) finite &= std::isfinite(*inverse.at(d, d)) && *inverse.at(d, d) > 0;

@@ -26,6 +26,7 @@ class Moments {
   // Σ (x − x̂)·x̂ᵀ / tokens that had a wanted input, [columns, columns]; no rows when drift is not
   // followed.
   ConstMatrix drift() const { return drift_.view(); }
+  void forget_drift() { drift_ = Tensor(); }
 
  private:
   Compute compute_;

@@ -125,10 +125,10 @@ class Job {
     if (result_.calibration.samples > 0) {
       samples.count = result_.calibration.samples;
       samples.length = result_.calibration.length;
-      samples.quantized = new_stream(samples);
+      samples.quantized = new_stream(samples.count, samples.length);
       if (recipe_.drift_correction > 0) {
-        samples.original = new_stream(samples);
         samples.followed = followed_windows(options_, samples.count);
+        samples.original = new_stream(samples.followed, samples.length);
       }
     }
     double work_total = 0;
@@ -151,24 +151,23 @@ class Job {
     return static_cast<double>(module.rows) * static_cast<double>(module.columns);
   }
 
-  // The samples' embeddings.
-  Stream new_stream(const Samples& samples) const {
+  // The embeddings of the first `windows` windows.
+  Stream new_stream(std::size_t windows, std::size_t length) const {
     const HyperParams& hyper = source_.hyper();
     const auto spill = result_.plan.spill ? work_folder_ : std::filesystem::path();
     const std::size_t widest =
         std::max({hyper.hidden, hyper.mlp_hidden, hyper.heads * hyper.head_dim});
     Stream stream;
     stream.hidden =
-        std::make_unique<ActivationStore>(samples.tokens(), hyper.hidden, Compute::kFloat32, spill);
+        std::make_unique<ActivationStore>(windows * length, hyper.hidden, Compute::kFloat32, spill);
     stream.middle =
-        std::make_unique<ActivationStore>(samples.tokens(), widest, options_.compute, spill);
+        std::make_unique<ActivationStore>(windows * length, widest, options_.compute, spill);
     const auto embedding = source_.embedding();
-    for (std::size_t window = 0; window < samples.count; ++window) {
-      Tensor rows(samples.length, hyper.hidden);
-      const std::size_t first = window * samples.length;
+    for (std::size_t window = 0; window < windows; ++window) {
+      Tensor rows(length, hyper.hidden);
       embed(*embedding, hyper.embedding_scale,
-            {result_.calibration.ids.data() + first, samples.length}, rows.view());
-      stream.hidden->put(first, rows.view());
+            {result_.calibration.ids.data() + window * length, length}, rows.view());
+      stream.hidden->put(window * length, rows.view());
     }
     return stream;
   }
