@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
 constexpr std::size_t kSlack = 8192;  // kernels prefetch beyond the end
-constexpr std::size_t kFewRows = 16;  // above, unpacking the weights once pays
+constexpr std::size_t kFewRows = 8;  // above, unpacking the weights once pays
 constexpr std::size_t kStrip = 4;     // panels made dense together: they stay in the second cache
 
 constexpr DenseForm kDenseForms[kPanelTypes] = {
