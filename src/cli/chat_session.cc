@@ -41,8 +41,7 @@ ChatSession::ChatSession(const RunningModel& model, FoundChatTemplate chat, Gene
       chat_(std::move(chat)),
       options_(std::move(options)),
       stops_(std::move(stops)),
-      cache_(model.hyper(), std::min(kFirstCapacity, model.hyper().context),
-             options_.kv.value_or(kv_type_for(options_.compute))) {
+      cache_(model.hyper(), std::min(kFirstCapacity, model.hyper().context), options_.kv_type()) {
   learn_end_of_turn();
 }
 

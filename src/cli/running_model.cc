@@ -30,7 +30,7 @@ Written RunningModel::write(std::string_view prompt, GenerateOptions options,
                             StopStrings stops) const {
   const auto ids = tokenizer_->encode(prompt);
   KvCache cache(hyper(), std::min(hyper().context, ids.size() + options.max_tokens),
-                options.kv.value_or(kv_type_for(options.compute)));
+                options.kv_type());
   return write(cache, ids, std::move(options), on_text, std::move(stops));
 }
 

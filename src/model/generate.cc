@@ -41,7 +41,7 @@ Generated generate(const Transformer& model, std::span<const std::int32_t> promp
   const std::size_t context = model.hyper().context;
   check_prompt(prompt.size(), context);
   KvCache cache(model.hyper(), std::min(context, prompt.size() + options.max_tokens),
-                options.kv.value_or(kv_type_for(options.compute)));
+                options.kv_type());
   return generate(model, cache, prompt, options, on_token);
 }
 

@@ -18,7 +18,8 @@ struct GenerateOptions {
   SamplerOptions sampler;
   std::vector<std::int32_t> stop;  // ids that end the text; they are not part of the result
   Compute compute = Compute::kFloat32;
-  std::optional<KvType> kv;  // none: kv_type_for(compute)
+  std::optional<KvType> kv;  // none: what the arithmetic wants
+  KvType kv_type() const { return kv.value_or(kv_type_for(compute)); }
 };
 
 struct Generated {

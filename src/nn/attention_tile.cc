@@ -5,6 +5,7 @@
 #include "kernels/kernels.h"
 #include "nn/attention_parts.h"
 #include "nn/matmul.h"
+#include "nn/tiled_product.h"
 
 namespace nibble {
 namespace {
@@ -33,13 +34,6 @@ Rounded as_bfloat16(const KvView& rows, std::vector<std::uint16_t>& storage) {
     }
   });
   return {storage.data(), rows.rows, rows.columns};
-}
-
-std::vector<std::uint16_t> rounded(ConstMatrix x) {
-  std::vector<std::uint16_t> out(x.rows * x.columns);
-  for (std::size_t r = 0; r < x.rows; ++r)
-    kernels().float_to_bfloat16(x.row(r), out.data() + r * x.columns, x.columns);
-  return out;
 }
 
 }  // namespace
@@ -74,7 +68,7 @@ void attend_tile(const AttentionInput& input, const DenseKv& kv, std::size_t hea
   Tensor storage(count, end - begin);
   const Matrix scores = storage.view();
   if (round)
-    matmul(Rounded(rounded(query).data(), count, d), part(kv.rounded_keys), scores);
+    matmul(Rounded(to_bfloat16(query).data(), count, d), part(kv.rounded_keys), scores);
   else
     matmul(query, part(kv.keys), scores);
   for (std::size_t r = 0; r < count; ++r) {
@@ -87,7 +81,8 @@ void attend_tile(const AttentionInput& input, const DenseKv& kv, std::size_t hea
     kernels().softmax(live, seen.end - seen.begin);
   }
   if (round)
-    matmul_plain(Rounded(rounded(scores).data(), count, end - begin), part(kv.rounded_values), out);
+    matmul_plain(Rounded(to_bfloat16(scores).data(), count, end - begin), part(kv.rounded_values),
+                 out);
   else
     matmul_plain(scores, part(kv.values), out);
 }

@@ -125,7 +125,8 @@ class BlockJob {
   }
 
   void quantize_stage(Stage stage, Moments* moments) {
-    std::vector<Tensor> weights = stage_weights(stage, moments);
+    std::string note;
+    std::vector<Tensor> weights = stage_weights(stage, moments, note);
     std::size_t next = 0;
     for (const Role role : roles_of(stage)) {
       const PlannedModule* module = recipe_.find(block_.layer, role);
@@ -142,6 +143,7 @@ class BlockJob {
       if (moments != nullptr) task.hessian = moments->hessian();
       task.options = options_.method_options;
       Outcome outcome = with_context(module->name, [&] { return method_.quantize(task); });
+      if (!note.empty()) outcome.notes.push_back(note);
       std::vector<float> bias;
       if (linear->bias() != nullptr) bias.assign(linear->bias(), linear->bias() + module->rows);
       // What comes after sees the layer as its readers will.
@@ -155,12 +157,13 @@ class BlockJob {
 
   // The float weights of the stage's planned modules, corrected for drift; the drift itself is let
   // go, because the largest layers' squares decide how much memory the job takes.
-  std::vector<Tensor> stage_weights(Stage stage, Moments* moments) {
+  std::vector<Tensor> stage_weights(Stage stage, Moments* moments, std::string& note) {
     Tensor correction;
     if (moments != nullptr && moments->drift().rows != 0) {
       correction = drift_correction(moments->hessian(), moments->drift(),
                                     options_.method_options.damping, recipe_.drift_correction);
       moments->forget_drift();
+      if (correction.rows() == 0) note = "drift not corrected: the Hessian has no inverse";
     }
     std::vector<Tensor> weights;
     for (const Role role : roles_of(stage)) {

@@ -1,11 +1,14 @@
 #include "quantize/moments.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <functional>
+#include <vector>
 
 #include "base/parallel.h"
 #include "kernels/kernels.h"
 #include "nn/matmul.h"
+#include "nn/tiled_product.h"
 #include "quantize/inverse_factor.h"
 
 namespace nibble {
@@ -37,15 +40,6 @@ Tensor product_transposed(ConstMatrix a, ConstMatrix b) {
   return out;
 }
 
-MatrixView<const std::uint16_t> rounded_to_bfloat16(ConstMatrix x,
-                                                    std::vector<std::uint16_t>& storage) {
-  storage.resize(x.rows * x.columns);
-  for_rows(x.rows, [&](std::size_t r) {
-    kernels().float_to_bfloat16(x.row(r), storage.data() + r * x.columns, x.columns);
-  });
-  return {storage.data(), x.rows, x.columns};
-}
-
 void scale(Matrix matrix, float factor) {
   for_rows(matrix.rows, [&](std::size_t r) {
     for (float& value : matrix.row_span(r)) value *= factor;
@@ -62,28 +56,24 @@ Moments::Moments(std::size_t columns, Compute compute, bool drift)
   drift_.fill(0);
 }
 
-void Moments::add(ConstMatrix inputs) {
-  tokens_ += inputs.rows;
-  if (compute_ == Compute::kFloat32)
-    add_gram(inputs, sum_.view());
-  else
-    add_gram(rounded_to_bfloat16(inputs, rounded_), sum_.view());
-}
-
 void Moments::add(ConstMatrix inputs, ConstMatrix wanted) {
-  add(inputs);
+  using Rounded = MatrixView<const std::uint16_t>;
+  const bool round = compute_ != Compute::kFloat32;
+  const auto small = round ? to_bfloat16(inputs) : std::vector<std::uint16_t>();
+  const Rounded rounded(small.data(), inputs.rows, inputs.columns);
+  tokens_ += inputs.rows;
+  round ? add_gram(rounded, sum_.view()) : add_gram(inputs, sum_.view());
+  if (wanted.rows == 0) return;
   drift_tokens_ += inputs.rows;
   Tensor difference(inputs.rows, inputs.columns);
   const Matrix lost = difference.view();
   for_rows(inputs.rows, [&](std::size_t r) {
     for (std::size_t c = 0; c < inputs.columns; ++c) lost(r, c) = wanted(r, c) - inputs(r, c);
   });
-  if (compute_ == Compute::kFloat32)
-    add_cross(lost, inputs, drift_.view());
+  if (round)
+    add_cross(Rounded(to_bfloat16(lost).data(), lost.rows, lost.columns), rounded, drift_.view());
   else
-    add_cross(rounded_to_bfloat16(lost, difference_),
-              MatrixView<const std::uint16_t>(rounded_.data(), inputs.rows, inputs.columns),
-              drift_.view());
+    add_cross(lost, inputs, drift_.view());
 }
 
 void Moments::finish() {
@@ -97,8 +87,6 @@ void Moments::finish() {
     for (std::size_t c = r + 1; c < sum.columns; ++c) sum(r, c) = sum(c, r);
   });
   scale(drift_.view(), 1.0f / static_cast<float>(std::max<std::size_t>(1, drift_tokens_)));
-  std::vector<std::uint16_t>().swap(rounded_);
-  std::vector<std::uint16_t>().swap(difference_);
 }
 
 Tensor drift_correction(ConstMatrix hessian, ConstMatrix drift, double damping, double share) {

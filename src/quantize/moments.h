@@ -3,8 +3,7 @@
 // for part of that.
 #pragma once
 
-#include <cstdint>
-#include <vector>
+#include <cstddef>
 
 #include "nibble/compute.h"
 #include "nibble/tensor.h"
@@ -16,9 +15,8 @@ class Moments {
   // `drift`: inputs of the original model come beside those of the quantized one.
   Moments(std::size_t columns, Compute compute, bool drift);
 
-  // inputs, wanted [tokens, columns]
-  void add(ConstMatrix inputs);
-  void add(ConstMatrix inputs, ConstMatrix wanted);
+  // inputs, wanted [tokens, columns]; no rows of `wanted` where the drift is not followed.
+  void add(ConstMatrix inputs, ConstMatrix wanted = {});
   void finish();
 
   // Σ x̂·x̂ᵀ / tokens, [columns, columns], both triangles.
@@ -31,7 +29,6 @@ class Moments {
  private:
   Compute compute_;
   Tensor sum_, drift_;
-  std::vector<std::uint16_t> rounded_, difference_;
   std::size_t tokens_ = 0, drift_tokens_ = 0;
 };
 
