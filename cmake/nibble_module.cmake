@@ -33,9 +33,11 @@ set(NIBBLE_AVX2_FLAGS -mavx2 -mfma -mf16c)
 set(NIBBLE_AVX512_FLAGS -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni
   # GCC 12 takes the undefined start value inside its own intrinsics for a mistake of ours.
   -Wno-maybe-uninitialized -Wno-uninitialized)
+set(NIBBLE_AMX_FLAGS ${NIBBLE_AVX512_FLAGS} -mavx512bf16 -mprfchw -mamx-tile -mamx-bf16
+  -mamx-int8)
 function(nibble_kernels)
   nibble_module(kernels ${ARGN})
-  foreach(isa avx2 avx512)
+  foreach(isa avx2 avx512 amx)
     file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/kernels/${isa}/*.cc)
     string(TOUPPER ${isa} upper)
     if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")

@@ -16,6 +16,7 @@
 #include "evaluate/speed.h"
 #include "kernels/kernels.h"
 #include "nibble/error.h"
+#include "nn/panels/panels.h"
 
 namespace nibble::cli {
 namespace {
@@ -58,14 +59,16 @@ Row row_of(const SpeedTest& test, SpeedResult result, const Ceilings& ceilings, 
   row.mean = std::accumulate(rates.begin(), rates.end(), 0.0) / count;
   for (const double rate : rates) row.deviation += (rate - row.mean) * (rate - row.mean);
   row.deviation = count > 1 ? std::sqrt(row.deviation / (count - 1)) : 0;
-  const double arithmetic = compute == Compute::kInt8 ? ceilings.int8_ops : ceilings.float_ops;
+  const bool int8 = compute == Compute::kInt8 &&
+                    multiplies_bytes(test.prompt > 0 ? test.prompt : test.parallel);
+  const double arithmetic = int8 ? ceilings.int8_ops : ceilings.float_ops;
   const double by_products =
       row.mean * row.result.ops / static_cast<double>(row.result.tokens) / arithmetic;
   const double by_reading =
       row.mean / static_cast<double>(test.parallel) * row.result.bytes / ceilings.read_bytes;
   const bool reading = test.prompt == 0 && by_reading > by_products;
   row.of_ceiling = reading ? by_reading : by_products;
-  row.ceiling = reading ? "read" : compute == Compute::kInt8 ? "int8" : ceilings.float_name;
+  row.ceiling = reading ? "read" : int8 ? "int8" : ceilings.float_name;
   return row;
 }
 

@@ -11,6 +11,7 @@
 #include "kernels/kernels.h"
 #include "nibble/error.h"
 #include "nn/matmul.h"
+#include "nn/tile_product.h"
 #include "nn/tiled_product.h"
 
 namespace nibble {
@@ -55,7 +56,16 @@ double int8_rate() {
   return 2.0 * static_cast<double>(products[0]) * static_cast<double>(products.size()) / seconds;
 }
 
+double tile_rate() {
+  constexpr std::size_t kRounds = 1 << 18;
+  std::vector<std::size_t> products(static_cast<std::size_t>(threads()));
+  const double seconds =
+      best_of(5, [&](std::size_t i) { products[i] = kernels().tiles->spin(kRounds); });
+  return 2.0 * static_cast<double>(products[0]) * static_cast<double>(products.size()) / seconds;
+}
+
 double float_rate() {
+  if (has_tile_product()) return tile_rate();
   constexpr std::size_t kSide = 768;
   Tensor x(kSide, kSide);
   x.fill(1);

@@ -8,6 +8,8 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #endif
 
 #include "base/text.h"
@@ -29,6 +31,17 @@ bool has_avx512() {
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") && has_vnni();
 }
 bool has_bfloat16() { return has_avx512() && __builtin_cpu_supports("avx512bf16"); }
+// Tile registers and their bfloat16 products, and the system's leave to use them: their 8 KiB are
+// kept for a process that asks for them. (Linux: Documentation/arch/x86/xstate.rst)
+bool has_tiles() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  if (!has_bfloat16() || __get_cpuid_count(7, 0, &a, &b, &c, &d) == 0) return false;
+  constexpr unsigned kBfloat16 = 1u << 22, kTile = 1u << 24, kInt8 = 1u << 25;
+  constexpr unsigned kAll = kBfloat16 | kTile | kInt8;
+  constexpr long kRequest = 0x1023, kTileData = 18;
+  static const bool granted = syscall(SYS_arch_prctl, kRequest, kTileData) == 0;
+  return (d & kAll) == kAll && granted;
+}
 
 std::string brand() {
   std::array<unsigned, 12> words{};
@@ -44,6 +57,7 @@ bool has_avx2() { return false; }
 bool has_avx512() { return false; }
 bool has_bfloat16() { return false; }
 bool has_vnni() { return false; }
+bool has_tiles() { return false; }
 std::string brand() { return "unknown CPU"; }
 #endif
 
@@ -53,6 +67,8 @@ const std::vector<const Kernels*>& runnable() {
 #if defined(__x86_64__)
     if (has_avx2()) list.push_back(&avx2::table);
     if (has_avx512()) list.push_back(&avx512::table);
+    static const Kernels amx_table = with_tiles(avx512::table, "amx", amx::tiles);
+    if (has_tiles()) list.push_back(&amx_table);
 #endif
     return list;
   }();
@@ -83,7 +99,7 @@ void select_kernels(const char* isa) {
       chosen = table;
       return;
     }
-  static const std::vector<std::string> known = {"auto", "scalar", "avx2", "avx512"};
+  static const std::vector<std::string> known = {"auto", "scalar", "avx2", "avx512", "amx"};
   if (std::find(known.begin(), known.end(), name) != known.end())
     throw Error(ErrorKind::kUnsupported, cat("this CPU cannot run the ", name, " kernels"));
   throw Error(ErrorKind::kInvalidArgument, cat("unknown instruction set \"", name, "\""),
@@ -110,7 +126,7 @@ const char* cpu_description() {
                                       has_avx512() ? "AVX-512"
                                       : has_avx2() ? "AVX2"
                                                    : "no AVX2",
-                                      has_vnni() ? " VNNI" : "", has_bfloat16() ? " BF16" : "");
+                                      has_vnni() ? " VNNI" : "", has_bfloat16() ? " BF16" : "", has_tiles() ? " AMX" : "");
   return text.c_str();
 }
 

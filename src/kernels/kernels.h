@@ -19,6 +19,33 @@ struct PackedRows {
   size_t blocks_per_group;
 };
 
+// Products of many rows on registers that hold tiles of them (Intel AMX). A tile of bfloat16 has 16
+// rows × 32 columns, 1 KiB; rows and columns that do not exist are 0. Tiles should begin at
+// multiples of 64 bytes.
+struct TileKernels {
+  // At most 16 rows of x [rows, columns] as [blocks][16 rows][32]; blocks = columns / 32, rounded
+  // up.
+  void (*pack_rows)(const float* x, size_t stride, size_t rows, size_t columns, uint16_t* out);
+  // At most 16 rows of weights as a panel: [blocks][16 pairs of columns][16 rows][2].
+  void (*panel_of_float)(const float* w, size_t stride, size_t rows, size_t columns,
+                         uint16_t* out);
+  void (*panel_of_half)(const uint16_t* w, size_t stride, size_t rows, size_t columns,
+                        uint16_t* out);
+  void (*panel_of_bfloat16)(const uint16_t* w, size_t stride, size_t rows, size_t columns,
+                            uint16_t* out);
+  // One for each PanelType: a panel in this form.
+  void (*const* expand)(const PanelRows* w, size_t panel, uint16_t* out);
+  // y[row · stride + 16 · p + i] for `panels` panels and rows of x [⌈rows / 16⌉ tiles].
+  void (*gemm)(const uint16_t* w, size_t panels, const uint16_t* x, size_t rows, size_t blocks,
+               float* y, size_t stride);
+  // One for each PanelType: PanelKernels' product, for some rows up to `few_rows`.
+  void (*const* products)(const PanelRows* w, size_t first, size_t count, const ByteRows* x,
+                          size_t rows, float* y, size_t stride);
+  size_t few_rows;  // from there on gemm is faster
+  // Products in registers alone, for the machine's ceiling; the number of products made.
+  size_t (*spin)(size_t rounds);
+};
+
 struct Kernels {
   const char* name;
 
@@ -100,12 +127,15 @@ struct Kernels {
   // Σ importance[i]·(w[i] − scale·(clamp(round(w[i]/scale) + zero, 0, max_code) − zero))²
   float (*rounding_error)(const float* w, const float* importance, size_t count, float scale,
                           float zero, float max_code);
+
+  // Null where the CPU has none.
+  const TileKernels* tiles;
 };
 
 // The table in use: the best one the CPU has, unless select_kernels chose another.
 const Kernels& kernels();
 
-// "auto", "scalar", "avx2", "avx512"; throws kInvalidArgument (unknown) or kUnsupported (CPU).
+// "auto", "scalar", "avx2", "avx512", "amx"; throws kInvalidArgument (unknown) or kUnsupported (CPU).
 void select_kernels(const char* isa);
 
 // Names of the tables this CPU can run, slowest first; null-terminated.

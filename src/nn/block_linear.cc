@@ -38,7 +38,7 @@ class BlockLinear final : public Linear {
 
   void forward(const LayerInput& x, Matrix y, Compute compute) const override {
     if (compute == Compute::kInt8 && panels_ != nullptr) {
-      panels_->multiply(x.bytes(), y);
+      panels_->multiply(x, y);
       add_bias(bias(), y);
       return;
     }

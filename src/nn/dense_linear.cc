@@ -8,6 +8,7 @@
 #include "kernels/kernels.h"
 #include "nibble/error.h"
 #include "nn/matmul.h"
+#include "nn/tile_product.h"
 #include "nn/tiled_product.h"
 
 namespace nibble {
@@ -76,6 +77,7 @@ class DenseLinear final : public Linear {
   void forward(const LayerInput& x, Matrix y, Compute compute) const override {
     if (x.values().rows <= kFewTokens) return multiply_few(x.values(), y);
     if (compute == Compute::kInt8) compute = float_compute();
+    if (compute == Compute::kBfloat16 && has_tile_product()) return multiply_tiles(x, y);
     if (compute == Compute::kBfloat16 && dtype_ == DType::kBF16) return multiply_bfloat16(x, y);
     tiled_product(
         x, outputs_, [this](std::size_t first, Matrix out) { decode(first, out); }, bias(), y,
@@ -99,6 +101,22 @@ class DenseLinear final : public Linear {
           kernels().gemv_float(wide() + at, inputs_, x.row(t), end - begin, inputs_, out);
       }
     });
+    add_bias(bias(), y);
+  }
+
+  void multiply_tiles(const LayerInput& x, Matrix y) const {
+    const TileKernels& table = *kernels().tiles;
+    const auto fill = [&](std::size_t panel, std::uint16_t* out) {
+      const std::size_t first = panel * kPanelRows, at = first * inputs_;
+      const std::size_t rows = std::min(kPanelRows, outputs_ - first);
+      if (dtype_ == DType::kBF16)
+        table.panel_of_bfloat16(small() + at, inputs_, rows, inputs_, out);
+      else if (dtype_ == DType::kF16)
+        table.panel_of_half(small() + at, inputs_, rows, inputs_, out);
+      else
+        table.panel_of_float(wide() + at, inputs_, rows, inputs_, out);
+    };
+    tile_product(x, outputs_, fill, y);
     add_bias(bias(), y);
   }
 

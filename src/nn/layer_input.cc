@@ -1,6 +1,7 @@
 #include "nn/layer_input.h"
 
 #include "nn/panels/panels.h"
+#include "nn/tile_product.h"
 #include "nn/tiled_product.h"
 
 namespace nibble {
@@ -11,13 +12,18 @@ LayerInput::~LayerInput() = default;
 
 const ByteMatrix& LayerInput::bytes() const {
   if (bytes_ == nullptr)
-    bytes_ = std::make_unique<ByteMatrix>(x_, (x_.columns + kBlockColumns - 1) / kBlockColumns);
+    bytes_ = std::make_unique<ByteMatrix>(x_);
   return *bytes_;
 }
 
 const std::vector<std::uint16_t>& LayerInput::bfloat16() const {
   if (bfloat16_.empty()) bfloat16_ = to_bfloat16(x_);
   return bfloat16_;
+}
+
+const AlignedVector<std::uint16_t>& LayerInput::bfloat16_tiles() const {
+  if (bfloat16_tiles_.empty()) bfloat16_tiles_ = nibble::bfloat16_tiles(x_);
+  return bfloat16_tiles_;
 }
 
 }  // namespace nibble

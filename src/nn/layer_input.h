@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/aligned_vector.h"
 #include "nibble/tensor.h"
 
 namespace nibble {
@@ -21,11 +22,13 @@ class LayerInput {
   ConstMatrix values() const { return x_; }
   const ByteMatrix& bytes() const;                     // blocks of 32 columns, padded with zeros
   const std::vector<std::uint16_t>& bfloat16() const;  // contiguous
+  const AlignedVector<std::uint16_t>& bfloat16_tiles() const;  // where has_tile_product()
 
  private:
   ConstMatrix x_;
   mutable std::unique_ptr<ByteMatrix> bytes_;
   mutable std::vector<std::uint16_t> bfloat16_;
+  mutable AlignedVector<std::uint16_t> bfloat16_tiles_;
 };
 
 }  // namespace nibble

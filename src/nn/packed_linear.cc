@@ -67,7 +67,7 @@ class PackedLinear final : public Linear {
  private:
   void forward_slots(const LayerInput& x, Matrix y, Compute compute) const {
     if (compute == Compute::kInt8 && panels_ != nullptr) {
-      panels_->multiply(x.bytes(), y);
+      panels_->multiply(x, y);
       add_bias(bias(), y);
       return;
     }

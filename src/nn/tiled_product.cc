@@ -5,6 +5,7 @@
 #include "base/parallel.h"
 #include "kernels/kernels.h"
 #include "nn/matmul.h"
+#include "nn/tile_product.h"
 
 namespace nibble {
 
@@ -29,6 +30,21 @@ void tiled_product(const LayerInput& input, std::size_t outputs, const DecodeRow
                    const float* bias, Matrix y, Compute compute) {
   const ConstMatrix x = input.values();
   if (compute == Compute::kInt8) compute = float_compute();
+  if (compute == Compute::kBfloat16 && has_tile_product()) {
+    tile_product(
+        input, outputs,
+        [&](std::size_t panel, std::uint16_t* out) {
+          const std::size_t first = panel * kPanelRows;
+          thread_local std::vector<float> rows;
+          rows.resize(kPanelRows * x.columns);
+          const Matrix part(rows.data(), std::min(kPanelRows, outputs - first), x.columns);
+          decode(first, part);
+          kernels().tiles->panel_of_float(part.values, part.stride, part.rows, part.columns,
+                                             out);
+        },
+        y);
+    return add_bias(bias, y);
+  }
   const std::uint16_t* rounded = compute == Compute::kBfloat16 ? input.bfloat16().data() : nullptr;
   parallel_ranges(outputs, kRowTile, [&](std::size_t begin, std::size_t end) {
     Tensor tile(end - begin, x.columns);

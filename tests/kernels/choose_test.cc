@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -49,7 +50,10 @@ TEST(Choose, AnUnknownNameIsRefusedWithTheKnownOnes) {
 }
 
 TEST(Choose, BfloatArithmeticIsOnlyClaimedWithAvx512) {
-  if (cpu_has_bfloat16()) EXPECT_EQ(runnable().back(), "avx512");
+  const auto names = runnable();
+  if (cpu_has_bfloat16()) {
+    EXPECT_NE(std::find(names.begin(), names.end(), "avx512"), names.end());
+  }
   EXPECT_FALSE(std::string(cpu_description()).empty());
 }
 

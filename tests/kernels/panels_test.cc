@@ -4,95 +4,23 @@
 #include <cmath>
 #include <cstring>
 
+#include "kernels/panel_samples.h"
 #include "kernels/tables_under_test.h"
-#include "tensor/half.h"
 
 namespace nibble {
 namespace {
-
-struct Form {
-  const char* name;
-  int bits;
-  PanelScheme scheme;
-  DenseForm dense;
-};
-const Form kForms[kPanelTypes] = {
-#define PANEL(name, bits, table, scheme, offset) \
-  {#name, bits, scheme, dense_form(bits, table, scheme, offset)},
-#include "kernels/panels.def"
-#undef PANEL
-};
-
-// Three panels of three units, every byte random, or every code byte 255.
-struct Sample {
-  PanelType type;
-  std::size_t panels = 3, units = 3, blocks_per_unit;
-  std::vector<std::uint8_t> bytes;
-
-  Sample(int index, bool extreme) : type(static_cast<PanelType>(index)) {
-    const PanelScheme scheme = kForms[type].scheme;
-    blocks_per_unit = scheme >= kSuper32 ? kSuperBlocks : 4;
-    const std::size_t unit = scalar::panel_unit_bytes(type, blocks_per_unit);
-    const std::size_t header = scalar::panel_unit_bytes(type, 0);
-    const bool two = scheme != kGroup && scheme != kSuper32 && scheme != kSuper16;
-    bytes.resize(panels * units * unit);
-    Random random(static_cast<std::uint64_t>(index) + 1);
-    for (std::size_t at = 0; at < bytes.size(); ++at)
-      bytes[at] = extreme && at % unit >= header
-                      ? std::uint8_t{255}
-                      : static_cast<std::uint8_t>(256 * random.uniform());
-    for (std::size_t u = 0; u < panels * units; ++u)
-      for (std::size_t i = 0; i < (two ? 32u : 16u); ++i) {
-        const auto half = float_to_half(static_cast<float>(random.uniform() - 0.3));
-        std::memcpy(bytes.data() + u * unit + 2 * i, &half, 2);
-      }
-  }
-  PanelRows view() const { return {bytes.data(), bytes.size() / panels, units, blocks_per_unit}; }
-  std::size_t blocks() const { return units * blocks_per_unit; }
-};
-
-struct Bytes {
-  std::size_t rows, blocks;
-  std::vector<std::int8_t> codes;
-  std::vector<float> scales;
-  std::vector<std::int32_t> sums;
-
-  Bytes(std::size_t row_count, std::size_t block_count, bool extreme)
-      : rows(row_count),
-        blocks(block_count),
-        codes(rows * blocks * 32),
-        scales(rows * blocks),
-        sums(rows * blocks * 2) {
-    Random random(77);
-    for (std::size_t i = 0; i < codes.size(); ++i) {
-      codes[i] = extreme ? (i / 64 % 2 ? std::int8_t{-127} : std::int8_t{127})
-                         : static_cast<std::int8_t>(255 * random.uniform() - 127);
-      sums[i / 16] += codes[i];
-    }
-    for (float& scale : scales) scale = static_cast<float>(random.uniform());
-  }
-  ByteRows view() const { return {codes.data(), scales.data(), sums.data(), blocks}; }
-};
 
 class PanelKernelsOf : public testing::TestWithParam<TableUnderTest> {
  protected:
   const Kernels& table() const { return *GetParam().table; }
 };
 
-void expect_near(const std::vector<float>& found, const std::vector<float>& expected, double share,
-                 const std::string& what) {
-  double top = 0;
-  for (const float value : expected) top = std::max(top, std::fabs(double{value}));
-  for (std::size_t i = 0; i < found.size(); ++i)
-    ASSERT_NEAR(found[i], expected[i], share * top) << what << " at " << i;
-}
-
 TEST_P(PanelKernelsOf, MultiplyAsTheDefinitionDoes) {
   for (const bool extreme : {false, true})
     for (int type = 0; type < kPanelTypes; ++type)
       for (const std::size_t rows : {1u, 2u, 3u, 5u, 8u, 11u}) {
-        const Sample sample(type, extreme);
-        const Bytes x(rows, sample.blocks(), extreme);
+        const PanelSample sample(type, extreme);
+        const ByteSample x(rows, sample.blocks(), extreme);
         const PanelRows w = sample.view();
         const ByteRows in = x.view();
         const std::size_t stride = sample.panels * 16 + 5;
@@ -100,13 +28,13 @@ TEST_P(PanelKernelsOf, MultiplyAsTheDefinitionDoes) {
         table().panels[type].product(&w, 0, sample.panels, &in, rows, y.data(), stride);
         scalar::table.panels[type].product(&w, 0, sample.panels, &in, rows, expected.data(),
                                            stride);
-        expect_near(y, expected, 1e-5, kForms[type].name);
+        expect_near(y, expected, 1e-5, kPanelForms[type].name);
       }
 }
 
 TEST_P(PanelKernelsOf, ExpandToTheSameDenseOperand) {
   for (int type = 0; type < kPanelTypes; ++type) {
-    const Sample sample(type, false);
+    const PanelSample sample(type, false);
     const PanelRows w = sample.view();
     const std::size_t blocks = sample.blocks();
     std::vector<std::uint8_t> codes(blocks * 512), expected_codes(codes);
@@ -115,8 +43,8 @@ TEST_P(PanelKernelsOf, ExpandToTheSameDenseOperand) {
     table().panels[type].expand(&w, 1, codes.data(), scales.data(), lows.data());
     scalar::table.panels[type].expand(&w, 1, expected_codes.data(), expected_scales.data(),
                                       expected_lows.data());
-    const DenseForm form = kForms[type].dense;
-    const bool rounded = kForms[type].scheme >= kSuper16;
+    const DenseForm form = kPanelForms[type].dense;
+    const bool rounded = kPanelForms[type].scheme >= kSuper16;
     for (std::size_t i = 0; i < codes.size(); ++i) {
       const std::size_t at = i / 512 * 16 + i % 64 / 4;
       // Where sub-scales are rounded into the codes, each side chose a scale of its own: one step
@@ -125,10 +53,10 @@ TEST_P(PanelKernelsOf, ExpandToTheSameDenseOperand) {
       const float wanted =
           expected_scales[at] * static_cast<float>(expected_codes[i] - form.offset);
       const float step = std::max(std::fabs(scales[at]), std::fabs(expected_scales[at]));
-      ASSERT_NEAR(value, wanted, (rounded ? 1.01f : 1e-5f) * step) << kForms[type].name << i;
+      ASSERT_NEAR(value, wanted, (rounded ? 1.01f : 1e-5f) * step) << kPanelForms[type].name << i;
     }
     // The definition finds a low as the difference of terms up to 128 times as large.
-    if (form.has_lows) expect_near(lows, expected_lows, 128 * 1e-6, kForms[type].name);
+    if (form.has_lows) expect_near(lows, expected_lows, 128 * 1e-6, kPanelForms[type].name);
   }
 }
 
@@ -148,7 +76,7 @@ TEST_P(PanelKernelsOf, LargeProductsAreThoseOfTheDefinition) {
         const auto lows = random_floats(panels * blocks * 16, 4);
         const DensePanels w{codes.data(), scales.data(), form.has_lows ? lows.data() : nullptr,
                             blocks};
-        const Bytes x(rows, blocks, extreme);
+        const ByteSample x(rows, blocks, extreme);
         const auto tiled = [&](std::size_t columns, const Kernels& kernels) {
           const std::size_t tiles = (rows + columns - 1) / columns;
           std::vector<std::int8_t> in(tiles * columns * blocks * 32);

@@ -6,11 +6,15 @@
 #include <simde/x86/avx512.h>
 #include <simde/x86/f16c.h>
 #include <simde/x86/fma.h>
+#ifndef NIBBLE_AVX512  // kernels/amx names its own copy
 #define NIBBLE_AVX512 avx512_portable
+#endif
 #include "kernels/avx512/portable.h"
 #else
 #include <immintrin.h>
+#ifndef NIBBLE_AVX512
 #define NIBBLE_AVX512 avx512
+#endif
 #endif
 
 // The compiler may not know what `v` holds: a loop that only heats registers keeps its work.

@@ -9,13 +9,15 @@
 
 #include "base/parallel.h"
 #include "kernels/scalar/panels.h"
+#include "nn/tile_product.h"
 
 namespace nibble {
 namespace {
 
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
 constexpr std::size_t kSlack = 8192;  // kernels prefetch beyond the end
-constexpr std::size_t kFewRows = 8;  // above, unpacking the weights once pays
+constexpr std::size_t kFewRows = 8;   // above, unpacking the weights once pays
+constexpr std::size_t kTileRows = 3;  // from there on tiles of a few rows pay
 constexpr std::size_t kStrip = 4;     // panels made dense together: they stay in the second cache
 
 constexpr DenseForm kDenseForms[kPanelTypes] = {
@@ -59,6 +61,11 @@ class Tiles {
       const std::size_t row = tile * width + c;
       if (row >= rows) {
         for (std::size_t k = 0; k < steps; ++k) std::memset(codes + (k * width + c) * 4, 0, 4);
+        for (std::size_t b = 0; b < x.blocks; ++b) {
+          const std::size_t at = side + b * width + c;
+          scales_[at] = sums_[at] = 0;
+          starts_[at] = 0;
+        }
         continue;
       }
       const std::int8_t* from = x.codes + row * steps * 4;
@@ -75,16 +82,16 @@ class Tiles {
   }
 
   std::size_t tiles_;
-  std::vector<std::int8_t> codes_;
-  std::vector<float> scales_;
-  std::vector<std::int32_t> starts_;
-  std::vector<float> sums_;
+  AlignedVector<std::int8_t> codes_;
+  AlignedVector<float> scales_;
+  AlignedVector<std::int32_t> starts_;
+  AlignedVector<float> sums_;
 };
 
 // A strip of panels made dense, on one thread.
 struct DenseStrip {
-  std::vector<std::uint8_t> codes;
-  std::vector<float> scales, lows;
+  AlignedVector<std::uint8_t> codes;
+  AlignedVector<float> scales, lows;
 
   DensePanels fill(const PanelKernels& table, const PanelRows& w, std::size_t first,
                    std::size_t count, std::size_t blocks, bool has_lows) {
@@ -101,12 +108,12 @@ struct DenseStrip {
 
 }  // namespace
 
-ByteMatrix::ByteMatrix(ConstMatrix x, std::size_t blocks)
+ByteMatrix::ByteMatrix(ConstMatrix x)
     : rows_(x.rows),
-      blocks_(blocks),
-      codes_(x.rows * blocks * kBlockColumns),
-      scales_(x.rows * blocks),
-      sums_(x.rows * blocks * 2) {
+      blocks_((x.columns + kBlockColumns - 1) / kBlockColumns),
+      codes_(x.rows * blocks_ * kBlockColumns),
+      scales_(x.rows * blocks_),
+      sums_(x.rows * blocks_ * 2) {
   const std::size_t whole = x.columns / kBlockColumns, rest = x.columns % kBlockColumns;
   const auto round = [&](std::size_t begin, std::size_t end) {
     for (std::size_t r = begin; r < end; ++r) {
@@ -141,20 +148,36 @@ Panels::Panels(PanelType type, std::size_t rows, std::size_t units, std::size_t 
 
 PanelRows Panels::view() const { return {bytes_.get(), panel_bytes_, units_, blocks_per_unit_}; }
 
-void Panels::multiply(const ByteMatrix& x, Matrix y) const {
+bool multiplies_bytes(std::size_t rows) {
+  return !has_tile_product() || rows <= kernels().tiles->few_rows;
+}
+
+void Panels::multiply(const LayerInput& input, Matrix y) const {
+  const std::size_t rows = input.values().rows;
+  if (!multiplies_bytes(rows)) {
+    const PanelRows w = view();
+    const auto expand = kernels().tiles->expand[type_];
+    return tile_product(
+        input, rows_,
+        [&](std::size_t panel, std::uint16_t* out) { expand(&w, panel, out); }, y);
+  }
+  const ByteMatrix& x = input.bytes();
+  const bool few = rows <= kFewRows || has_tile_product();
   if (rows_ % kPanelRows != 0) {  // kernels write whole panels
-    Tensor padded(x.rows(), panels() * kPanelRows);
-    x.rows() <= kFewRows ? multiply_few(x, padded.view()) : multiply_many(x, padded.view());
-    for (std::size_t r = 0; r < x.rows(); ++r) std::copy_n(padded.view().row(r), rows_, y.row(r));
+    Tensor padded(rows, panels() * kPanelRows);
+    few ? multiply_few(x, padded.view()) : multiply_many(x, padded.view());
+    for (std::size_t r = 0; r < rows; ++r) std::copy_n(padded.view().row(r), rows_, y.row(r));
     return;
   }
-  x.rows() <= kFewRows ? multiply_few(x, y) : multiply_many(x, y);
+  few ? multiply_few(x, y) : multiply_many(x, y);
 }
 
 void Panels::multiply_few(const ByteMatrix& x, Matrix y) const {
   const PanelRows w = view();
   const ByteRows rows = x.view();
-  const auto product = kernels().panels[type_].product;
+  const Kernels& table = kernels();
+  const bool tiles = table.tiles != nullptr && x.rows() >= kTileRows;
+  const auto product = tiles ? table.tiles->products[type_] : table.panels[type_].product;
   // Long runs, because each one's first reads wait for memory; a few for each thread, because some
   // threads are late. What a row gives does not depend on the run it is in.
   const std::size_t grain =

@@ -6,12 +6,13 @@
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <vector>
 
+#include "base/aligned_vector.h"
 #include "formats/block_format.h"
 #include "formats/format.h"
 #include "kernels/kernels.h"
 #include "nibble/tensor.h"
+#include "nn/layer_input.h"
 
 namespace nibble {
 
@@ -20,16 +21,19 @@ namespace nibble {
 class ByteMatrix {
  public:
   ByteMatrix() = default;
-  ByteMatrix(ConstMatrix x, std::size_t blocks);  // rounds, on all threads
+  explicit ByteMatrix(ConstMatrix x);  // rounds, on all threads
   std::size_t rows() const { return rows_; }
   ByteRows view() const;
 
  private:
   std::size_t rows_ = 0, blocks_ = 0;
-  std::vector<std::int8_t> codes_;
-  std::vector<float> scales_;
-  std::vector<std::int32_t> sums_;
+  AlignedVector<std::int8_t> codes_;
+  AlignedVector<float> scales_;
+  AlignedVector<std::int32_t> sums_;
 };
+
+// Whether products of `rows` rows are made of bytes; otherwise of bfloat16, on tile registers.
+bool multiplies_bytes(std::size_t rows);
 
 class Panels {
  public:
@@ -46,7 +50,8 @@ class Panels {
   PanelRows view() const;
 
   // y [x.rows(), rows] = x · Wᵀ. Uses all threads; the result does not depend on their number.
-  void multiply(const ByteMatrix& x, Matrix y) const;
+  // Inputs are rounded to bytes where multiplies_bytes(), else to bfloat16.
+  void multiply(const LayerInput& x, Matrix y) const;
 
  private:
   void multiply_few(const ByteMatrix& x, Matrix y) const;

@@ -1,0 +1,19 @@
+#include "kernels/amx/panels.h"
+#include "kernels/kernels.h"
+
+namespace nibble::NIBBLE_AVX512 {
+
+extern const TileKernels tiles;
+const TileKernels tiles{
+    .pack_rows = pack_rows,
+    .panel_of_float = panel_of_float,
+    .panel_of_half = panel_of_half,
+    .panel_of_bfloat16 = panel_of_bfloat16,
+    .expand = expand_panel,
+    .gemm = bfloat16_gemm,
+    .products = panel_products,
+    .few_rows = 16,
+    .spin = spin_bfloat16,
+};
+
+}  // namespace nibble::NIBBLE_AVX512
