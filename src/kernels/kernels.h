@@ -105,7 +105,8 @@ struct Kernels {
 // The table in use: the best one the CPU has, unless select_kernels chose another.
 const Kernels& kernels();
 
-// "auto", "scalar", "avx2", "avx512"; throws kInvalidArgument (unknown) or kUnsupported (CPU).
+// "auto", "scalar", "avx2", "avx512", "neon"; throws kInvalidArgument (unknown) or kUnsupported
+// (CPU).
 void select_kernels(const char* isa);
 
 // Names of the tables this CPU can run, slowest first; null-terminated.

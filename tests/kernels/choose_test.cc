@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,21 @@ TEST(Choose, AnUnknownNameIsRefusedWithTheKnownOnes) {
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::kInvalidArgument);
     EXPECT_NE(std::string(error.what()).find("scalar"), std::string::npos);
+  }
+  EXPECT_EQ(kernels().name, before);
+}
+
+TEST(Choose, AnInstructionSetOfAnotherProcessorIsKnownButCannotRun) {
+  const std::string before = kernels().name;
+  const std::vector<std::string> here = runnable();
+  const bool has_neon = std::find(here.begin(), here.end(), "neon") != here.end();
+  const std::string other = has_neon ? "avx2" : "neon";
+  try {
+    select_kernels(other.c_str());
+    FAIL() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kUnsupported);
+    EXPECT_EQ(std::string(error.what()), "this CPU cannot run the " + other + " kernels");
   }
   EXPECT_EQ(kernels().name, before);
 }
