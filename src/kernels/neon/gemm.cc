@@ -16,7 +16,6 @@ inline void block_sums(const uint8_t* codes, const int8_t* in, int32x4_t (*sum)[
 #pragma GCC unroll 1
   for (int k = 0; k < 8; ++k) {
     const int8x16_t x = vld1q_s8(in + 16 * k);
-    NIBBLE_UNROLL_QUARTERS
     for (int q = 0; q < kQuarters; ++q) {
       const uint8x16_t stored = vld1q_u8(codes + 64 * k + 16 * q);
       const int8x16_t w = vreinterpretq_s8_u8(Bytes ? panel::centre(stored) : stored);
@@ -43,11 +42,9 @@ void tile(const DensePanels* w, size_t panel, const ByteTiles* x, size_t tile_in
     for (int c = 0; c < kColumns; ++c) total[q][c] = vdupq_n_f32(0);
   for (size_t b = 0; b < blocks; ++b) {
     int32x4_t sum[kQuarters][kColumns];
-    NIBBLE_UNROLL_QUARTERS
     for (int q = 0; q < kQuarters; ++q)
       for (int c = 0; c < kColumns; ++c) sum[q][c] = vdupq_n_s32(Bytes ? 0 : starts[c]);
     block_sums<Bytes>(codes, in, sum);
-    NIBBLE_UNROLL_QUARTERS
     for (int q = 0; q < kQuarters; ++q) {
       const float32x4_t scale = vld1q_f32(scales + 4 * q);
       for (int c = 0; c < kColumns; ++c)

@@ -10,14 +10,6 @@
 #define NIBBLE_NEON neon
 #endif
 
-// Sums of four quarters stay in registers when the loop over them is unrolled. Through SIMDe that
-// would only make the compiler slow.
-#ifdef NIBBLE_PORTABLE
-#define NIBBLE_UNROLL_QUARTERS
-#else
-#define NIBBLE_UNROLL_QUARTERS _Pragma("GCC unroll 4")
-#endif
-
 // The compiler may not know what `v` holds: a loop that only heats registers keeps its work.
 #ifdef NIBBLE_PORTABLE
 #define NIBBLE_OPAQUE(v) (void)(v)

@@ -65,7 +65,8 @@ void columns(const PanelRows* w, size_t panel, const Column* x, float32x4_t (*to
     for (int q = 0; q < kQuarters; ++q)
       for (int c = 0; c < Columns; ++c) sum[q][c] = low[q][c] = vdupq_n_f32(0);
     for (size_t b = 0; b < blocks; ++b, ++block, codes += kCodes) {
-      NIBBLE_UNROLL_QUARTERS
+      // Unrolled, GCC mixes the quarters until their vectors no longer fit into the registers.
+#pragma GCC unroll 1
       for (int q = 0; q < kQuarters; ++q) {
         uint8x16_t steps[8];
         panel::unpack<Bits, Table>(codes + 16 * q, steps);
