@@ -39,7 +39,6 @@
 #include <simde/arm/neon/reinterpret.h>
 #include <simde/arm/neon/rndn.h>
 #include <simde/arm/neon/shl_n.h>
-#include <simde/arm/neon/shll_n.h>
 #include <simde/arm/neon/shr_n.h>
 #include <simde/arm/neon/shrn_n.h>
 #include <simde/arm/neon/st1.h>
@@ -58,6 +57,11 @@ inline float32x4_t vdivq_f32(float32x4_t a, float32x4_t b) {
 
 inline float32x4_t vfmsq_f32(float32x4_t sum, float32x4_t a, float32x4_t b) {
   return vsubq_f32(sum, vmulq_f32(a, b));
+}
+
+// SIMDe has it, but not for a shift by 16.
+inline uint32x4_t vshll_n_u16(uint16x4_t v, int left) {
+  return vmulq_n_u32(vmovl_u16(v), uint32_t{1} << left);
 }
 
 // Nearest, ties to even; saturates, and NaN becomes 0, as the instruction has it.
