@@ -61,7 +61,11 @@ inline float32x4_t vfmsq_f32(float32x4_t sum, float32x4_t a, float32x4_t b) {
 
 // SIMDe has it, but not for a shift by 16.
 inline uint32x4_t vshll_n_u16(uint16x4_t v, int left) {
-  return vmulq_n_u32(vmovl_u16(v), uint32_t{1} << left);
+  uint16_t from[4];
+  uint32_t to[4];
+  vst1_u16(from, v);
+  for (int i = 0; i < 4; ++i) to[i] = uint32_t{from[i]} << left;
+  return vld1q_u32(to);
 }
 
 // Nearest, ties to even; saturates, and NaN becomes 0, as the instruction has it.
