@@ -28,20 +28,29 @@ function(nibble_module name)
   target_link_libraries(nibble_${name} ${visibility} nibble_options ${ARG_DEPENDS} ${ARG_LINK})
 endfunction()
 
-# src/kernels: each instruction set's folder is compiled with its own flags, nothing else is.
+# src/kernels: each instruction set's folder is compiled with its own flags, nothing else is, and
+# only where the processor can have it.
 set(NIBBLE_AVX2_FLAGS -mavx2 -mfma -mf16c)
 set(NIBBLE_AVX512_FLAGS -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni
   # GCC 12 takes the undefined start value inside its own intrinsics for a mistake of ours.
   -Wno-maybe-uninitialized -Wno-uninitialized)
 set(NIBBLE_AMX_FLAGS ${NIBBLE_AVX512_FLAGS} -mavx512bf16 -mprfchw -mamx-tile -mamx-bf16
   -mamx-int8)
+set(NIBBLE_NEON_FLAGS -march=armv8.2-a+dotprod)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  set(NIBBLE_INSTRUCTION_SETS avx2 avx512 amx)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
+  set(NIBBLE_INSTRUCTION_SETS neon)
+endif()
 function(nibble_kernels)
   nibble_module(kernels ${ARGN})
-  foreach(isa avx2 avx512 amx)
+  foreach(isa avx2 avx512 amx neon)
     file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/kernels/${isa}/*.cc)
     string(TOUPPER ${isa} upper)
-    if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+    if(isa IN_LIST NIBBLE_INSTRUCTION_SETS)
       set_source_files_properties(${sources} PROPERTIES COMPILE_OPTIONS "${NIBBLE_${upper}_FLAGS}")
+    else()
+      set_source_files_properties(${sources} PROPERTIES HEADER_FILE_ONLY ON)  # not compiled
     endif()
   endforeach()
 endfunction()

@@ -59,8 +59,8 @@ Row row_of(const SpeedTest& test, SpeedResult result, const Ceilings& ceilings, 
   row.mean = std::accumulate(rates.begin(), rates.end(), 0.0) / count;
   for (const double rate : rates) row.deviation += (rate - row.mean) * (rate - row.mean);
   row.deviation = count > 1 ? std::sqrt(row.deviation / (count - 1)) : 0;
-  const bool int8 = compute == Compute::kInt8 &&
-                    multiplies_bytes(test.prompt > 0 ? test.prompt : test.parallel);
+  const bool int8 =
+      compute == Compute::kInt8 && multiplies_bytes(test.prompt > 0 ? test.prompt : test.parallel);
   const double arithmetic = int8 ? ceilings.int8_ops : ceilings.float_ops;
   const double by_products =
       row.mean * row.result.ops / static_cast<double>(row.result.tokens) / arithmetic;

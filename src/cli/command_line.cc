@@ -69,7 +69,8 @@ void declare_shared(CLI::App& app, Global& global) {
       ->check(CLI::Range(0, kMaxThreads))
       ->group(group);
   app.add_option("-s,--seed", global.seed, "Seed of every random choice")->group(group);
-  app.add_option("--isa", global.isa, "Instruction set: auto, scalar, avx2, avx512")->group(group);
+  app.add_option("--isa", global.isa, "Instruction set: auto, scalar, avx2, avx512, amx, neon")
+      ->group(group);
   app.add_flag("-q,--quiet", global.quiet, "No progress, no notes")->group(group);
   app.add_flag("-v,--verbose", global.verbose, "More notes")->group(group);
   app.add_flag("--no-color", global.no_color, "No colour")->group(group);

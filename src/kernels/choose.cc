@@ -10,6 +10,9 @@
 #include <cpuid.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#elif defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
 #endif
 
 #include "base/text.h"
@@ -52,24 +55,43 @@ std::string brand() {
   std::memcpy(text, words.data(), sizeof(words));
   return text;
 }
+
+std::string description() {
+  return cat(brand(), ", ",
+             has_avx512() ? "AVX-512"
+             : has_avx2() ? "AVX2"
+                          : "no AVX2",
+             has_vnni() ? " VNNI" : "", has_bfloat16() ? " BF16" : "");
+}
+
+void add_fast_tables(std::vector<const Kernels*>& list) {
+  if (has_avx2()) list.push_back(&avx2::table);
+  if (has_avx512()) list.push_back(&avx512::table);
+  static const Kernels amx_table = with_tiles(avx512::table, "amx", amx::tiles);
+  if (has_tiles()) list.push_back(&amx_table);
+}
+#elif defined(__aarch64__)
+// Every aarch64 CPU has NEON; those before Armv8.2 (Cortex-A72 and older) lack the dot product.
+bool has_dot_product() { return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0; }
+bool has_bfloat16() { return false; }  // no kernel here uses it
+
+std::string description() {
+  return cat("aarch64, ", has_dot_product() ? "NEON dot product" : "no NEON dot product");
+}
+
+void add_fast_tables(std::vector<const Kernels*>& list) {
+  if (has_dot_product()) list.push_back(&neon::table);
+}
 #else
-bool has_avx2() { return false; }
-bool has_avx512() { return false; }
 bool has_bfloat16() { return false; }
-bool has_vnni() { return false; }
-bool has_tiles() { return false; }
-std::string brand() { return "unknown CPU"; }
+std::string description() { return "unknown CPU"; }
+void add_fast_tables(std::vector<const Kernels*>&) {}
 #endif
 
 const std::vector<const Kernels*>& runnable() {
   static const std::vector<const Kernels*> tables = [] {
     std::vector<const Kernels*> list = {&scalar::table};
-#if defined(__x86_64__)
-    if (has_avx2()) list.push_back(&avx2::table);
-    if (has_avx512()) list.push_back(&avx512::table);
-    static const Kernels amx_table = with_tiles(avx512::table, "amx", amx::tiles);
-    if (has_tiles()) list.push_back(&amx_table);
-#endif
+    add_fast_tables(list);
     return list;
   }();
   return tables;
@@ -99,7 +121,7 @@ void select_kernels(const char* isa) {
       chosen = table;
       return;
     }
-  static const std::vector<std::string> known = {"auto", "scalar", "avx2", "avx512", "amx"};
+  static const std::vector<std::string> known = {"auto", "scalar", "avx2", "avx512", "amx", "neon"};
   if (std::find(known.begin(), known.end(), name) != known.end())
     throw Error(ErrorKind::kUnsupported, cat("this CPU cannot run the ", name, " kernels"));
   throw Error(ErrorKind::kInvalidArgument, cat("unknown instruction set \"", name, "\""),
@@ -122,11 +144,7 @@ bool cpu_has_bfloat16() {
 }
 
 const char* cpu_description() {
-  static const std::string text = cat(brand(), ", ",
-                                      has_avx512() ? "AVX-512"
-                                      : has_avx2() ? "AVX2"
-                                                   : "no AVX2",
-                                      has_vnni() ? " VNNI" : "", has_bfloat16() ? " BF16" : "", has_tiles() ? " AMX" : "");
+  static const std::string text = description();
   return text.c_str();
 }
 

@@ -27,8 +27,7 @@ struct TileKernels {
   // up.
   void (*pack_rows)(const float* x, size_t stride, size_t rows, size_t columns, uint16_t* out);
   // At most 16 rows of weights as a panel: [blocks][16 pairs of columns][16 rows][2].
-  void (*panel_of_float)(const float* w, size_t stride, size_t rows, size_t columns,
-                         uint16_t* out);
+  void (*panel_of_float)(const float* w, size_t stride, size_t rows, size_t columns, uint16_t* out);
   void (*panel_of_half)(const uint16_t* w, size_t stride, size_t rows, size_t columns,
                         uint16_t* out);
   void (*panel_of_bfloat16)(const uint16_t* w, size_t stride, size_t rows, size_t columns,
@@ -135,7 +134,8 @@ struct Kernels {
 // The table in use: the best one the CPU has, unless select_kernels chose another.
 const Kernels& kernels();
 
-// "auto", "scalar", "avx2", "avx512", "amx"; throws kInvalidArgument (unknown) or kUnsupported (CPU).
+// "auto", "scalar", "avx2", "avx512", "amx", "neon"; throws kInvalidArgument (unknown) or
+// kUnsupported (CPU).
 void select_kernels(const char* isa);
 
 // Names of the tables this CPU can run, slowest first; null-terminated.

@@ -17,6 +17,9 @@ extern const Kernels table;
 namespace amx {
 extern const TileKernels tiles;
 }
+namespace neon {
+extern const Kernels table;
+}
 // The same files compiled through SIMDe, for tests on machines without the instructions.
 namespace avx2_portable {
 extern const Kernels table;
@@ -27,10 +30,12 @@ extern const Kernels table;
 namespace amx_portable {
 extern const TileKernels tiles;
 }
+namespace neon_portable {
+extern const Kernels table;
+}
 
 // AVX-512's table and what tiles do better.
-inline Kernels with_tiles(const Kernels& avx512, const char* name,
-                          const TileKernels& tiles) {
+inline Kernels with_tiles(const Kernels& avx512, const char* name, const TileKernels& tiles) {
   Kernels table = avx512;
   table.name = name;
   table.tiles = &tiles;

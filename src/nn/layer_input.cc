@@ -11,8 +11,7 @@ LayerInput::LayerInput(Matrix x) : x_(x) {}
 LayerInput::~LayerInput() = default;
 
 const ByteMatrix& LayerInput::bytes() const {
-  if (bytes_ == nullptr)
-    bytes_ = std::make_unique<ByteMatrix>(x_);
+  if (bytes_ == nullptr) bytes_ = std::make_unique<ByteMatrix>(x_);
   return *bytes_;
 }
 

@@ -24,8 +24,8 @@ AlignedVector<std::uint16_t> bfloat16_tiles(ConstMatrix x) {
   parallel_ranges(tiles, 4, [&](std::size_t begin, std::size_t end) {
     for (std::size_t t = begin; t < end; ++t)
       kernels().tiles->pack_rows(x.row(t * kPanelRows), x.stride,
-                                    std::min(kPanelRows, x.rows - t * kPanelRows), x.columns,
-                                    packed.data() + t * tile_values);
+                                 std::min(kPanelRows, x.rows - t * kPanelRows), x.columns,
+                                 packed.data() + t * tile_values);
   });
   return packed;
 }
@@ -42,8 +42,7 @@ void tile_product(const LayerInput& x, std::size_t outputs, const FillPanel& fil
   parallel_ranges(panels, strip, [&](std::size_t begin, std::size_t end) {
     thread_local AlignedVector<std::uint16_t> dense;
     dense.resize((end - begin) * panel_values);
-    for (std::size_t p = begin; p < end; ++p)
-      fill(p, dense.data() + (p - begin) * panel_values);
+    for (std::size_t p = begin; p < end; ++p) fill(p, dense.data() + (p - begin) * panel_values);
     // The last panel may be wider than y.
     const std::size_t whole = std::min(end, outputs / kPanelRows);
     const auto multiply = [&](std::size_t first, std::size_t count, Matrix out) {

@@ -39,8 +39,7 @@ void tiled_product(const LayerInput& input, std::size_t outputs, const DecodeRow
           rows.resize(kPanelRows * x.columns);
           const Matrix part(rows.data(), std::min(kPanelRows, outputs - first), x.columns);
           decode(first, part);
-          kernels().tiles->panel_of_float(part.values, part.stride, part.rows, part.columns,
-                                             out);
+          kernels().tiles->panel_of_float(part.values, part.stride, part.rows, part.columns, out);
         },
         y);
     return add_bias(bias, y);

@@ -49,6 +49,21 @@ TEST(Choose, AnUnknownNameIsRefusedWithTheKnownOnes) {
   EXPECT_EQ(kernels().name, before);
 }
 
+TEST(Choose, AnInstructionSetOfAnotherProcessorIsKnownButCannotRun) {
+  const std::string before = kernels().name;
+  const std::vector<std::string> here = runnable();
+  const bool has_neon = std::find(here.begin(), here.end(), "neon") != here.end();
+  const std::string other = has_neon ? "avx2" : "neon";
+  try {
+    select_kernels(other.c_str());
+    FAIL() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kUnsupported);
+    EXPECT_EQ(std::string(error.what()), "this CPU cannot run the " + other + " kernels");
+  }
+  EXPECT_EQ(kernels().name, before);
+}
+
 TEST(Choose, BfloatArithmeticIsOnlyClaimedWithAvx512) {
   const auto names = runnable();
   if (cpu_has_bfloat16()) {

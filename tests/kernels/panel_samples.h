@@ -79,8 +79,8 @@ struct ByteSample {
   ByteRows view() const { return {codes.data(), scales.data(), sums.data(), blocks}; }
 };
 
-inline void expect_near(const std::vector<float>& found, const std::vector<float>& expected, double share,
-                 const std::string& what) {
+inline void expect_near(const std::vector<float>& found, const std::vector<float>& expected,
+                        double share, const std::string& what) {
   double top = 0;
   for (const float value : expected) top = std::max(top, std::fabs(double{value}));
   for (std::size_t i = 0; i < found.size(); ++i)

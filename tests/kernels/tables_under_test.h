@@ -21,17 +21,18 @@ struct TableUnderTest {
 inline std::vector<TableUnderTest> tables_under_test() {
   std::vector<TableUnderTest> tables;
   for (const char* const* name = runnable_kernels(); *name != nullptr; ++name) {
-    if (std::string(*name) == "avx2") tables.push_back({"avx2", &avx2::table});
-    if (std::string(*name) == "avx512") tables.push_back({"avx512", &avx512::table});
-    static const Kernels amx = with_tiles(avx512::table, "amx", amx::tiles);
-    if (std::string(*name) == "amx") tables.push_back({"amx", &amx});
+    if (std::string(*name) == "scalar") continue;  // what the others are compared with
+    select_kernels(*name);
+    tables.push_back({*name, &kernels()});
   }
+  select_kernels("auto");
 #ifdef NIBBLE_HAS_PORTABLE_KERNELS
   tables.push_back({"avx2_portable", &avx2_portable::table});
   tables.push_back({"avx512_portable", &avx512_portable::table});
   static const Kernels amx_portable =
       with_tiles(avx512_portable::table, "amx_portable", amx_portable::tiles);
   tables.push_back({"amx_portable", &amx_portable});
+  tables.push_back({"neon_portable", &neon_portable::table});
 #endif
   return tables;
 }

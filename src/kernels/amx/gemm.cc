@@ -41,8 +41,7 @@ void store(Target t) {
   }
   alignas(64) float all[16][16];
   store_tile<Sum>(all[0], sizeof(all[0]));
-  for (size_t r = 0; r < t.rows; ++r)
-    _mm512_storeu_ps(t.y + r * t.stride, _mm512_loadu_ps(all[r]));
+  for (size_t r = 0; r < t.rows; ++r) _mm512_storeu_ps(t.y + r * t.stride, _mm512_loadu_ps(all[r]));
 }
 
 // What is fetched a little at a time while products are made: the lines that sums will go to, and

@@ -6,8 +6,8 @@
 
 #ifdef NIBBLE_PORTABLE
 #define NIBBLE_AVX512 amx_portable
+#include "kernels/amx/portable.h"  // needs the other
 #include "kernels/avx512/intrinsics.h"
-#include "kernels/amx/portable.h"
 #define NIBBLE_TILE_FENCE() (void)0
 #else
 #define NIBBLE_AVX512 amx

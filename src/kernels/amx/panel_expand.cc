@@ -1,6 +1,6 @@
 // A panel as bfloat16 tiles: [blocks][16 pairs of columns][16 rows][2].
-#include "kernels/amx/panels.h"
 #include "kernels/amx/panel_lines.h"
+#include "kernels/amx/panels.h"
 
 namespace nibble::NIBBLE_AVX512 {
 namespace {
@@ -12,8 +12,7 @@ using panel::Line;
 template <int J, bool Wide>
 inline __m512 values(__m512i step, Line line) {
   if constexpr (Wide) {
-    const __m512i code =
-        _mm512_and_si512(_mm512_srli_epi32(step, 8 * J), _mm512_set1_epi32(255));
+    const __m512i code = _mm512_and_si512(_mm512_srli_epi32(step, 8 * J), _mm512_set1_epi32(255));
     return _mm512_fmadd_ps(_mm512_cvtepi32_ps(code), line.scale, line.low);
   } else {
     const __m512i moved = J < 2    ? _mm512_slli_epi32(step, J < 2 ? 16 - 8 * J : 0)

@@ -6,7 +6,7 @@
 namespace nibble::NIBBLE_AVX512 {
 namespace {
 
-constexpr int kParts = 4;       // blocks, or half blocks, whose products are under way together
+constexpr int kParts = 4;  // blocks, or half blocks, whose products are under way together
 constexpr size_t kMostRows = 16;
 
 // x's rows of one product: up to 16, those missing stand for the last.
@@ -47,8 +47,8 @@ inline void multiply(const int8_t* x, size_t stride, const int8_t* codes) {
 // scale · sum of a part's codes of x.
 template <bool Halves>
 inline float low_factor(float scale, const int32_t* sums, size_t block, int half) {
-  const int32_t sum = Halves ? sums[2 * block + static_cast<size_t>(half)]
-                             : sums[2 * block] + sums[2 * block + 1];
+  const int32_t sum =
+      Halves ? sums[2 * block + static_cast<size_t>(half)] : sums[2 * block] + sums[2 * block + 1];
   return scale * static_cast<float>(sum);
 }
 
@@ -103,11 +103,10 @@ void panel_by_rows(const PanelRows* w, size_t panel, const RowsOf<Rows>& x, __m5
     for (int part = 0; part < parts; ++part) {
       const size_t b = block + static_cast<size_t>(kHalves ? part / 2 : part);
       for (size_t c = 0; c < Rows; ++c) {
-        const __m512 sum =
-            _mm512_cvtepi32_ps(_mm512_load_si512(sums[part][c]));
+        const __m512 sum = _mm512_cvtepi32_ps(_mm512_load_si512(sums[part][c]));
         const float step = x.scales[c][b];
-        total[c] = _mm512_fmadd_ps(_mm512_mul_ps(sum, lines[part].scale), _mm512_set1_ps(step),
-                                   total[c]);
+        total[c] =
+            _mm512_fmadd_ps(_mm512_mul_ps(sum, lines[part].scale), _mm512_set1_ps(step), total[c]);
         if constexpr (panel::has_lows(Scheme))
           total[c] = _mm512_fmadd_ps(
               lines[part].low,

@@ -5,8 +5,7 @@ namespace nibble::NIBBLE_AVX512 {
 namespace {
 
 __mmask16 lanes(size_t count) {
-  return count >= 16 ? static_cast<__mmask16>(0xFFFF)
-                     : static_cast<__mmask16>((1u << count) - 1);
+  return count >= 16 ? static_cast<__mmask16>(0xFFFF) : static_cast<__mmask16>((1u << count) - 1);
 }
 
 // 32 values from `p` on, of which `count` exist: the others are 0.
@@ -14,8 +13,8 @@ struct Floats {
   using Value = float;
   static __m512i load(const float* p, size_t count) {
     const __m512 low = _mm512_maskz_loadu_ps(lanes(count), p);
-    const __m512 high = count > 16 ? _mm512_maskz_loadu_ps(lanes(count - 16), p + 16)
-                                   : _mm512_setzero_ps();
+    const __m512 high =
+        count > 16 ? _mm512_maskz_loadu_ps(lanes(count - 16), p + 16) : _mm512_setzero_ps();
     return (__m512i)_mm512_cvtne2ps_pbh(high, low);
   }
 };
@@ -23,9 +22,9 @@ struct Halves {
   using Value = uint16_t;
   static __m512i load(const uint16_t* p, size_t count) {
     const __m512 low = _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(lanes(count), p));
-    const __m512 high =
-        count > 16 ? _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(lanes(count - 16), p + 16))
-                   : _mm512_setzero_ps();
+    const __m512 high = count > 16
+                            ? _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(lanes(count - 16), p + 16))
+                            : _mm512_setzero_ps();
     return (__m512i)_mm512_cvtne2ps_pbh(high, low);
   }
 };
@@ -82,9 +81,9 @@ void panel_of(const typename Kind::Value* w, size_t stride, size_t rows, size_t 
 void pack_rows(const float* x, size_t stride, size_t rows, size_t columns, uint16_t* out) {
   for (size_t r = 0; r < 16; ++r)
     for (size_t c = 0; c < columns; c += kBlockColumns)
-      _mm512_storeu_si512(out + c * 16 + r * kBlockColumns,
-                          r < rows ? Floats::load(x + r * stride + c, columns - c)
-                                   : _mm512_setzero_si512());
+      _mm512_storeu_si512(
+          out + c * 16 + r * kBlockColumns,
+          r < rows ? Floats::load(x + r * stride + c, columns - c) : _mm512_setzero_si512());
 }
 
 void panel_of_float(const float* w, size_t stride, size_t rows, size_t columns, uint16_t* out) {

@@ -1,3 +1,4 @@
+// The entries of the tile kernels.
 #include "kernels/amx/panels.h"
 #include "kernels/kernels.h"
 

@@ -158,8 +158,7 @@ void Panels::multiply(const LayerInput& input, Matrix y) const {
     const PanelRows w = view();
     const auto expand = kernels().tiles->expand[type_];
     return tile_product(
-        input, rows_,
-        [&](std::size_t panel, std::uint16_t* out) { expand(&w, panel, out); }, y);
+        input, rows_, [&](std::size_t panel, std::uint16_t* out) { expand(&w, panel, out); }, y);
   }
   const ByteMatrix& x = input.bytes();
   const bool few = rows <= kFewRows || has_tile_product();
