@@ -6,7 +6,7 @@
 
 #ifdef NIBBLE_PORTABLE
 #define NIBBLE_AVX512 amx_portable
-#include "kernels/amx/portable.h"  // needs the other
+#include "kernels/amx/portable.h"
 #include "kernels/avx512/intrinsics.h"
 #define NIBBLE_TILE_FENCE() (void)0
 #else

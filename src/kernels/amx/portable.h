@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernels/avx512/intrinsics.h"
+
 namespace nibble::amx_portable {
 
 struct TileRegisters {
