@@ -8,6 +8,7 @@ namespace {
 
 constexpr int kParts = 4;  // blocks, or half blocks, whose products are under way together
 constexpr size_t kMostRows = 16;
+constexpr size_t kAhead = 2048;  // bytes: tiles fill the window in which the CPU looks ahead itself
 
 // x's rows of one product: up to 16, those missing stand for the last.
 template <size_t Rows>
@@ -52,69 +53,109 @@ inline float low_factor(float scale, const int32_t* sums, size_t block, int half
   return scale * static_cast<float>(sum);
 }
 
+// Where reading a panel has come to.
+struct Reader {
+  const uint8_t* unit;
+  size_t unit_bytes, per_unit, block = 0;
+
+  void next() {
+    if (++block < per_unit) return;
+    block = 0;
+    unit += unit_bytes;
+  }
+};
+
+// Products under way: parts [0, parts) from `block` on.
+struct Chunk {
+  alignas(64) int32_t sums[kParts][16][16];
+  panel::Line lines[kParts];
+  size_t block;
+  int parts;
+};
+
+// Unpacks `count` blocks and multiplies them. Where there are fewer than the tiles take, the last
+// is multiplied again, for nothing.
 template <int Bits, bool Table, PanelScheme Scheme, int Offset, size_t Rows>
-void panel_by_rows(const PanelRows* w, size_t panel, const RowsOf<Rows>& x, __m512* total) {
+inline void start(Reader& from, size_t block, int count, const RowsOf<Rows>& x,
+                  int8_t (*codes)[512], Chunk& chunk) {
   constexpr bool kHalves = panel::by_halves(Scheme);
-  constexpr int kBlocks = kHalves ? kParts / 2 : kParts;
-  constexpr size_t kCodes = panel::kBlockBytes<Bits>;
-  const size_t per_unit = Scheme >= kSuper32 ? kSuperBlocks : w->blocks_per_unit;
-  const size_t unit_bytes = panel::header_bytes(Scheme) + per_unit * kCodes;
-  const size_t blocks = w->units * per_unit;
-  const uint8_t* unit = w->panels + panel * w->panel_bytes;
-  alignas(64) int8_t codes[kBlocks][512];
-  alignas(64) int32_t sums[kParts][16][16] = {};
-  size_t in_unit = 0;
-  for (size_t block = 0; block < blocks; block += kBlocks) {
-    // Past the last block the codes before it are multiplied once more, and not used.
-    const int count = blocks - block < kBlocks ? static_cast<int>(blocks - block) : kBlocks;
-    panel::Line lines[kParts];
-    for (int i = 0; i < count; ++i) {
-      __m512i steps[8];
-      panel::unpack<Bits, Table>(unit + panel::header_bytes(Scheme) + in_unit * kCodes, steps);
-      const __m512i offset = _mm512_set1_epi8(static_cast<char>(Offset));
-      for (int k = 0; k < 8; ++k)
-        _mm512_store_si512(codes[i] + 64 * k, _mm512_sub_epi8(steps[k], offset));
-      if constexpr (kHalves) {
-        panel::lines<Scheme>(unit, in_unit, &lines[2 * i], &lines[2 * i + 1]);
-      } else {
-        panel::Line same;
-        panel::lines<Scheme>(unit, in_unit, &lines[i], &same);
-      }
-      if (++in_unit == per_unit) {
-        in_unit = 0;
-        unit += unit_bytes;
-      }
-    }
-    NIBBLE_TILE_FENCE();
-    const int8_t* in = x.codes + block * kBlockColumns;
-    const auto at = [&](int part) {
-      const int last = count - 1, i = kHalves ? part / 2 : part;
-      return (i < last ? i : last) * 32 + (kHalves ? part % 2 * 16 : 0);
-    };
-    multiply<0>(in + at(0), x.stride, codes[0]);
-    multiply<1>(in + at(1), x.stride, kHalves ? codes[0] + 256 : codes[1 % kBlocks]);
-    multiply<2>(in + at(2), x.stride, codes[kHalves ? 1 : 2 % kBlocks]);
-    multiply<3>(in + at(3), x.stride, kHalves ? codes[1] + 256 : codes[3 % kBlocks]);
-    _tile_stored(0, sums[0], 64);
-    _tile_stored(1, sums[1], 64);
-    _tile_stored(2, sums[2], 64);
-    _tile_stored(3, sums[3], 64);
-    const int parts = kHalves ? 2 * count : count;
-    for (int part = 0; part < parts; ++part) {
-      const size_t b = block + static_cast<size_t>(kHalves ? part / 2 : part);
-      for (size_t c = 0; c < Rows; ++c) {
-        const __m512 sum = _mm512_cvtepi32_ps(_mm512_load_si512(sums[part][c]));
-        const float step = x.scales[c][b];
-        total[c] =
-            _mm512_fmadd_ps(_mm512_mul_ps(sum, lines[part].scale), _mm512_set1_ps(step), total[c]);
-        if constexpr (panel::has_lows(Scheme))
-          total[c] = _mm512_fmadd_ps(
-              lines[part].low,
-              _mm512_set1_ps(low_factor<kHalves>(step, x.sums[c], b, kHalves ? part % 2 : 0)),
-              total[c]);
-      }
+  const __m512i offset = _mm512_set1_epi8(static_cast<char>(Offset));
+  for (int i = 0; i < count; ++i, from.next()) {
+    const uint8_t* block_codes =
+        from.unit + panel::header_bytes(Scheme) + from.block * panel::kBlockBytes<Bits>;
+    for (size_t line = 0; line <= panel::kBlockBytes<Bits>; line += 64)
+      __builtin_prefetch(block_codes + kAhead + line);
+    __m512i steps[8];
+    panel::unpack<Bits, Table>(block_codes, steps);
+    for (int k = 0; k < 8; ++k)
+      _mm512_store_si512(codes[i] + 64 * k, _mm512_sub_epi8(steps[k], offset));
+    panel::Line second;
+    panel::Line* last = kHalves ? &chunk.lines[2 * i + 1] : &second;
+    panel::lines<Scheme>(from.unit, from.block, &chunk.lines[kHalves ? 2 * i : i], last);
+  }
+  chunk.block = block;
+  chunk.parts = kHalves ? 2 * count : count;
+  NIBBLE_TILE_FENCE();
+  const auto which = [&](int part) {
+    const int i = kHalves ? part / 2 : part;
+    return i < count ? i : count - 1;
+  };
+  const auto in = [&](int part) {
+    return x.codes + block * kBlockColumns + which(part) * 32 + (kHalves ? part % 2 * 16 : 0);
+  };
+  const auto w = [&](int part) { return codes[which(part)] + (kHalves ? part % 2 * 256 : 0); };
+  multiply<0>(in(0), x.stride, w(0));
+  multiply<1>(in(1), x.stride, w(1));
+  multiply<2>(in(2), x.stride, w(2));
+  multiply<3>(in(3), x.stride, w(3));
+  _tile_stored(0, chunk.sums[0], 64);
+  _tile_stored(1, chunk.sums[1], 64);
+  _tile_stored(2, chunk.sums[2], 64);
+  _tile_stored(3, chunk.sums[3], 64);
+}
+
+template <PanelScheme Scheme, size_t Rows>
+inline void finish(const Chunk& chunk, const RowsOf<Rows>& x, __m512* total) {
+  constexpr bool kHalves = panel::by_halves(Scheme);
+  for (int part = 0; part < chunk.parts; ++part) {
+    const size_t b = chunk.block + static_cast<size_t>(kHalves ? part / 2 : part);
+    const panel::Line line = chunk.lines[part];
+#pragma GCC unroll 16
+    for (size_t c = 0; c < Rows; ++c) {
+      const __m512 sum = _mm512_cvtepi32_ps(_mm512_load_si512(chunk.sums[part][c]));
+      const float step = x.scales[c][b];
+      total[c] = _mm512_fmadd_ps(_mm512_mul_ps(sum, line.scale), _mm512_set1_ps(step), total[c]);
+      if constexpr (panel::has_lows(Scheme))
+        total[c] = _mm512_fmadd_ps(
+            line.low,
+            _mm512_set1_ps(low_factor<kHalves>(step, x.sums[c], b, kHalves ? part % 2 : 0)),
+            total[c]);
     }
   }
+}
+
+// A chunk is finished while the next one's products are made: their latency is long.
+template <int Bits, bool Table, PanelScheme Scheme, int Offset, size_t Rows>
+void panel_by_rows(const PanelRows* w, size_t panel, const RowsOf<Rows>& x, float* y, size_t stride,
+                   size_t rows) {
+  constexpr size_t kBlocks = panel::by_halves(Scheme) ? kParts / 2 : kParts;
+  Reader from{};
+  from.unit = w->panels + panel * w->panel_bytes;
+  from.per_unit = Scheme >= kSuper32 ? kSuperBlocks : w->blocks_per_unit;
+  from.unit_bytes = panel::header_bytes(Scheme) + from.per_unit * panel::kBlockBytes<Bits>;
+  const size_t blocks = w->units * from.per_unit;
+  alignas(64) int8_t codes[2][kBlocks][512];
+  Chunk chunks[2] = {};
+  __m512 total[Rows];
+  for (size_t c = 0; c < Rows; ++c) total[c] = _mm512_setzero_ps();
+  for (size_t block = 0, i = 0; block < blocks; block += kBlocks, i ^= 1) {
+    const int count = static_cast<int>(blocks - block < kBlocks ? blocks - block : kBlocks);
+    start<Bits, Table, Scheme, Offset, Rows>(from, block, count, x, codes[i], chunks[i]);
+    finish<Scheme, Rows>(chunks[i ^ 1], x, total);  // none at first: no parts
+    chunks[i ^ 1].parts = 0;
+  }
+  for (const Chunk& chunk : chunks) finish<Scheme, Rows>(chunk, x, total);
+  for (size_t c = 0; c < rows; ++c) _mm512_storeu_ps(y + c * stride, total[c]);
 }
 
 template <int Bits, bool Table, PanelScheme Scheme, int Offset, size_t Rows>
@@ -136,13 +177,9 @@ void panels_by_rows(const PanelRows* w, size_t first, size_t count, const ByteRo
     shapes.set(tile + 1, kHalves ? 4 : 8, 64);
   }
   const Tiles tiles(shapes);
-  for (size_t p = first; p < first + count; ++p) {
-    __m512 total[Rows];
-    for (size_t c = 0; c < Rows; ++c) total[c] = _mm512_setzero_ps();
-    panel_by_rows<Bits, Table, Scheme, Offset, Rows>(w, p, in, total);
-    for (size_t c = 0; c < rows; ++c)
-      _mm512_storeu_ps(y + (row + c) * stride + p * kPanelRows, total[c]);
-  }
+  for (size_t p = first; p < first + count; ++p)
+    panel_by_rows<Bits, Table, Scheme, Offset, Rows>(w, p, in, y + row * stride + p * kPanelRows,
+                                                     stride, rows);
 }
 
 template <int Bits, bool Table, PanelScheme Scheme, int Offset>

@@ -7,6 +7,7 @@ namespace nibble::NIBBLE_AVX512 {
 namespace {
 
 constexpr int kMostColumns = 8;
+constexpr size_t kAhead = 2048;  // bytes
 
 struct Column {
   const int8_t* codes;
@@ -48,6 +49,7 @@ void columns(const PanelRows* w, size_t panel, const Column* x, __m512* total) {
     __m512 sum[Columns], low[Columns];
     for (int c = 0; c < Columns; ++c) sum[c] = low[c] = _mm512_setzero_ps();
     for (size_t b = 0; b < blocks; ++b, ++block, codes += kCodes) {
+      for (size_t line = 0; line < kCodes; line += 64) __builtin_prefetch(codes + kAhead + line);
       __m512i steps[8];
       panel::unpack<Bits, Table>(codes, steps);
       [[maybe_unused]] __m512 scale, scale2, lowest, lowest2;
