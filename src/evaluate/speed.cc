@@ -36,16 +36,18 @@ double best_of(int runs, const Work& work) {
 }
 
 double read_rate() {
-  constexpr std::size_t kFloats = std::size_t{32} << 20;  // 128 MiB for each thread: no cache
-  std::vector<Tensor> parts;
+  constexpr std::size_t kRows = 16384, kColumns = 2048;  // 128 MiB for each thread: no cache
+  std::vector<Tensor> parts, sums;
   for (int i = 0; i < threads(); ++i) {
-    parts.emplace_back(1, kFloats);
+    parts.emplace_back(kRows, kColumns);
     parts.back().fill(1);
+    sums.emplace_back(1, kRows);
   }
-  std::vector<float> sums(parts.size());
-  const double seconds =
-      best_of(5, [&](std::size_t i) { sums[i] = kernels().square_sum(parts[i].data(), kFloats); });
-  return static_cast<double>(parts.size() * kFloats * sizeof(float)) / seconds;
+  const double seconds = best_of(5, [&](std::size_t i) {
+    kernels().gemv_float(parts[i].data(), kColumns, parts[i].data(), kRows, kColumns,
+                         sums[i].data());
+  });
+  return static_cast<double>(parts.size() * kRows * kColumns * sizeof(float)) / seconds;
 }
 
 double int8_rate() {

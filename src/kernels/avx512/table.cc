@@ -70,6 +70,11 @@ void rows_at_once(const typename W::Type* w, size_t stride, const float* x, size
     const __m512 x0 = _mm512_loadu_ps(x + c), x1 = _mm512_loadu_ps(x + c + kLanes);
     for (int r = 0; r < Rows; ++r) {
       const auto* row = w + static_cast<size_t>(r) * stride + c;
+      // The CPU does not look beyond a page by itself, and a row may end with one.
+      if constexpr (Rows == 4) {
+        __builtin_prefetch(row + 4 * stride, 0, 2);
+        if constexpr (sizeof(*row) == 4) __builtin_prefetch(row + 4 * stride + kLanes, 0, 2);
+      }
       sum[r][0] = _mm512_fmadd_ps(W::load(row), x0, sum[r][0]);
       sum[r][1] = _mm512_fmadd_ps(W::load(row + kLanes), x1, sum[r][1]);
     }
