@@ -16,7 +16,7 @@
 #include "evaluate/speed.h"
 #include "kernels/kernels.h"
 #include "nibble/error.h"
-#include "nn/panels/panels.h"
+#include "nn/panels/panel_product.h"
 
 namespace nibble::cli {
 namespace {

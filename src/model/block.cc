@@ -3,6 +3,7 @@
 #include "base/parallel.h"
 #include "kernels/kernels.h"
 #include "nn/attention.h"
+#include "nn/joint_forward.h"
 #include "nn/rms_norm.h"
 #include "nn/rope.h"
 
@@ -63,9 +64,10 @@ void Block::attend(ConstMatrix input, Sequences sequences, Matrix out, Compute c
   Tensor query(input.rows, hyper->heads * hyper->head_dim), keys(input.rows, kv_width),
       values(input.rows, kv_width);
   const LayerInput shared(input);
-  linear(Role::kQuery).forward(shared, query.view(), compute);
-  linear(Role::kKey).forward(shared, keys.view(), compute);
-  linear(Role::kValue).forward(shared, values.view(), compute);
+  forward_together(std::array<LayerOutput, 3>{{{&linear(Role::kQuery), query.view()},
+                                               {&linear(Role::kKey), keys.view()},
+                                               {&linear(Role::kValue), values.view()}}},
+                   shared, compute);
   normalize_heads(query.view(), query_norm, hyper->norm_epsilon);
   normalize_heads(keys.view(), key_norm, hyper->norm_epsilon);
 
@@ -118,18 +120,9 @@ void Block::mlp_input(ConstMatrix hidden, Matrix out) const {
 }
 
 void Block::mlp_activate(ConstMatrix input, Matrix out, Compute compute) const {
-  Tensor up(out.rows, out.columns);
-  const LayerInput shared(input);
-  linear(Role::kGate).forward(shared, out, compute);
-  linear(Role::kUp).forward(shared, up.view(), compute);
-  const auto multiply = hyper->activation == Activation::kGeluTanh ? kernels().gelu_tanh_multiply
-                                                                   : kernels().silu_multiply;
-  const auto rows = [&](std::size_t begin, std::size_t end) {
-    for (std::size_t r = begin; r < end; ++r)
-      multiply(out.row(r), up.view().row(r), out.row(r), out.columns);
-  };
-  if (out.rows <= 4) return rows(0, out.rows);
-  parallel_ranges(out.rows, 16, rows);
+  const auto activation = hyper->activation == Activation::kGeluTanh ? kernels().gelu_tanh_multiply
+                                                                     : kernels().silu_multiply;
+  forward_gated(linear(Role::kGate), linear(Role::kUp), activation, input, out, compute);
 }
 
 void Block::mlp_output(ConstMatrix input, Matrix hidden, Compute compute) const {

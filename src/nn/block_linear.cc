@@ -22,6 +22,7 @@ class BlockLinear final : public Linear {
   std::size_t bytes() const override { return outputs_ * format_.row_bytes(inputs_); }
   std::string kind() const override { return std::string(format_.name); }
   const float* bias() const override { return bias_.empty() ? nullptr : bias_.data(); }
+  const Panels* panels() const override { return panels_.get(); }
 
   void decode(std::size_t first, Matrix out) const override {
     for (std::size_t r = 0; r < out.rows; ++r) {

@@ -14,6 +14,8 @@ namespace nibble {
 // The faster float arithmetic of this CPU.
 Compute float_compute();
 
+class Panels;
+
 class Linear {
  public:
   virtual ~Linear() = default;
@@ -30,6 +32,8 @@ class Linear {
   // Float weights of rows [first, first + out.rows); out [rows, inputs].
   virtual void decode(std::size_t first, Matrix out) const = 0;
   virtual const float* bias() const { return nullptr; }  // [outputs] or null
+  // What products of bytes read, after prepare(kInt8); null where inputs are not taken as they are.
+  virtual const Panels* panels() const { return nullptr; }
 };
 
 }  // namespace nibble

@@ -30,34 +30,46 @@ AlignedVector<std::uint16_t> bfloat16_tiles(ConstMatrix x) {
   return packed;
 }
 
-void tile_product(const LayerInput& x, std::size_t outputs, const FillPanel& fill, Matrix y) {
-  const TileKernels& table = *kernels().tiles;
-  const ConstMatrix values = x.values();
-  const std::size_t blocks = blocks_of(values.columns), panel_values = blocks * kTileValues;
-  const std::size_t panels = (outputs + kPanelRows - 1) / kPanelRows;
+TileProduct::TileProduct(const LayerInput& x)
+    : tiles_(x.bfloat16_tiles().data()), blocks_(blocks_of(x.values().columns)) {}
+
+std::size_t TileProduct::strip() const {
   // Whole pairs: two panels share what is loaded of x.
-  const std::size_t pairs = kStripBytes / (2 * panel_values * sizeof(std::uint16_t));
-  const std::size_t strip = 2 * std::clamp<std::size_t>(pairs, 1, 8);
-  const std::uint16_t* tiles = x.bfloat16_tiles().data();
-  parallel_ranges(panels, strip, [&](std::size_t begin, std::size_t end) {
-    thread_local AlignedVector<std::uint16_t> dense;
-    dense.resize((end - begin) * panel_values);
-    for (std::size_t p = begin; p < end; ++p) fill(p, dense.data() + (p - begin) * panel_values);
-    // The last panel may be wider than y.
-    const std::size_t whole = std::min(end, outputs / kPanelRows);
-    const auto multiply = [&](std::size_t first, std::size_t count, Matrix out) {
-      table.gemm(dense.data() + (first - begin) * panel_values, count, tiles, values.rows, blocks,
-                 out.values, out.stride);
+  const std::size_t pairs = kStripBytes / (2 * blocks_ * kTileValues * sizeof(std::uint16_t));
+  return 2 * std::clamp<std::size_t>(pairs, 1, 8);
+}
+
+void TileProduct::make(std::size_t first, std::size_t count, const FillPanel& fill,
+                       Strip& strip) const {
+  const std::size_t panel_values = blocks_ * kTileValues;
+  strip.resize(count * panel_values);
+  for (std::size_t p = 0; p < count; ++p) fill(first + p, strip.data() + p * panel_values);
+}
+
+void TileProduct::multiply(const Strip& strip, std::size_t first_row, Matrix y) const {
+  kernels().tiles->gemm(strip.data(), strip.size() / (blocks_ * kTileValues),
+                        tiles_ + first_row * blocks_ * kBlockColumns, y.rows, blocks_, y.values,
+                        y.stride);
+}
+
+void tile_product(const LayerInput& x, std::size_t outputs, const FillPanel& fill, Matrix y) {
+  const TileProduct product(x);
+  const std::size_t panels = (outputs + kPanelRows - 1) / kPanelRows, whole = outputs / kPanelRows;
+  parallel_ranges(panels, product.strip(), [&](std::size_t begin, std::size_t end) {
+    thread_local TileProduct::Strip strip;
+    const auto run = [&](std::size_t first, std::size_t last, Matrix part) {
+      product.make(first, last - first, fill, strip);
+      product.multiply(strip, 0, part);
     };
-    if (whole > begin)
-      multiply(begin, whole - begin,
-               y.columns_at(begin * kPanelRows, (whole - begin) * kPanelRows));
-    if (whole == end) return;
-    Tensor wide(values.rows, kPanelRows);
-    multiply(whole, 1, wide.view());
+    const std::size_t inside = std::min(end, whole);
+    if (inside > begin)
+      run(begin, inside, y.columns_at(begin * kPanelRows, (inside - begin) * kPanelRows));
+    if (inside == end) return;
+    Tensor padded(y.rows, kPanelRows);  // the last panel is wider than y
+    run(whole, end, padded.view());
     const std::size_t first = whole * kPanelRows;
-    for (std::size_t r = 0; r < values.rows; ++r)
-      std::copy_n(wide.view().row(r), outputs - first, y.row(r) + first);
+    for (std::size_t r = 0; r < y.rows; ++r)
+      std::copy_n(padded.view().row(r), outputs - first, y.row(r) + first);
   });
 }
 

@@ -32,9 +32,6 @@ class ByteMatrix {
   AlignedVector<std::int32_t> sums_;
 };
 
-// Whether products of `rows` rows are made of bytes; otherwise of bfloat16, on tile registers.
-bool multiplies_bytes(std::size_t rows);
-
 class Panels {
  public:
   // Room for rows × (units · blocks_per_unit · 32) weights; rows are padded to whole panels.
@@ -50,13 +47,10 @@ class Panels {
   PanelRows view() const;
 
   // y [x.rows(), rows] = x · Wᵀ. Uses all threads; the result does not depend on their number.
-  // Inputs are rounded to bytes where multiplies_bytes(), else to bfloat16.
+  // Inputs are rounded to bytes, or, of many rows on tile registers, to bfloat16.
   void multiply(const LayerInput& x, Matrix y) const;
 
  private:
-  void multiply_few(const ByteMatrix& x, Matrix y) const;
-  void multiply_many(const ByteMatrix& x, Matrix y) const;
-
   struct Free {
     void operator()(std::uint8_t* bytes) const;
   };
