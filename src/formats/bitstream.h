@@ -39,4 +39,17 @@ inline void pack_32(const std::uint8_t* codes, int bits, std::span<std::uint32_t
   }
 }
 
+// Codes 4·step … 4·step + 3 of the 32 in `words`, one a byte, the first lowest. Word may be a
+// vector: streams beside each other.
+template <int Bits, typename Word>
+inline Word four_codes(const Word* words, int step) {
+  constexpr auto kPair = static_cast<std::uint32_t>((std::uint64_t{1} << (2 * Bits)) - 1);
+  constexpr std::uint32_t kCodes = ((1u << Bits) - 1) * 0x01010101u;
+  const int at = 4 * Bits * step, shift = at % 32;
+  Word four = words[at / 32] >> shift;
+  if (shift + 4 * Bits > 32) four |= words[at / 32 + 1] << (32 - shift);
+  four = (four & kPair) | (four << (16 - 2 * Bits) & kPair << 16);
+  return (four | four << (8 - Bits)) & kCodes;
+}
+
 }  // namespace nibble

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "kernels/kernels.h"
 #include "nn/panels/panels.h"
+#include "nn/slot_input.h"
 #include "nn/tiled_product.h"
 
 namespace nibble {
@@ -60,7 +61,7 @@ class PackedLinear final : public Linear {
 
   void forward(const LayerInput& x, Matrix y, Compute compute) const override {
     if (weights_.slots.empty()) return forward_slots(x, y, compute);
-    const Tensor gathered = gather(x.values());
+    const Tensor gathered = in_slot_order(x.values(), weights_.slots);
     forward_slots(gathered.view(), y, compute);
   }
 
@@ -87,19 +88,6 @@ class PackedLinear final : public Linear {
   void decode_slots(std::size_t first, Matrix out) const {
     const PackedRows rows = rows_from(first);
     decode_of(weights_.format->bits)(&rows, out.rows, out.values, out.stride);
-  }
-
-  // x in slot order, [tokens, slots]
-  Tensor gather(ConstMatrix x) const {
-    Tensor out(x.rows, weights_.slots.size());
-    parallel_ranges(x.rows, 32, [&](std::size_t begin, std::size_t end) {
-      for (std::size_t t = begin; t < end; ++t)
-        for (std::size_t slot = 0; slot < weights_.slots.size(); ++slot) {
-          const std::int32_t column = weights_.slots[slot];
-          out.view()(t, slot) = column < 0 ? 0.0f : x(t, static_cast<std::size_t>(column));
-        }
-    });
-    return out;
   }
 
   void multiply_few(ConstMatrix x, Matrix y) const {

@@ -17,22 +17,6 @@ constexpr int kPanelBits[kPanelTypes] = {
 #undef PANEL
 };
 
-struct CodeTypes {
-  PanelType fixed, zero;
-};
-CodeTypes types_of(int bits) {
-  switch (bits) {
-    case 2:
-      return {kPanel_int2, kPanel_int2_zero};
-    case 3:
-      return {kPanel_int3, kPanel_int3_zero};
-    case 4:
-      return {kPanel_int4, kPanel_int4_zero};
-    default:
-      return {kPanel_int8, kPanel_int8_zero};
-  }
-}
-
 bool all_halves(const std::vector<float>& values) {
   return std::all_of(values.begin(), values.end(),
                      [](float value) { return half_to_float(float_to_half(value)) == value; });
@@ -44,6 +28,19 @@ void put_half(float value, std::size_t row, std::uint8_t* halves) {
 }
 
 }  // namespace
+
+PanelType code_panel(int bits, bool fixed_zeros) {
+  switch (bits) {
+    case 2:
+      return fixed_zeros ? kPanel_int2 : kPanel_int2_zero;
+    case 3:
+      return fixed_zeros ? kPanel_int3 : kPanel_int3_zero;
+    case 4:
+      return fixed_zeros ? kPanel_int4 : kPanel_int4_zero;
+    default:
+      return fixed_zeros ? kPanel_int8 : kPanel_int8_zero;
+  }
+}
 
 int panel_bits(PanelType type) { return kPanelBits[type]; }
 std::size_t panel_header_bytes(PanelType type) { return scalar::panel_unit_bytes(type, 0); }
@@ -62,7 +59,7 @@ std::unique_ptr<Panels> panels_of(const PackedMatrix& matrix) {
   const auto middle = static_cast<float>(1 << (bits - 1));
   const bool fixed = std::all_of(matrix.zeros.begin(), matrix.zeros.end(),
                                  [&](float zero) { return zero == middle; });
-  const PanelType type = fixed ? types_of(bits).fixed : types_of(bits).zero;
+  const PanelType type = code_panel(bits, fixed);
   // Eight-bit zeros count from the middle, so that codes can be signed bytes.
   const float base = bits == 8 ? 128.0f : 0.0f;
   auto panels = std::make_unique<Panels>(type, matrix.rows, matrix.groups, matrix.blocks_per_group);
