@@ -16,6 +16,7 @@ namespace {
 // The same word of four outputs.
 using FourWords = std::uint32_t __attribute__((vector_size(16)));
 constexpr std::size_t kQuads = kRowsTogether / 4;
+constexpr std::size_t kBlocksAhead = 8;
 
 [[noreturn]] void corrupt(const std::string& module, const std::string& what) {
   throw Error(ErrorKind::kCorruptFile, cat("module \"", module, "\": ", what));
@@ -52,7 +53,7 @@ class GptqCodes final : public StoredCodes {
   void read_codes(std::size_t first, std::size_t block, std::size_t blocks,
                   std::uint32_t* out) const override {
     const std::size_t outputs = shape().rows, count = std::min(kRowsTogether, outputs - first);
-    const std::size_t ahead = blocks * Bits;
+    const std::size_t ahead = std::min(blocks, kBlocksAhead) * Bits;
     std::uint32_t rows[Bits][kRowsTogether] = {};
     for (std::size_t b = 0; b < blocks; ++b, out += 8 * kRowsTogether) {
       const std::size_t word = (block + b) * Bits;
@@ -64,8 +65,8 @@ class GptqCodes final : public StoredCodes {
           std::memcpy(rows[k], from, sizeof(rows[k]));
         else
           std::memcpy(rows[k], from, 4 * count);
-        // Whoever reads on reads the same rows' next blocks: a line on a page of its own for each
-        // word, nowhere that a processor would look ahead.
+        // The same rows' next blocks will be read soon: a line on a page of its own for each word,
+        // nowhere that a processor would look ahead.
         if (word + k + ahead < parts_.word_rows) __builtin_prefetch(from + 4 * ahead * outputs);
       }
       for (std::size_t quad = 0; quad < kQuads; ++quad) {
