@@ -3,7 +3,6 @@
 #include "base/parallel.h"
 #include "base/text.h"
 #include "kernels/kernels.h"
-#include "nn/panels/panels.h"
 #include "nn/slot_input.h"
 #include "nn/tiled_product.h"
 
@@ -55,10 +54,6 @@ class PackedLinear final : public Linear {
           out(r, static_cast<std::size_t>(weights_.slots[slot])) = in_slots.view()(r, slot);
   }
 
-  void prepare(Compute compute) override {
-    if (compute == Compute::kInt8 && panels_ == nullptr) panels_ = panels_of(weights_);
-  }
-
   void forward(const LayerInput& x, Matrix y, Compute compute) const override {
     if (weights_.slots.empty()) return forward_slots(x, y, compute);
     const Tensor gathered = in_slot_order(x.values(), weights_.slots);
@@ -67,11 +62,6 @@ class PackedLinear final : public Linear {
 
  private:
   void forward_slots(const LayerInput& x, Matrix y, Compute compute) const {
-    if (compute == Compute::kInt8 && panels_ != nullptr) {
-      panels_->multiply(x, y);
-      add_bias(bias(), y);
-      return;
-    }
     if (x.values().rows <= kFewTokens) return multiply_few(x.values(), y);
     tiled_product(
         x, outputs(), [this](std::size_t first, Matrix out) { decode_slots(first, out); }, bias(),
@@ -110,7 +100,6 @@ class PackedLinear final : public Linear {
 
   PackedMatrix weights_;
   std::vector<float> bias_;
-  std::unique_ptr<Panels> panels_;
 };
 
 }  // namespace

@@ -9,7 +9,6 @@
 
 #include "base/aligned_vector.h"
 #include "formats/block_format.h"
-#include "formats/format.h"
 #include "formats/slot_order.h"
 #include "formats/stored_codes.h"
 #include "kernels/kernels.h"
@@ -75,8 +74,5 @@ std::unique_ptr<Panels> panels_of(const BlockFormat& format, const std::uint8_t*
 
 // Codes, in slot order; `order` is that of their shape. Null when a scale or zero is no float16.
 std::unique_ptr<Panels> panels_of(const StoredCodes& stored, const SlotOrder& order);
-
-// The same of a packed matrix, one row at a time: slow, and plain enough to compare with.
-std::unique_ptr<Panels> panels_of(const PackedMatrix& matrix);
 
 }  // namespace nibble
