@@ -2,7 +2,7 @@
 // scales, g_idx. One file in layouts/ and one line in its list for each.
 #pragma once
 
-#include <optional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -11,6 +11,7 @@
 
 #include "base/json.h"
 #include "formats/codes.h"
+#include "formats/stored_codes.h"
 #include "nibble/checkpoint.h"
 
 namespace nibble {
@@ -47,10 +48,11 @@ struct Layout {
   std::string_view name;
   // Does config.json's quantization_config (null when absent) describe this layout?
   bool (*claims)(const Json& config) = nullptr;
-  // The codes of module "model.layers.0.self_attn.q_proj"; none when the module is not quantized.
-  // Throws kCorruptFile when its tensors contradict each other or the config.
-  std::optional<Codes> (*read)(const CheckpointReader& reader, const Json& config,
-                               const std::string& module) = nullptr;
+  // The codes of module "model.layers.0.self_attn.q_proj", which lie in `reader` as long as it
+  // lives; null when the module is not quantized. Throws kCorruptFile when its tensors contradict
+  // each other or the config.
+  std::unique_ptr<StoredCodes> (*open)(const CheckpointReader& reader, const Json& config,
+                                       const std::string& module) = nullptr;
   // Why this layout cannot hold a [rows, columns] matrix so quantized; empty when it can.
   std::string (*refusal)(std::size_t rows, std::size_t columns,
                          const ModuleSettings& module_settings) = nullptr;

@@ -6,13 +6,12 @@
 #include "base/text.h"
 #include "checkpoint/layout.h"
 #include "formats/block_format.h"
-#include "formats/format.h"
 #include "model/gguf_config.h"
 #include "model/gguf_names.h"
 #include "nibble/error.h"
 #include "nn/block_linear.h"
 #include "nn/dense_linear.h"
-#include "nn/packed_linear.h"
+#include "nn/stored_linear.h"
 
 namespace nibble {
 
@@ -109,12 +108,13 @@ struct ModelSource::Parts {
       for (std::size_t r = 0; r < rows; ++r) bias[r] = stored[row_of[r]];
     }
     if (layout != nullptr)
-      if (const auto codes = layout->read(*checkpoint, config["quantization_config"], module)) {
-        if (codes->rows != rows || codes->columns != columns)
+      if (auto codes = layout->open(*checkpoint, config["quantization_config"], module)) {
+        const CodeShape& shape = codes->shape();
+        if (shape.rows != rows || shape.columns != columns)
           throw Error(ErrorKind::kCorruptFile,
-                      cat("module \"", module, "\" is ", codes->rows, " x ", codes->columns, "; ",
+                      cat("module \"", module, "\" is ", shape.rows, " x ", shape.columns, "; ",
                           described, " asks for ", rows, " x ", columns));
-        return packed_linear(pack(*codes), std::move(bias));
+        return stored_linear(std::move(codes), std::move(bias));
       }
     return matrix(module + ".weight", rows, columns, std::move(bias), std::move(row_of));
   }

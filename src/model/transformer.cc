@@ -68,8 +68,11 @@ Transformer::Transformer(const ModelSource& source)
 }
 
 void Transformer::prepare(Compute compute) {
-  for (const Block& block : blocks_)
+  for (const Block& block : blocks_) {
     for (const auto& linear : block.linears) linear->prepare(compute);
+    // Most of what was read lies in memory in its new form; the rest comes back from the file.
+    source_->drop_layer(block.layer);
+  }
   head_->prepare(compute);
 }
 

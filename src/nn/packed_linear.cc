@@ -3,7 +3,7 @@
 #include "base/parallel.h"
 #include "base/text.h"
 #include "kernels/kernels.h"
-#include "nn/panels/panels.h"
+#include "nn/slot_input.h"
 #include "nn/tiled_product.h"
 
 namespace nibble {
@@ -56,23 +56,14 @@ class PackedLinear final : public Linear {
           out(r, static_cast<std::size_t>(weights_.slots[slot])) = in_slots.view()(r, slot);
   }
 
-  void prepare(Compute compute) override {
-    if (compute == Compute::kInt8 && panels_ == nullptr) panels_ = panels_of(weights_);
-  }
-
   void forward(const LayerInput& x, Matrix y, Compute compute) const override {
     if (weights_.slots.empty()) return forward_slots(x, y, compute);
-    const Tensor gathered = gather(x.values());
+    const Tensor gathered = in_slot_order(x.values(), weights_.slots);
     forward_slots(gathered.view(), y, compute);
   }
 
  private:
   void forward_slots(const LayerInput& x, Matrix y, Compute compute) const {
-    if (compute == Compute::kInt8 && panels_ != nullptr) {
-      panels_->multiply(x, y);
-      add_bias(bias(), y);
-      return;
-    }
     if (x.values().rows <= kFewTokens) return multiply_few(x.values(), y);
     tiled_product(
         x, outputs(), [this](std::size_t first, Matrix out) { decode_slots(first, out); }, bias(),
@@ -89,19 +80,6 @@ class PackedLinear final : public Linear {
   void decode_slots(std::size_t first, Matrix out) const {
     const PackedRows rows = rows_from(first);
     decode_of(weights_.format->bits)(&rows, out.rows, out.values, out.stride);
-  }
-
-  // x in slot order, [tokens, slots]
-  Tensor gather(ConstMatrix x) const {
-    Tensor out(x.rows, weights_.slots.size());
-    parallel_ranges(x.rows, 32, [&](std::size_t begin, std::size_t end) {
-      for (std::size_t t = begin; t < end; ++t)
-        for (std::size_t slot = 0; slot < weights_.slots.size(); ++slot) {
-          const std::int32_t column = weights_.slots[slot];
-          out.view()(t, slot) = column < 0 ? 0.0f : x(t, static_cast<std::size_t>(column));
-        }
-    });
-    return out;
   }
 
   void multiply_few(ConstMatrix x, Matrix y) const {
@@ -124,7 +102,6 @@ class PackedLinear final : public Linear {
 
   PackedMatrix weights_;
   std::vector<float> bias_;
-  std::unique_ptr<Panels> panels_;
 };
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Weights as packed codes: a vectorised product for few tokens, tiles decoded into a dense product
-// for many.
+// Weights as packed codes, for float arithmetic: a vectorised product for few tokens, tiles decoded
+// into a dense product for many.
 #pragma once
 
 #include <vector>

@@ -21,17 +21,30 @@ TEST(Bitstream, CodeKStartsAtBitKTimesBits) {
     }
 }
 
-TEST(Bitstream, UnpacksWhatItPacked) {
-  Random random(1);
-  for (int bits = 1; bits <= 8; ++bits) {
-    std::array<std::uint8_t, 32> codes, back{};
-    for (auto& code : codes) code = static_cast<std::uint8_t>(random.below(1u << bits));
-    std::array<std::uint32_t, 8> words{};
-    const auto used = std::span(words).first(static_cast<std::size_t>(bits));
-    pack_32(codes.data(), bits, used);
-    unpack_32(used, bits, back.data());
-    EXPECT_EQ(back, codes);
+template <int Bits>
+void expect_fours() {
+  Random random(Bits);
+  std::array<std::uint8_t, 32> codes;
+  for (auto& code : codes) code = static_cast<std::uint8_t>(random.below(1u << Bits));
+  std::array<std::uint32_t, Bits> words{};
+  pack_32(codes.data(), Bits, words);
+  for (int step = 0; step < 8; ++step) {
+    const auto four = four_codes<Bits>(words.data(), step);
+    for (int i = 0; i < 4; ++i)
+      EXPECT_EQ(four >> (8 * i) & 255, codes[static_cast<std::size_t>(4 * step + i)])
+          << Bits << " " << step;
   }
+}
+
+TEST(Bitstream, UnpacksWhatItPacked) {
+  expect_fours<1>();
+  expect_fours<2>();
+  expect_fours<3>();
+  expect_fours<4>();
+  expect_fours<5>();
+  expect_fours<6>();
+  expect_fours<7>();
+  expect_fours<8>();
 }
 
 }  // namespace

@@ -54,6 +54,8 @@ void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept { g
 
 namespace nibble::test {
 
+std::size_t live_bytes() { return live.load(); }
+
 AllocationPeak::AllocationPeak() : start_(live.load()) { peak.store(start_); }
 
 std::size_t AllocationPeak::bytes() const { return peak.load() - start_; }

@@ -6,6 +6,8 @@
 
 namespace nibble::test {
 
+std::size_t live_bytes();  // now
+
 // The largest number of bytes that were live at once since construction, beyond those live then.
 class AllocationPeak {
  public:

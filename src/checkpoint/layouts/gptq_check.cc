@@ -9,8 +9,6 @@
 
 namespace nibble::layouts {
 
-extern const Layout gptq;
-
 namespace {
 
 // Consumers fuse these into one matrix and need the same bits and group size in all parts.
@@ -53,20 +51,20 @@ class Checker {
   }
 
   void module(const std::string& name) {
-    std::optional<Codes> codes;
+    Codes codes;
     try {
-      codes = gptq.read(reader_, json_, name);
+      codes = codes_of(*open_gptq(reader_, json_, name));
     } catch (const Error& problem) {
       error("gptq.tensors", problem.what());
       return;
     }
-    const bool regular_index = codes->group_index.empty();
+    const bool regular_index = codes.group_index.empty();
     if (!config_.desc_act && !regular_index)
       error("gptq.g_idx", cat("module \"", name,
                               "\": g_idx is not column / group_size although "
                               "desc_act is false; kernels would ignore it"));
-    check_zeros(name, *codes);
-    check_consumers(name, *codes);
+    check_zeros(name, codes);
+    check_consumers(name, codes);
   }
 
   void check_zeros(const std::string& name, const Codes& codes) {

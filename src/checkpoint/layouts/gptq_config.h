@@ -1,6 +1,7 @@
-// quantization_config / quantize_config.json of GPTQ checkpoints, and their rules.
+// quantization_config / quantize_config.json of GPTQ checkpoints, their modules and their rules.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,6 +27,10 @@ struct GptqConfig {
 GptqConfig read_gptq_config(const Json& config);
 
 Json write_gptq_config(const LayoutSettings& settings);
+
+// Layout::open.
+std::unique_ptr<StoredCodes> open_gptq(const CheckpointReader& reader, const Json& config,
+                                       const std::string& module);
 
 // Shapes, indices, zeros; then what vLLM's Marlin and exllama kernels refuse, as warnings.
 std::vector<Finding> check_gptq(const CheckpointReader& reader, const Json& config);

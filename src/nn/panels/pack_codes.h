@@ -8,6 +8,8 @@
 
 namespace nibble {
 
+// For codes of 2, 3, 4 or 8 bits whose zeros all are the middle, or not.
+PanelType code_panel(int bits, bool fixed_zeros);
 int panel_bits(PanelType type);
 std::size_t panel_header_bytes(PanelType type);
 

@@ -9,7 +9,8 @@
 
 #include "base/aligned_vector.h"
 #include "formats/block_format.h"
-#include "formats/format.h"
+#include "formats/slot_order.h"
+#include "formats/stored_codes.h"
 #include "kernels/kernels.h"
 #include "nibble/tensor.h"
 #include "nn/layer_input.h"
@@ -65,7 +66,7 @@ std::unique_ptr<Panels> panels_of(const BlockFormat& format, const std::uint8_t*
                                   std::size_t outputs, std::size_t inputs,
                                   std::span<const std::uint32_t> row_of);
 
-// The same codes, in slot order. Null when a scale or zero is no float16.
-std::unique_ptr<Panels> panels_of(const PackedMatrix& matrix);
+// Codes, in slot order; `order` is that of their shape. Null when a scale or zero is no float16.
+std::unique_ptr<Panels> panels_of(const StoredCodes& stored, const SlotOrder& order);
 
 }  // namespace nibble

@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "base/random.h"
 #include "checkpoint/layout.h"
@@ -14,6 +15,13 @@ namespace {
 using test::MemoryCheckpoint;
 
 const Layout& gptq() { return layouts::named("gptq"); }
+
+std::optional<Codes> read(const CheckpointReader& checkpoint, const Json& config,
+                          const std::string& module) {
+  const auto stored = gptq().open(checkpoint, config, module);
+  if (stored == nullptr) return std::nullopt;
+  return codes_of(*stored);
+}
 
 // Random codes whose scales are exact in float16; zeros 2^(b−1) or anywhere from `lowest_zero`.
 Codes random_codes(std::size_t rows, std::size_t columns, int bits, std::size_t group,
@@ -59,13 +67,13 @@ TEST_P(GptqRoundTrip, ReadsBackWhatItWrote) {
       random_codes(64, 128, bits, group, symmetric, std::string(variant) == "gptq_v2" ? 0 : 1);
   const LayoutSettings settings = settings_for(codes, symmetric, variant);
   const MemoryCheckpoint checkpoint(gptq().write("m", codes, settings));
-  const auto read = gptq().read(checkpoint, gptq().config(settings), "m");
-  ASSERT_TRUE(read.has_value());
-  EXPECT_EQ(read->codes, codes.codes);
-  EXPECT_EQ(read->zeros, codes.zeros);
-  EXPECT_EQ(read->scales, codes.scales);
-  EXPECT_EQ(read->group_size, codes.group_size);
-  EXPECT_TRUE(read->group_index.empty());
+  const auto found = read(checkpoint, gptq().config(settings), "m");
+  ASSERT_TRUE(found.has_value());
+  EXPECT_EQ(found->codes, codes.codes);
+  EXPECT_EQ(found->zeros, codes.zeros);
+  EXPECT_EQ(found->scales, codes.scales);
+  EXPECT_EQ(found->group_size, codes.group_size);
+  EXPECT_TRUE(found->group_index.empty());
 }
 
 INSTANTIATE_TEST_SUITE_P(AllDialects, GptqRoundTrip,
@@ -113,7 +121,7 @@ TEST(Gptq, KeepsActOrderGroups) {
   LayoutSettings settings = settings_for(codes, true, "gptq");
   settings.group_index = true;
   const MemoryCheckpoint checkpoint(gptq().write("m", codes, settings));
-  EXPECT_EQ(gptq().read(checkpoint, gptq().config(settings), "m")->group_index, codes.group_index);
+  EXPECT_EQ(read(checkpoint, gptq().config(settings), "m")->group_index, codes.group_index);
 }
 
 TEST(Gptq, RefusesAZeroThatTheFirstDialectCannotHold) {
@@ -121,6 +129,52 @@ TEST(Gptq, RefusesAZeroThatTheFirstDialectCannotHold) {
   codes.zeros[5] = 0;
   EXPECT_THROW(gptq().write("m", codes, settings_for(codes, false, "gptq")), Error);
   EXPECT_NO_THROW(gptq().write("m", codes, settings_for(codes, false, "gptq_v2")));
+}
+
+// 20 outputs and 40 inputs fill neither the words of zeros nor the last words of codes.
+TEST(Gptq, ReadsMatricesThatFillNoBlock) {
+  for (const int bits : {2, 3, 4, 8}) {
+    constexpr std::size_t kOutputs = 20, kInputs = 40, kGroup = 16, kGroups = 3;
+    Codes codes = random_codes(kOutputs, kInputs, bits, kGroup, false);
+    const auto width = static_cast<std::size_t>(bits);
+    const std::size_t word_rows = (kInputs * width + 31) / 32;
+    const std::size_t zero_words = (kOutputs * width + 31) / 32;
+    std::vector<std::uint32_t> words(word_rows * kOutputs), zeros(kGroups * zero_words);
+    // Bit by bit, in no way as the program does it.
+    const auto put = [](std::uint32_t& word, std::size_t bit, std::size_t value, std::size_t from) {
+      word |= static_cast<std::uint32_t>(value >> from & 1) << bit;
+    };
+    for (std::size_t o = 0; o < kOutputs; ++o)
+      for (std::size_t b = 0; b < kInputs * width; ++b)
+        put(words[b / 32 * kOutputs + o], b % 32, codes.row(o)[b / width], b % width);
+    for (std::size_t g = 0; g < kGroups; ++g)
+      for (std::size_t b = 0; b < kOutputs * width; ++b)
+        put(zeros[g * zero_words + b / 32], b % 32,
+            static_cast<std::size_t>(codes.zeros[b / width * kGroups + g]) - 1, b % width);
+    std::vector<float> scales(kGroups * kOutputs);
+    for (std::size_t o = 0; o < kOutputs; ++o)
+      for (std::size_t g = 0; g < kGroups; ++g)
+        scales[g * kOutputs + o] = codes.scales[o * kGroups + g];
+    std::vector<std::int32_t> index(kInputs);
+    for (std::size_t i = 0; i < kInputs; ++i) index[i] = static_cast<std::int32_t>(i / kGroup);
+    const auto tensor = [](const std::string& name, DType type, std::vector<std::int64_t> shape,
+                           const auto& values) {
+      NamedBytes named{{name, type, std::move(shape), 4 * values.size()}, {}};
+      named.bytes.resize(4 * values.size());
+      std::memcpy(named.bytes.data(), values.data(), named.bytes.size());
+      return named;
+    };
+    const auto size = [](std::size_t value) { return static_cast<std::int64_t>(value); };
+    const MemoryCheckpoint checkpoint(
+        {tensor("m.qweight", DType::kI32, {size(word_rows), size(kOutputs)}, words),
+         tensor("m.qzeros", DType::kI32, {size(kGroups), size(zero_words)}, zeros),
+         tensor("m.scales", DType::kF32, {size(kGroups), size(kOutputs)}, scales),
+         tensor("m.g_idx", DType::kI32, {size(kInputs)}, index)});
+    const auto found = read(checkpoint, gptq().config(settings_for(codes, false, "gptq")), "m");
+    EXPECT_EQ(found->codes, codes.codes) << bits;
+    EXPECT_EQ(found->zeros, codes.zeros) << bits;
+    EXPECT_EQ(found->scales, codes.scales) << bits;
+  }
 }
 
 // A tool that subtracts 0x11111111 from whole words leaves a borrow beside a zero of 0.
@@ -138,7 +192,7 @@ TEST(Gptq, UndoesBorrowsOfToolsThatSubtractByWord) {
   Json config = gptq().config(settings);
   config["checkpoint_format"] = "gptq";
   config["meta"]["quantizer"] = Json::array({"gptqmodel:7.7.0"});
-  EXPECT_EQ(gptq().read(MemoryCheckpoint(std::move(tensors)), config, "m")->zeros, codes.zeros);
+  EXPECT_EQ(read(MemoryCheckpoint(std::move(tensors)), config, "m")->zeros, codes.zeros);
 }
 
 TEST(Gptq, RefusesTensorsThatContradictEachOther) {
@@ -151,13 +205,13 @@ TEST(Gptq, RefusesTensorsThatContradictEachOther) {
     return MemoryCheckpoint(std::move(tensors));
   };
   const auto far_group = broken([](auto& tensors) { tensors[3].bytes[0] = std::byte{9}; });
-  EXPECT_THROW(gptq().read(far_group, config, "m"), Error);
+  EXPECT_THROW(read(far_group, config, "m"), Error);
   const auto no_scales = broken([](auto& tensors) { tensors.erase(tensors.begin() + 2); });
-  EXPECT_THROW(gptq().read(no_scales, config, "m"), Error);
+  EXPECT_THROW(read(no_scales, config, "m"), Error);
   const auto other_shape = broken([](auto& tensors) { tensors[1].info.shape = {4, 2}; });
-  EXPECT_THROW(gptq().read(other_shape, config, "m"), Error);
+  EXPECT_THROW(read(other_shape, config, "m"), Error);
   const auto infinite = broken([](auto& tensors) { tensors[2].bytes[1] = std::byte{0x7C}; });
-  EXPECT_THROW(gptq().read(infinite, config, "m"), Error);
+  EXPECT_THROW(read(infinite, config, "m"), Error);
 }
 
 TEST(Gptq, SettingsOfOneModuleComeFromTheFirstMatchingRule) {
@@ -167,9 +221,9 @@ TEST(Gptq, SettingsOfOneModuleComeFromTheFirstMatchingRule) {
   settings.overrides = {{"model.layers.0.mlp.down_proj", {8, 0}}};
   const std::string module = "model.layers.0.mlp.down_proj";
   const MemoryCheckpoint checkpoint(gptq().write(module, codes, settings));
-  const auto read = gptq().read(checkpoint, gptq().config(settings), module);
-  EXPECT_EQ(read->bits, 8);
-  EXPECT_EQ(read->codes, codes.codes);
+  const auto found = read(checkpoint, gptq().config(settings), module);
+  EXPECT_EQ(found->bits, 8);
+  EXPECT_EQ(found->codes, codes.codes);
 }
 
 TEST(Gptq, WarnsWhenMarlinWillRefuse) {
