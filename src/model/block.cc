@@ -2,7 +2,7 @@
 
 #include "base/parallel.h"
 #include "kernels/kernels.h"
-#include "nn/attention.h"
+#include "nn/attention/attention.h"
 #include "nn/joint_forward.h"
 #include "nn/rms_norm.h"
 #include "nn/rope.h"

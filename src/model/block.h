@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "model/spec.h"
-#include "nn/kv_rows.h"
+#include "nn/attention/kv_rows.h"
 #include "nn/linear.h"
 
 namespace nibble {

@@ -39,8 +39,6 @@ class PackedLinear final : public Linear {
     return cat(weights_.format->name, " groups of ", weights_.columns / weights_.groups);
   }
   const float* bias() const override { return bias_.empty() ? nullptr : bias_.data(); }
-  // Slots in another order than the input's columns need it gathered first.
-  const Panels* panels() const override { return weights_.slots.empty() ? panels_.get() : nullptr; }
 
   void decode(std::size_t first, Matrix out) const override {
     if (weights_.slots.empty()) {

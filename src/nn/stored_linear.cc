@@ -28,6 +28,8 @@ class StoredLinear final : public Linear {
     return cat(formats::with_bits(shape.bits).name, " groups of ", shape.columns / shape.groups());
   }
   const float* bias() const override { return bias_.empty() ? nullptr : bias_.data(); }
+  // Slots in another order than the input's columns need it gathered first.
+  const Panels* panels() const override { return order_.slots.empty() ? panels_.get() : nullptr; }
 
   void decode(std::size_t first, Matrix out) const override { decode_rows(*codes_, first, out); }
 

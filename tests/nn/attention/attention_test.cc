@@ -1,5 +1,5 @@
 // Attention and its cache against the definition in double.
-#include "nn/attention.h"
+#include "nn/attention/attention.h"
 
 #include <gtest/gtest.h>
 

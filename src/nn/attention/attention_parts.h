@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "nn/attention.h"
+#include "nn/attention/attention.h"
 
 namespace nibble {
 

@@ -1,4 +1,4 @@
-#include "nn/kv_rows.h"
+#include "nn/attention/kv_rows.h"
 
 #include <algorithm>
 #include <array>

@@ -4,7 +4,7 @@
 #include <span>
 
 #include "nibble/tensor.h"
-#include "nn/kv_rows.h"
+#include "nn/attention/kv_rows.h"
 
 namespace nibble {
 

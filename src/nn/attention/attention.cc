@@ -1,4 +1,4 @@
-#include "nn/attention.h"
+#include "nn/attention/attention.h"
 
 #include <algorithm>
 #include <cmath>
@@ -7,7 +7,7 @@
 
 #include "base/parallel.h"
 #include "kernels/kernels.h"
-#include "nn/attention_parts.h"
+#include "nn/attention/attention_parts.h"
 
 namespace nibble {
 namespace {

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "kernels/kernels.h"
-#include "nn/attention_parts.h"
+#include "nn/attention/attention_parts.h"
 
 namespace nibble {
 namespace {

@@ -3,7 +3,7 @@
 
 #include "base/parallel.h"
 #include "kernels/kernels.h"
-#include "nn/attention_parts.h"
+#include "nn/attention/attention_parts.h"
 #include "nn/matmul.h"
 #include "nn/tiled_product.h"
 
