@@ -5,6 +5,7 @@
 
 #include "base/parallel.h"
 #include "nn/panels/panel_product.h"
+#include "nn/panels/panel_ranges.h"
 #include "nn/tiled_product.h"
 
 namespace nibble {
@@ -19,10 +20,6 @@ const Panels* whole_panels(const Linear& layer, Compute compute) {
 void activate(GatedActivation activation, Matrix gate, ConstMatrix up) {
   for (std::size_t r = 0; r < gate.rows; ++r)
     activation(gate.row(r), up.row(r), gate.row(r), gate.columns);
-}
-
-Matrix panel_columns(Matrix y, std::size_t begin, std::size_t end) {
-  return y.columns_at(begin * kPanelRows, (end - begin) * kPanelRows);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "base/parallel.h"
 #include "kernels/kernels.h"
+#include "nn/panels/panel_ranges.h"
 
 namespace nibble {
 namespace {
@@ -54,23 +55,12 @@ void TileProduct::multiply(const Strip& strip, std::size_t first_row, Matrix y) 
 
 void tile_product(const LayerInput& x, std::size_t outputs, const FillPanel& fill, Matrix y) {
   const TileProduct product(x);
-  const std::size_t panels = (outputs + kPanelRows - 1) / kPanelRows, whole = outputs / kPanelRows;
-  parallel_ranges(panels, product.strip(), [&](std::size_t begin, std::size_t end) {
-    thread_local TileProduct::Strip strip;
-    const auto run = [&](std::size_t first, std::size_t last, Matrix part) {
-      product.make(first, last - first, fill, strip);
-      product.multiply(strip, 0, part);
-    };
-    const std::size_t inside = std::min(end, whole);
-    if (inside > begin)
-      run(begin, inside, y.columns_at(begin * kPanelRows, (inside - begin) * kPanelRows));
-    if (inside == end) return;
-    Tensor padded(y.rows, kPanelRows);  // the last panel is wider than y
-    run(whole, end, padded.view());
-    const std::size_t first = whole * kPanelRows;
-    for (std::size_t r = 0; r < y.rows; ++r)
-      std::copy_n(padded.view().row(r), outputs - first, y.row(r) + first);
-  });
+  for_panel_ranges(y.columns_at(0, outputs), product.strip(),
+                   [&](std::size_t begin, std::size_t end, Matrix part) {
+                     thread_local TileProduct::Strip strip;
+                     product.make(begin, end - begin, fill, strip);
+                     product.multiply(strip, 0, part);
+                   });
 }
 
 }  // namespace nibble

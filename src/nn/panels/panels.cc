@@ -10,6 +10,7 @@
 #include "base/parallel.h"
 #include "kernels/scalar/panels.h"
 #include "nn/panels/panel_product.h"
+#include "nn/panels/panel_ranges.h"
 
 namespace nibble {
 namespace {
@@ -70,18 +71,8 @@ PanelRows Panels::view() const { return {bytes_.get(), panel_bytes_, units_, blo
 
 void Panels::multiply(const LayerInput& x, Matrix y) const {
   const PanelProduct product(*this, x);
-  const std::size_t whole = rows_ / kPanelRows;
-  parallel_ranges(panels(), product.grain(), [&](std::size_t begin, std::size_t end) {
-    const std::size_t inside = std::min(end, whole);
-    if (inside > begin)
-      product.run(begin, inside - begin,
-                  y.columns_at(begin * kPanelRows, (inside - begin) * kPanelRows));
-    if (inside == end) return;
-    Tensor padded(y.rows, kPanelRows);  // the last panel is wider than y
-    product.run(whole, 1, padded.view());
-    const std::size_t first = whole * kPanelRows;
-    for (std::size_t r = 0; r < y.rows; ++r)
-      std::copy_n(padded.view().row(r), rows_ - first, y.row(r) + first);
+  for_panel_ranges(y, product.grain(), [&](std::size_t begin, std::size_t end, Matrix part) {
+    product.run(begin, end - begin, part);
   });
 }
 
