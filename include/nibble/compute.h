@@ -4,8 +4,9 @@
 namespace nibble {
 
 // kFloat32 and kBfloat16 take the weights as they are: inputs of large products are float32, or
-// rounded to bfloat16 with float32 sums. kInt8 rounds the inputs of packed layers to bytes, which
-// is fastest; layers that are not packed then compute in the faster float arithmetic of the CPU.
+// rounded to bfloat16 with float32 sums. kInt8 takes the fastest way at the accuracy of bytes: the
+// inputs of packed layers are rounded to bytes, or, in large products of a CPU with tile registers,
+// to bfloat16; layers that are not packed compute in the faster float arithmetic of the CPU.
 enum class Compute { kFloat32, kBfloat16, kInt8 };
 
 }  // namespace nibble
