@@ -73,13 +73,19 @@ struct Chunk {
   int parts;
 };
 
+// code − Offset as signed bytes.
+template <int Offset>
+inline __m512i centred(__m512i codes) {
+  const __m512i offset = _mm512_set1_epi8(static_cast<char>(Offset));
+  return Offset == 128 ? _mm512_xor_si512(codes, offset) : _mm512_sub_epi8(codes, offset);
+}
+
 // Unpacks `count` blocks and multiplies them. Where there are fewer than the tiles take, the last
 // is multiplied again, for nothing.
 template <int Bits, bool Table, PanelScheme Scheme, int Offset, size_t Rows>
 inline void start(Reader& from, size_t block, int count, const RowsOf<Rows>& x,
                   int8_t (*codes)[512], Chunk& chunk) {
   constexpr bool kHalves = panel::by_halves(Scheme);
-  const __m512i offset = _mm512_set1_epi8(static_cast<char>(Offset));
   for (int i = 0; i < count; ++i, from.next()) {
     const uint8_t* block_codes =
         from.unit + panel::header_bytes(Scheme) + from.block * panel::kBlockBytes<Bits>;
@@ -87,8 +93,7 @@ inline void start(Reader& from, size_t block, int count, const RowsOf<Rows>& x,
       __builtin_prefetch(block_codes + kAhead + line);
     __m512i steps[8];
     panel::unpack<Bits, Table>(block_codes, steps);
-    for (int k = 0; k < 8; ++k)
-      _mm512_store_si512(codes[i] + 64 * k, _mm512_sub_epi8(steps[k], offset));
+    for (int k = 0; k < 8; ++k) _mm512_store_si512(codes[i] + 64 * k, centred<Offset>(steps[k]));
     panel::Line second;
     panel::Line* last = kHalves ? &chunk.lines[2 * i + 1] : &second;
     panel::lines<Scheme>(from.unit, from.block, &chunk.lines[kHalves ? 2 * i : i], last);
