@@ -128,7 +128,7 @@ struct Kernels {
                           float zero, float max_code);
 
   // Null where the CPU has none.
-  const TileKernels* tiles = nullptr;  // where the CPU has them
+  const TileKernels* tiles = nullptr;
 };
 
 // The table in use: the best one the CPU has, unless select_kernels chose another.
