@@ -17,7 +17,7 @@ struct MeasureOptions {
   std::size_t windows = 0;             // only the first ones; 0: all
   std::size_t context = 0;             // window of hf-stride-S; 0: the model's own context
   Compute compute = Compute::kFloat32;
-  std::optional<Compute> compute_other;  // of the second model compared; empty: as the first
+  std::optional<Compute> compute_other = {};  // of the second model compared; empty: as the first
   std::function<void(double done, double total)> progress = {};  // in tokens
   std::function<void(std::string_view line)> log = {};           // warnings
 };

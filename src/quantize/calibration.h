@@ -21,9 +21,9 @@ struct CalibrationSource {
 };
 
 struct CalibrationOptions {
-  std::vector<CalibrationSource> sources;  // none: the model writes its own text
-  std::size_t samples = 128;               // windows
-  std::size_t length = 0;                  // tokens in a window; 0: min(512, the model's context)
+  std::vector<CalibrationSource> sources = {};  // none: the model writes its own text
+  std::size_t samples = 128;                    // windows
+  std::size_t length = 0;  // tokens in a window; 0: min(512, the model's context)
   std::uint64_t seed = 0;
 };
 

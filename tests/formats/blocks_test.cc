@@ -62,7 +62,7 @@ TEST_P(EveryBlockFormat, IsFoundByItsNumber) {
 INSTANTIATE_TEST_SUITE_P(Blocks, EveryBlockFormat,
                          testing::ValuesIn(block_formats::all().begin(),
                                            block_formats::all().end()),
-                         [](const auto& info) { return std::string(info.param->name); });
+                         [](const auto& one) { return std::string(one.param->name); });
 
 TEST(BlockFormats, HaveNamesAndNumbersOfTheirOwn) {
   std::set<std::string_view> names;

@@ -56,7 +56,7 @@ TEST_P(EveryFormat, IsFoundByItsWidth) {
 
 INSTANTIATE_TEST_SUITE_P(Formats, EveryFormat,
                          testing::ValuesIn(formats::all().begin(), formats::all().end()),
-                         [](const auto& info) { return std::string(info.param->name); });
+                         [](const auto& one) { return std::string(one.param->name); });
 
 TEST(Formats, HaveNamesOfTheirOwn) {
   std::set<std::string_view> names;

@@ -59,9 +59,10 @@ TEST(PackedMatrix, PutsScatteredGroupsTogether) {
       group = static_cast<std::int32_t>(random.below(codes.groups() - 1));
     const PackedMatrix packed = pack(codes);
     for (std::size_t s = 0; s < packed.slots.size(); ++s)
-      if (packed.slots[s] >= 0)
+      if (packed.slots[s] >= 0) {
         EXPECT_EQ(s / (packed.blocks_per_group * kBlockCodes),
                   codes.group_of(static_cast<std::size_t>(packed.slots[s])));
+      }
     expect_same_weights(codes, packed);
   }
 }
