@@ -61,7 +61,7 @@ std::string description() {
              has_avx512() ? "AVX-512"
              : has_avx2() ? "AVX2"
                           : "no AVX2",
-             has_vnni() ? " VNNI" : "", has_bfloat16() ? " BF16" : "");
+             has_vnni() ? " VNNI" : "", has_bfloat16() ? " BF16" : "", has_tiles() ? " AMX" : "");
 }
 
 void add_fast_tables(std::vector<const Kernels*>& list) {
