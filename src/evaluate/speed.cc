@@ -50,24 +50,15 @@ double read_rate() {
   return static_cast<double>(parts.size() * kRows * kColumns * sizeof(float)) / seconds;
 }
 
-double int8_rate() {
-  constexpr std::size_t kRounds = 1 << 22;
+// `spin` makes products in registers alone and says how many.
+double spin_rate(std::size_t (*spin)(std::size_t rounds), std::size_t rounds) {
   std::vector<std::size_t> products(static_cast<std::size_t>(threads()));
-  const double seconds =
-      best_of(5, [&](std::size_t i) { products[i] = kernels().spin_int8(kRounds); });
-  return 2.0 * static_cast<double>(products[0]) * static_cast<double>(products.size()) / seconds;
-}
-
-double tile_rate() {
-  constexpr std::size_t kRounds = 1 << 18;
-  std::vector<std::size_t> products(static_cast<std::size_t>(threads()));
-  const double seconds =
-      best_of(5, [&](std::size_t i) { products[i] = kernels().tiles->spin(kRounds); });
+  const double seconds = best_of(5, [&](std::size_t i) { products[i] = spin(rounds); });
   return 2.0 * static_cast<double>(products[0]) * static_cast<double>(products.size()) / seconds;
 }
 
 double float_rate() {
-  if (has_tile_product()) return tile_rate();
+  if (has_tile_product()) return spin_rate(kernels().tiles->spin, 1 << 18);
   constexpr std::size_t kSide = 768;
   Tensor x(kSide, kSide);
   x.fill(1);
@@ -94,7 +85,8 @@ std::vector<std::int32_t> random_ids(std::size_t count, std::size_t vocabulary, 
 }  // namespace
 
 Ceilings measure_ceilings() {
-  return {read_rate(), int8_rate(), float_rate(), cpu_has_bfloat16() ? "bf16" : "f32"};
+  return {read_rate(), spin_rate(kernels().spin_int8, 1 << 22), float_rate(),
+          cpu_has_bfloat16() ? "bf16" : "f32"};
 }
 
 double quantile(const std::vector<double>& values, double share) {

@@ -7,6 +7,9 @@
 
 namespace nibble {
 
+// Four streams beside each other, or the same word of four rows.
+using FourWords = std::uint32_t __attribute__((vector_size(16)));
+
 // words: `bits` of them; codes: 32.
 inline void pack_32(const std::uint8_t* codes, int bits, std::span<std::uint32_t> words) {
   std::uint64_t window = 0;

@@ -4,6 +4,7 @@
 #include "formats/slot_order.h"
 
 namespace nibble {
+
 std::size_t PackedMatrix::bytes() const {
   return blocks.size() + (scales.size() + zeros.size()) * sizeof(float) +
          slots.size() * sizeof(std::int32_t);
@@ -19,7 +20,6 @@ PackedMatrix pack(const Codes& codes) {
   packed.blocks_per_group = order.blocks_per_group;
   packed.scales = codes.scales;
   packed.zeros = codes.zeros;
-
   packed.slots = std::move(order.slots);
 
   packed.blocks.resize(codes.rows * packed.row_bytes());

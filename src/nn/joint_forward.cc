@@ -81,8 +81,8 @@ void forward_gated(const Linear& gate, const Linear& up, GatedActivation activat
       const Matrix part =
           panel_columns(out, begin, end).rows_at(row, std::min(step, out.rows - row));
       const Matrix values(storage.data(), part.rows, part.columns);
-      gate_product.multiply(begin, count, gate_strip, row, part);
-      up_product.multiply(begin, count, up_strip, row, values);
+      gate_product.multiply(gate_strip, row, part);
+      up_product.multiply(up_strip, row, values);
       activate(activation, part, values);
     }
   });

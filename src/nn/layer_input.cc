@@ -1,6 +1,7 @@
 #include "nn/layer_input.h"
 
 #include "nn/panels/panels.h"
+#include "nn/panels/tiled_bytes.h"
 #include "nn/tile_product.h"
 #include "nn/tiled_product.h"
 
@@ -13,6 +14,13 @@ LayerInput::~LayerInput() = default;
 const ByteMatrix& LayerInput::bytes() const {
   if (bytes_ == nullptr) bytes_ = std::make_unique<ByteMatrix>(x_);
   return *bytes_;
+}
+
+const TiledBytes& LayerInput::byte_tiles(int offset) const {
+  for (const auto& tiles : byte_tiles_)
+    if (tiles->offset() == offset) return *tiles;
+  byte_tiles_.push_back(std::make_unique<TiledBytes>(bytes().view(), x_.rows, offset));
+  return *byte_tiles_.back();
 }
 
 const std::vector<std::uint16_t>& LayerInput::bfloat16() const {

@@ -11,6 +11,7 @@
 namespace nibble {
 
 class ByteMatrix;
+class TiledBytes;
 
 // Looks at `x`, which must not change meanwhile. Not for several threads at once.
 class LayerInput {
@@ -20,13 +21,15 @@ class LayerInput {
   ~LayerInput();
 
   ConstMatrix values() const { return x_; }
-  const ByteMatrix& bytes() const;                     // blocks of 32 columns, padded with zeros
-  const std::vector<std::uint16_t>& bfloat16() const;  // contiguous
+  const ByteMatrix& bytes() const;  // blocks of 32 columns, padded with zeros
+  const TiledBytes& byte_tiles(int offset) const;
+  const std::vector<std::uint16_t>& bfloat16() const;          // contiguous
   const AlignedVector<std::uint16_t>& bfloat16_tiles() const;  // where has_tile_product()
 
  private:
   ConstMatrix x_;
   mutable std::unique_ptr<ByteMatrix> bytes_;
+  mutable std::vector<std::unique_ptr<TiledBytes>> byte_tiles_;  // one for each offset asked for
   mutable std::vector<std::uint16_t> bfloat16_;
   mutable AlignedVector<std::uint16_t> bfloat16_tiles_;
 };

@@ -13,8 +13,6 @@
 namespace nibble::layouts {
 namespace {
 
-// The same word of four outputs.
-using FourWords = std::uint32_t __attribute__((vector_size(16)));
 constexpr std::size_t kQuads = kRowsTogether / 4;
 constexpr std::size_t kBlocksAhead = 8;
 

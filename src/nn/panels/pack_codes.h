@@ -1,9 +1,10 @@
-// Putting codes into the planes of a panel, one row of one block at a time.
+// Putting codes into the planes of a panel, a block at a time.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
+#include "formats/bitstream.h"
 #include "kernels/panel_types.h"
 
 namespace nibble {
@@ -13,11 +14,8 @@ PanelType code_panel(int bits, bool fixed_zeros);
 int panel_bits(PanelType type);
 std::size_t panel_header_bytes(PanelType type);
 
-// Four codes in a word, of one row, or of four neighbouring rows at once.
-using FourWords = std::uint32_t __attribute__((vector_size(16)));
-
-// steps: eight words of the codes of row `lane` (FourWords: of rows lane … lane + 3), one code a
-// byte. block: the first byte of its codes.
+// steps: eight words of four codes, one a byte, of row `lane` (FourWords: of rows lane … lane + 3).
+// block: the first byte of its codes.
 template <typename Word>
 inline void put_steps(const Word* steps, int bits, std::size_t lane, std::uint8_t* block) {
   const auto put = [&](std::size_t plane, Word word) {

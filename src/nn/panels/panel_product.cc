@@ -1,7 +1,6 @@
 #include "nn/panels/panel_product.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/parallel.h"
 
@@ -22,63 +21,6 @@ constexpr std::size_t kRowStep = 96;  // whole tiles of every instruction set
 
 }  // namespace
 
-// As the large product reads it.
-class PanelProduct::Bytes {
- public:
-  Bytes(const ByteRows& x, std::size_t rows, std::size_t width, int offset)
-      : tiles_((rows + width - 1) / width),
-        codes_(tiles_ * width * x.blocks * kBlockColumns),
-        scales_(tiles_ * width * x.blocks),
-        starts_(scales_.size()),
-        sums_(scales_.size()) {
-    parallel_ranges(tiles_, 4, [&](std::size_t begin, std::size_t end) {
-      for (std::size_t tile = begin; tile < end; ++tile) fill(x, rows, width, offset, tile);
-    });
-  }
-
-  // From tile `first` on.
-  ByteTiles from(std::size_t first) const {
-    const std::size_t at = first * (scales_.size() / tiles_);
-    return {codes_.data() + at * kBlockColumns, scales_.data() + at, starts_.data() + at,
-            sums_.data() + at};
-  }
-
- private:
-  void fill(const ByteRows& x, std::size_t rows, std::size_t width, int offset, std::size_t tile) {
-    const std::size_t steps = x.blocks * 8;
-    std::int8_t* codes = codes_.data() + tile * width * steps * 4;
-    const std::size_t side = tile * width * x.blocks;
-    for (std::size_t c = 0; c < width; ++c) {
-      const std::size_t row = tile * width + c;
-      if (row >= rows) {
-        for (std::size_t k = 0; k < steps; ++k) std::memset(codes + (k * width + c) * 4, 0, 4);
-        for (std::size_t b = 0; b < x.blocks; ++b) {
-          const std::size_t at = side + b * width + c;
-          scales_[at] = sums_[at] = 0;
-          starts_[at] = 0;
-        }
-        continue;
-      }
-      const std::int8_t* from = x.codes + row * steps * 4;
-      for (std::size_t k = 0; k < steps; ++k)
-        std::memcpy(codes + (k * width + c) * 4, from + 4 * k, 4);
-      for (std::size_t b = 0; b < x.blocks; ++b) {
-        const std::size_t at = row * x.blocks + b;
-        const std::int32_t sum = x.sums[2 * at] + x.sums[2 * at + 1];
-        scales_[side + b * width + c] = x.scales[at];
-        starts_[side + b * width + c] = -offset * sum;
-        sums_[side + b * width + c] = x.scales[at] * static_cast<float>(sum);
-      }
-    }
-  }
-
-  std::size_t tiles_;
-  AlignedVector<std::int8_t> codes_;
-  AlignedVector<float> scales_;
-  AlignedVector<std::int32_t> starts_;
-  AlignedVector<float> sums_;
-};
-
 bool multiplies_bytes(std::size_t rows) {
   return !has_tile_product() || rows <= kernels().tiles->few_rows;
 }
@@ -96,12 +38,9 @@ PanelProduct::PanelProduct(const Panels& w, const LayerInput& x) : w_(w), rows_(
     grain_ = std::max<std::size_t>(1, w.panels() / (3 * static_cast<std::size_t>(threads())));
     return;
   }
-  bytes_ =
-      std::make_unique<Bytes>(few_, rows_, kernels().gemm_columns, kDenseForms[w.type()].offset);
+  bytes_ = &x.byte_tiles(kDenseForms[w.type()].offset);
   grain_ = kStrip;
 }
-
-PanelProduct::~PanelProduct() = default;
 
 std::size_t PanelProduct::row_step() const {
   return tiles_ != nullptr || bytes_ != nullptr ? kRowStep : std::max<std::size_t>(1, rows_);
@@ -111,6 +50,8 @@ void PanelProduct::make(std::size_t first, std::size_t count, DenseStrip& strip)
   const Kernels& table = kernels();
   const PanelType type = w_.type();
   const PanelRows w = w_.view();
+  strip.first = first;
+  strip.count = count;
   if (tiles_ != nullptr) {
     const auto expand = table.tiles->expand[type];
     tiles_->make(
@@ -130,8 +71,7 @@ void PanelProduct::make(std::size_t first, std::size_t count, DenseStrip& strip)
                               has_lows ? strip.lows.data() + p * blocks * kPanelRows : nullptr);
 }
 
-void PanelProduct::multiply(std::size_t first, std::size_t count, const DenseStrip& strip,
-                            std::size_t first_row, Matrix y) const {
+void PanelProduct::multiply(const DenseStrip& strip, std::size_t first_row, Matrix y) const {
   const Kernels& table = kernels();
   const PanelType type = w_.type();
   if (tiles_ != nullptr) return tiles_->multiply(strip.tiles, first_row, y);
@@ -139,22 +79,22 @@ void PanelProduct::multiply(std::size_t first, std::size_t count, const DenseStr
     const bool tiles = table.tiles != nullptr && rows_ >= kTileRows;
     const auto product = tiles ? table.tiles->products[type] : table.panels[type].product;
     PanelRows w = w_.view();
-    w.panels += first * w.panel_bytes;
-    product(&w, 0, count, &few_, rows_, y.values, y.stride);
+    w.panels += strip.first * w.panel_bytes;
+    product(&w, 0, strip.count, &few_, rows_, y.values, y.stride);
     return;
   }
   const DensePanels dense{strip.codes.data(), strip.scales.data(),
                           strip.lows.empty() ? nullptr : strip.lows.data(), w_.blocks()};
   const std::size_t width = table.gemm_columns;
   const ByteTiles in = bytes_->from(first_row / width);
-  table.int8_gemm(&dense, kDenseForms[type], count, &in, 0, (y.rows + width - 1) / width, y.rows,
-                  y.values, y.stride);
+  table.int8_gemm(&dense, kDenseForms[type], strip.count, &in, 0, (y.rows + width - 1) / width,
+                  y.rows, y.values, y.stride);
 }
 
 void PanelProduct::run(std::size_t first, std::size_t count, Matrix y) const {
   thread_local DenseStrip strip;
   make(first, count, strip);
-  multiply(first, count, strip, 0, y);
+  multiply(strip, 0, y);
 }
 
 }  // namespace nibble
