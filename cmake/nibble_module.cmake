@@ -78,7 +78,5 @@ function(nibble_test name)
   add_executable(test_${name} ${sources})
   list(TRANSFORM ARG_DEPENDS PREPEND nibble_)
   target_link_libraries(test_${name} PRIVATE nibble_test_support ${ARG_DEPENDS} ${ARG_LINK})
-  target_compile_definitions(test_${name} PRIVATE
-    NIBBLE_SOURCE_DIR="${PROJECT_SOURCE_DIR}" NIBBLE_BINARY="$<TARGET_FILE_DIR:test_${name}>/../nibble")
   gtest_discover_tests(test_${name} DISCOVERY_MODE PRE_TEST TEST_PREFIX ${name}.)
 endfunction()

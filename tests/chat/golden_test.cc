@@ -7,11 +7,12 @@
 #include "base/files.h"
 #include "chat/chat_template.h"
 #include "nibble/error.h"
+#include "support/paths.h"
 
 namespace nibble {
 namespace {
 
-const fs::path kGolden = NIBBLE_SOURCE_DIR "/tests/golden/chat";
+const fs::path kGolden = std::string(kSourceFolder) + "/tests/golden/chat";
 constexpr std::uint64_t kMaxBytes = 1 << 20;
 
 std::vector<std::string> template_names() {

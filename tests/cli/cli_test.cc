@@ -7,6 +7,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "support/paths.h"
 #include "support/temp_dir.h"
 #include "support/text_script.h"
 
@@ -17,7 +18,7 @@ namespace fs = std::filesystem;
 
 std::vector<fs::path> scripts_ending_in(const std::string& suffix) {
   std::vector<fs::path> found;
-  for (const auto& entry : fs::directory_iterator(NIBBLE_SOURCE_DIR "/tests/cli"))
+  for (const auto& entry : fs::directory_iterator(std::string(kSourceFolder) + "/tests/cli"))
     if (entry.path().extension() == suffix) found.push_back(entry.path());
   std::sort(found.begin(), found.end());
   return found;
@@ -30,8 +31,8 @@ std::string test_name(const ::testing::TestParamInfo<fs::path>& info) {
 std::vector<std::string> failures_of(const std::string& text) {
   const TempDir folder;
   return run_script(parse_script(text),
-                    {.program_folder = fs::weakly_canonical(NIBBLE_BINARY).parent_path(),
-                     .model = NIBBLE_SOURCE_DIR "/assets/demo",
+                    {.program_folder = fs::weakly_canonical(kProgram).parent_path(),
+                     .model = std::string(kSourceFolder) + "/assets/demo",
                      .folder = folder.path()});
 }
 

@@ -7,15 +7,16 @@
 
 #include "base/files.h"
 #include "base/json.h"
+#include "support/paths.h"
 #include "support/temp_dir.h"
 
 namespace nibble::test {
 
-inline const fs::path kDemoModel = fs::path(NIBBLE_SOURCE_DIR) / "assets/demo";
-inline const fs::path kProse = fs::path(NIBBLE_SOURCE_DIR) / "tests/golden/evaluate/prose.txt";
+inline const fs::path kDemoModel = fs::path(kSourceFolder) / "assets/demo";
+inline const fs::path kProse = fs::path(kSourceFolder) / "tests/golden/evaluate/prose.txt";
 
 inline Json expected_figures() {
-  return read_json(fs::path(NIBBLE_SOURCE_DIR) / "tests/golden/evaluate/expected.json");
+  return read_json(fs::path(kSourceFolder) / "tests/golden/evaluate/expected.json");
 }
 
 // The demo model under another config: links to its files, config.json with `key` changed.

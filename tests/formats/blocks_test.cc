@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "formats/block_format.h"
+#include "support/paths.h"
 
 namespace nibble {
 namespace {
@@ -21,7 +22,7 @@ struct Golden {
 // The file holds blocks and then their weights: its length gives their number.
 Golden read_golden(const BlockFormat& format) {
   const std::string path =
-      std::string(NIBBLE_SOURCE_DIR) + "/tests/golden/formats/" + std::string(format.name) + ".bin";
+      std::string(kSourceFolder) + "/tests/golden/formats/" + std::string(format.name) + ".bin";
   std::ifstream stream(path, std::ios::binary);
   const std::string file(std::istreambuf_iterator<char>(stream), {});
   const std::size_t count = file.size() / (format.block_bytes + format.block * sizeof(float));

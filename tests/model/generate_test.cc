@@ -6,6 +6,7 @@
 #include "model/golden_model.h"
 #include "nibble/error.h"
 #include "support/error_text.h"
+#include "support/paths.h"
 
 namespace nibble {
 namespace {
@@ -142,7 +143,7 @@ TEST_P(RealModelText, IsThatOfTransformers) {
   EXPECT_EQ(result.ids, golden["ids"].get<Ids>());
 }
 
-const fs::path kRoot = NIBBLE_SOURCE_DIR;
+const fs::path kRoot = kSourceFolder;
 INSTANTIATE_TEST_SUITE_P(
     , RealModelText,
     testing::Values(

@@ -11,6 +11,7 @@
 #include "nibble/tokenizer.h"
 #include "support/error_text.h"
 #include "support/gguf_file.h"
+#include "support/paths.h"
 #include "support/temp_dir.h"
 
 namespace nibble {
@@ -191,7 +192,7 @@ double mean_divergence(ConstMatrix base, ConstMatrix other) {
 }
 
 TEST_P(PeerFile, PredictsAsItsOriginal) {
-  const std::filesystem::path shared = std::string(NIBBLE_SOURCE_DIR) + "/../shared";
+  const std::filesystem::path shared = std::string(kSourceFolder) + "/../shared";
   const auto file = shared / "peers/gguf" / GetParam().file;
   const auto folder = shared / "models" / GetParam().model;
   if (!std::filesystem::exists(file)) GTEST_SKIP() << file << " is absent";

@@ -12,6 +12,7 @@
 #include "nibble/checkpoint.h"
 #include "nibble/error.h"
 #include "support/error_text.h"
+#include "support/paths.h"
 
 namespace nibble {
 namespace {
@@ -220,7 +221,7 @@ TEST(GgufTokenizer, ToleratesEmptyTokens) {
 class SharedGguf : public testing::TestWithParam<std::pair<const char*, const char*>> {};
 
 TEST_P(SharedGguf, EncodesAsTheTokenizerFileDoes) {
-  const std::filesystem::path shared = std::string(NIBBLE_SOURCE_DIR) + "/../shared";
+  const std::filesystem::path shared = std::string(kSourceFolder) + "/../shared";
   const auto [name, file] = GetParam();
   const auto path = shared / "peers/gguf" / file;
   if (!std::filesystem::exists(path)) GTEST_SKIP() << path << " is absent";

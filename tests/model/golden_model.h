@@ -12,11 +12,12 @@
 #include "base/json.h"
 #include "nibble/checkpoint.h"
 #include "nibble/tensor.h"
+#include "support/paths.h"
 
 namespace nibble::test {
 
 inline const std::filesystem::path kGoldenModels =
-    std::filesystem::path(NIBBLE_SOURCE_DIR) / "tests" / "golden" / "model";
+    std::filesystem::path(kSourceFolder) / "tests" / "golden" / "model";
 
 inline std::vector<std::string> golden_model_names() {
   std::vector<std::string> names;

@@ -5,6 +5,7 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "nibble/error.h"
+#include "support/paths.h"
 #include "support/temp_dir.h"
 
 namespace nibble {
@@ -12,7 +13,7 @@ namespace {
 
 using test::TempDir;
 
-const fs::path kDemo = fs::path(NIBBLE_SOURCE_DIR) / "assets" / "demo";
+const fs::path kDemo = fs::path(kSourceFolder) / "assets" / "demo";
 
 Calibration gather(const CalibrationOptions& options) {
   const ModelSource source(kDemo);

@@ -11,6 +11,7 @@
 #include "base/parallel.h"
 #include "nibble/error.h"
 #include "quantize/verify.h"
+#include "support/paths.h"
 #include "support/temp_dir.h"
 
 namespace nibble {
@@ -18,7 +19,7 @@ namespace {
 
 using test::TempDir;
 
-const fs::path kDemo = fs::path(NIBBLE_SOURCE_DIR) / "assets" / "demo";
+const fs::path kDemo = fs::path(kSourceFolder) / "assets" / "demo";
 
 QuantizeOptions small_job() {
   QuantizeOptions options;

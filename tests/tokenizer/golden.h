@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "support/paths.h"
 
 namespace nibble::test {
 
@@ -21,7 +22,7 @@ struct GoldenTokenizer {
 };
 
 inline Json read_golden(const std::string& file) {
-  std::ifstream stream(std::string(NIBBLE_SOURCE_DIR) + "/tests/golden/tokenizer/" + file +
+  std::ifstream stream(std::string(kSourceFolder) + "/tests/golden/tokenizer/" + file +
                        ".json");
   return Json::parse(stream);
 }

@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "nibble/tokenizer.h"
+#include "support/paths.h"
 
 namespace nibble {
 namespace {
@@ -12,7 +13,7 @@ namespace {
 class SharedModel : public testing::TestWithParam<const char*> {};
 
 TEST_P(SharedModel, GivesBackTheTextItRead) {
-  const std::filesystem::path shared = std::string(NIBBLE_SOURCE_DIR) + "/../shared";
+  const std::filesystem::path shared = std::string(kSourceFolder) + "/../shared";
   const auto folder = shared / "models" / GetParam();
   if (!std::filesystem::exists(folder / "tokenizer.json")) GTEST_SKIP() << folder << " is absent";
   std::ifstream stream(shared / "text/books_eval.txt", std::ios::binary);

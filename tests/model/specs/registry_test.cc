@@ -4,6 +4,7 @@
 
 #include "model/golden_model.h"
 #include "model/spec.h"
+#include "support/paths.h"
 
 namespace nibble {
 namespace {
@@ -11,7 +12,7 @@ namespace {
 TEST(Specs, ListNamesEveryFile) {
   std::vector<std::string> files, listed;
   for (const auto& entry : std::filesystem::directory_iterator(
-           std::filesystem::path(NIBBLE_SOURCE_DIR) / "src" / "model" / "specs"))
+           std::filesystem::path(kSourceFolder) / "src" / "model" / "specs"))
     if (entry.path().extension() == ".cc" && entry.path().stem() != "registry")
       files.push_back(entry.path().stem().string());
   for (const ModelSpec* spec : specs::all()) listed.emplace_back(spec->name);
