@@ -16,7 +16,7 @@
 namespace nibble {
 
 struct Override {
-  std::string pattern;  // regular expression, searched in the module's full name
+  std::string pattern;  // Python's syntax, searched in the module's full name
   ModuleSettings settings;
 };
 
@@ -35,7 +35,7 @@ struct QuantizeOptions {
   std::optional<std::size_t> drift_samples;
   std::string layout = "gptq";
   std::string variant = "gptq";
-  std::vector<std::string> skip;    // regular expressions, searched in module names
+  std::vector<std::string> skip;    // the same, of modules that stay as they are
   std::vector<Override> overrides;  // first match wins
   CalibrationOptions calibration;
   Compute compute = Compute::kFloat32;
