@@ -11,7 +11,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/json_output.h"
-#include "cli/quantize_options.h"
+#include "cli/compute_options.h"
 #include "cli/table.h"
 #include "evaluate/speed.h"
 #include "kernels/kernels.h"

@@ -7,7 +7,7 @@
 #include "cli/command.h"
 #include "cli/json_output.h"
 #include "cli/measure_options.h"
-#include "cli/quantize_options.h"
+#include "cli/compute_options.h"
 #include "cli/running_model.h"
 #include "cli/table.h"
 

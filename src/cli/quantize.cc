@@ -45,16 +45,15 @@ Json plan_json(const Plan& plan) {
 }
 
 Json module_json(const ModuleReport& module) {
-  return {
-      {"name", module.name},
-      {"bits", module.bits},
-      {"group_size", module.group_size == 0 ? -1 : static_cast<std::int64_t>(module.group_size)},
-      {"weight_error", module.weight_error},
-      {"output_error", module.output_error},
-      {"damping", module.damping},
-      {"dead_columns", module.dead_columns},
-      {"fallback", module.fallback},
-      {"notes", module.notes}};
+  Json json = module_recipe_json(module.module);
+  json["name"] = module.module.name;
+  json["weight_error"] = module.weight_error;
+  json["output_error"] = module.output_error ? Json(*module.output_error) : Json(nullptr);
+  json["damping_added"] = module.damping ? Json(*module.damping) : Json(nullptr);
+  json["dead_columns"] = module.dead_columns;
+  json["fallback"] = module.fallback;
+  json["notes"] = module.notes;
+  return json;
 }
 
 int run(const Options& options, const Global& global) {
@@ -65,11 +64,13 @@ int run(const Options& options, const Global& global) {
   sinks.planned = [&](const Plan& plan, const Recipe&) { tell_plan(plan, global); };
   sinks.module_done = [&](const ModuleReport& module, std::size_t done, std::size_t total) {
     if (global.detail)
-      global.detail(
-          fmt::format("[{:4}/{}] {:<42} {} bits  weight error {:.2e}  output error {:.2e}", done,
-                      total, module.name, module.bits, module.weight_error, module.output_error));
+      global.detail(fmt::format(
+          "[{:4}/{}] {:<42} {}  weight error {:.2e}{}", done, total, module.module.name,
+          module.module.shape.grid->name, module.weight_error,
+          module.output_error ? fmt::format("  output error {:.2e}", *module.output_error)
+                              : std::string()));
     for (const std::string& note : module.notes)
-      if (global.log) global.log(cat(module.name, ": ", note));
+      if (global.log) global.log(cat(module.module.name, ": ", note));
   };
   const auto model = global.model(options.model);
   const QuantizeResult result = quantize_model(

@@ -24,7 +24,7 @@ std::string fused_name(const std::string& module) {
 class Checker {
  public:
   Checker(const CheckpointReader& reader, const Json& json)
-      : reader_(reader), json_(json), config_(read_gptq_config(json)) {}
+      : reader_(reader), config_(read_gptq_config(json)) {}
 
   std::vector<Finding> run() {
     std::size_t modules = 0;
@@ -53,7 +53,7 @@ class Checker {
   void module(const std::string& name) {
     Codes codes;
     try {
-      codes = codes_of(*open_gptq(reader_, json_, name));
+      codes = codes_of(*open_gptq_module(reader_, config_, name));
     } catch (const Error& problem) {
       error("gptq.tensors", problem.what());
       return;
@@ -68,7 +68,7 @@ class Checker {
   }
 
   void check_zeros(const std::string& name, const Codes& codes) {
-    const float middle = static_cast<float>(1 << (codes.bits - 1));
+    const float middle = static_cast<float>(1 << (codes.bits() - 1));
     bool all_middle = true, any_zero = false;
     for (const float zero : codes.zeros) {
       all_middle &= zero == middle;
@@ -84,8 +84,8 @@ class Checker {
   void check_consumers(const std::string& name, const Codes& codes) {
     const std::size_t group = codes.group_size == codes.columns ? 0 : codes.group_size;
     if (!config_.symmetric) warn("vllm.marlin.sym", "vLLM's Marlin kernels need \"sym\": true");
-    if (codes.bits != 4 && codes.bits != 8)
-      warn("vllm.marlin.bits", cat("vLLM's Marlin kernels need 4 or 8 bits, not ", codes.bits));
+    if (codes.bits() != 4 && codes.bits() != 8)
+      warn("vllm.marlin.bits", cat("vLLM's Marlin kernels need 4 or 8 bits, not ", codes.bits()));
     if (group != 0 && group != 32 && group != 64 && group != 128)
       warn("vllm.marlin.group_size",
            cat("vLLM's Marlin kernels need groups of 32, 64, 128 or whole rows, not ", group));
@@ -96,15 +96,14 @@ class Checker {
     if (codes.columns % codes.group_size != 0)
       warn("vllm.exllama.group_size", "vLLM's exllama kernels need groups that divide the inputs");
     if (const std::string fused = fused_name(name); !fused.empty()) {
-      const auto [entry, first] = fused_.try_emplace(fused, codes.bits, group);
-      if (!first && entry->second != std::pair(codes.bits, group))
+      const auto [entry, first] = fused_.try_emplace(fused, codes.bits(), group);
+      if (!first && entry->second != std::pair(codes.bits(), group))
         warn("vllm.fused",
              cat("parts of ", fused, " differ in bits or group size; vLLM fuses them"));
     }
   }
 
   const CheckpointReader& reader_;
-  const Json& json_;
   GptqConfig config_;
   std::vector<Finding> findings_;
   std::map<std::string, std::size_t> counts_;
