@@ -52,7 +52,8 @@ struct LayoutSettings {
   // Modules that differ from `base`, and modules left alone, by full name.
   std::vector<std::pair<std::string, ModuleSettings>> overrides;
   std::vector<std::string> skipped;
-  double damping = 0.01;  // told to people who read the config
+  DType dtype = DType::kBF16;  // of the original weights
+  double damping = 0.01;       // told to people who read the config
 };
 
 struct NamedBytes {
@@ -92,7 +93,7 @@ struct Layout {
   std::string (*refusal)(const CodeShape& shape) = nullptr;
   Storable (*storable)(const CodeShape& shape, std::string_view dialect) = nullptr;
   // Codes, scales, zeros and whatever else grows with the matrix.
-  double (*bits_per_weight)(const CodeShape& shape) = nullptr;
+  double (*bits_per_weight)(const CodeShape& shape, std::string_view dialect) = nullptr;
   // Names, types and shapes of the tensors that `write` will give, in file order.
   std::vector<TensorInfo> (*plan)(const std::string& module, const CodeShape& shape,
                                   const LayoutSettings& settings) = nullptr;

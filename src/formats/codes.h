@@ -34,6 +34,8 @@ struct Codes : CodeShape {
   std::vector<std::uint8_t> codes;  // [rows, codes_per_row, code_bytes], little-endian
   std::vector<float> scales;        // [rows, groups]; may be negative
   std::vector<float> zeros;         // [rows, groups]; in code units
+  // A layout's own form of the scales, where it has rounded them together; its writer reads it.
+  std::vector<std::uint8_t> stored_scales;
 
   // `index` counts the codes of a row.
   Code code(std::size_t r, std::size_t index) const {

@@ -80,7 +80,7 @@ Plan make_plan(const ModelSource& source, const Recipe& recipe, const QuantizeOp
     const double elements =
         static_cast<double>(module.shape.rows) * static_cast<double>(module.shape.columns);
     weights += elements;
-    bits += elements * recipe.layout->bits_per_weight(module.shape);
+    bits += elements * recipe.layout->bits_per_weight(module.shape, recipe.layout_settings.dialect);
   }
   plan.bits_per_weight = bits / weights;
 

@@ -212,9 +212,11 @@ std::vector<PlannedModule> holdable(std::vector<PlannedModule> modules, Recipe& 
   std::size_t ragged = 0;
   std::string why;
   for (PlannedModule& module : modules) {
-    CodeShape whole_rows = module.shape;
-    whole_rows.group_size = whole_rows.columns;
-    const std::string refusal = recipe.layout->refusal(whole_rows);
+    CodeShape usual = module.shape;
+    usual.group_size = usual.columns;
+    for (const std::size_t group : recipe.layout->usual_groups)
+      if (usual.group_size == usual.columns && usual.columns % group == 0) usual.group_size = group;
+    const std::string refusal = recipe.layout->refusal(usual);
     if (refusal.empty()) {
       kept.push_back(std::move(module));
       continue;
@@ -326,6 +328,9 @@ Recipe make_recipe(const ModelSource& source, const QuantizeOptions& options,
   recipe.layout = &layout_of(options, grids::named(options.grid));
   recipe.layout_settings.dialect = layouts::dialect_of(*recipe.layout, options.dialect);
   recipe.layout_settings.base.grid = &grids::named(options.grid);
+  if (const TensorInfo* first = source.checkpoint().find(
+          ModelSource::module_path(0, Role::kQuery) + ".weight"))
+    recipe.layout_settings.dtype = first->dtype;
   methods::named(options.method);
   auto modules = modules_of(source, options, unusable, recipe);
   for (PlannedModule& module : modules) module.shape.grid = recipe.layout_settings.base.grid;

@@ -49,7 +49,7 @@ Storable storable(const CodeShape&, std::string_view dialect) {
 }
 
 // A float16 scale and a zero of a code's width beside each group.
-double bits_per_weight(const CodeShape& shape) {
+double bits_per_weight(const CodeShape& shape, std::string_view) {
   return shape.bits() + (16.0 + shape.bits()) / static_cast<double>(shape.group_size);
 }
 
