@@ -34,6 +34,11 @@ struct Case {
   const Grid* grid;
 };
 
+std::string name_of(const Case& one) {
+  return std::string(one.method->name) + "_" + std::string(one.grid->name);
+}
+void PrintTo(const Case& one, std::ostream* out) { *out << name_of(one); }
+
 std::vector<Case> all_cases() {
   std::vector<Case> cases;
   for (const Method* method : methods::all()) {
@@ -114,9 +119,8 @@ TEST_P(EveryMethod, KeepsAMatrixOfZeros) {
   for (std::size_t i = 0; i < decoded.size(); ++i) EXPECT_EQ(decoded.data()[i], 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(Methods, EveryMethod, testing::ValuesIn(all_cases()), [](const auto& one) {
-  return std::string(one.param.method->name) + "_" + std::string(one.param.grid->name);
-});
+INSTANTIATE_TEST_SUITE_P(Methods, EveryMethod, testing::ValuesIn(all_cases()),
+                         [](const auto& one) { return name_of(one.param); });
 
 TEST(Methods, DeclareOptionsWhoseInitialValuesAreAllowed) {
   for (const Method* method : methods::all()) {
