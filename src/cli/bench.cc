@@ -16,7 +16,7 @@
 #include "evaluate/speed.h"
 #include "kernels/kernels.h"
 #include "nibble/error.h"
-#include "nn/panels/panel_product.h"
+#include "nn/panels/panel_ranges.h"
 
 namespace nibble::cli {
 namespace {

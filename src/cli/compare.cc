@@ -5,11 +5,11 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
+#include "cli/compute_options.h"
 #include "cli/json_output.h"
 #include "cli/measure_options.h"
-#include "cli/compute_options.h"
-#include "cli/running_model.h"
 #include "cli/table.h"
+#include "session/running_model.h"
 
 namespace nibble::cli {
 namespace {

@@ -3,8 +3,8 @@
 #include "base/parallel.h"
 #include "base/text.h"
 #include "kernels/kernels.h"
+#include "nn/row_tiles.h"
 #include "nn/slot_input.h"
-#include "nn/tiled_product.h"
 
 namespace nibble {
 namespace {
@@ -74,7 +74,7 @@ class PackedLinear final : public Linear {
  private:
   void forward_slots(const LayerInput& x, Matrix y, Compute compute) const {
     if (x.values().rows <= kFewTokens) return multiply_few(x.values(), y);
-    tiled_product(
+    multiply_row_tiles(
         x, outputs(), [this](std::size_t first, Matrix out) { decode_slots(first, out); }, bias(),
         y, compute);
   }

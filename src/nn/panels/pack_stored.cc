@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/aligned_vector.h"
 #include "base/parallel.h"
 #include "nn/panels/pack_codes.h"
 #include "nn/panels/panels.h"

@@ -1,22 +1,13 @@
-#include "nn/tiled_product.h"
+#include "nn/row_tiles.h"
 
 #include <algorithm>
 
 #include "base/parallel.h"
 #include "kernels/kernels.h"
 #include "nn/matmul.h"
-#include "nn/tile_product.h"
+#include "nn/panels/bfloat16_panels.h"
 
 namespace nibble {
-
-std::vector<std::uint16_t> to_bfloat16(ConstMatrix x) {
-  std::vector<std::uint16_t> rounded(x.rows * x.columns);
-  parallel_ranges(x.rows, 64, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t r = begin; r < end; ++r)
-      kernels().float_to_bfloat16(x.row(r), rounded.data() + r * x.columns, x.columns);
-  });
-  return rounded;
-}
 
 void add_bias(const float* bias, Matrix y) {
   if (bias == nullptr) return;
@@ -24,14 +15,12 @@ void add_bias(const float* bias, Matrix y) {
     for (std::size_t c = 0; c < y.columns; ++c) y(r, c) += bias[c];
 }
 
-Compute float_compute() { return cpu_has_bfloat16() ? Compute::kBfloat16 : Compute::kFloat32; }
-
-void tiled_product(const LayerInput& input, std::size_t outputs, const DecodeRows& decode,
-                   const float* bias, Matrix y, Compute compute) {
+void multiply_row_tiles(const LayerInput& input, std::size_t outputs, const DecodeRows& decode,
+                        const float* bias, Matrix y, Compute compute) {
   const ConstMatrix x = input.values();
   if (compute == Compute::kInt8) compute = float_compute();
-  if (compute == Compute::kBfloat16 && has_tile_product()) {
-    tile_product(
+  if (compute == Compute::kBfloat16 && has_bfloat16_panels()) {
+    multiply_bfloat16_panels(
         input, outputs,
         [&](std::size_t panel, std::uint16_t* out) {
           const std::size_t first = panel * kPanelRows;

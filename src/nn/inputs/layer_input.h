@@ -13,7 +13,8 @@ namespace nibble {
 class ByteMatrix;
 class TiledBytes;
 
-// Looks at `x`, which must not change meanwhile. Not for several threads at once.
+// Looks at `x`, which must not change meanwhile. A form is made, on all threads, when it is first
+// asked for: by one thread; from then on several may read it.
 class LayerInput {
  public:
   LayerInput(ConstMatrix x);  // NOLINT: layers are called with plain matrices too
@@ -24,7 +25,7 @@ class LayerInput {
   const ByteMatrix& bytes() const;  // blocks of 32 columns, padded with zeros
   const TiledBytes& byte_tiles(int offset) const;
   const std::vector<std::uint16_t>& bfloat16() const;          // contiguous
-  const AlignedVector<std::uint16_t>& bfloat16_tiles() const;  // where has_tile_product()
+  const AlignedVector<std::uint16_t>& bfloat16_tiles() const;  // where has_bfloat16_panels()
 
  private:
   ConstMatrix x_;

@@ -1,9 +1,8 @@
-#include "nn/layer_input.h"
+#include "nn/inputs/layer_input.h"
 
-#include "nn/panels/panels.h"
-#include "nn/panels/tiled_bytes.h"
-#include "nn/tile_product.h"
-#include "nn/tiled_product.h"
+#include "nn/inputs/bfloat16_rows.h"
+#include "nn/inputs/byte_matrix.h"
+#include "nn/inputs/tiled_bytes.h"
 
 namespace nibble {
 

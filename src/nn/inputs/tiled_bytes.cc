@@ -1,4 +1,4 @@
-#include "nn/panels/tiled_bytes.h"
+#include "nn/inputs/tiled_bytes.h"
 
 #include <cstring>
 
