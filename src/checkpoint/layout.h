@@ -39,6 +39,12 @@ struct LayoutSettings {  // of the whole checkpoint
   double damping = 0.01;  // told to people who read the config
 };
 
+struct ShapedModule {  // a quantized module as it lies in a checkpoint, or as it will
+  std::string name;
+  std::size_t rows = 0, columns = 0;
+  ModuleSettings settings;
+};
+
 struct NamedBytes {
   TensorInfo info;
   std::vector<std::byte> bytes;
@@ -66,7 +72,10 @@ struct Layout {
   Json (*config)(const LayoutSettings& settings) = nullptr;
   std::vector<std::pair<std::string, std::string>> (*files)(const LayoutSettings& settings) =
       nullptr;
-  // The layout's own rules on a finished checkpoint, and which consumers will refuse it.
+  // Which known readers will refuse such modules, as warnings: told before any work.
+  std::vector<Finding> (*consumers)(std::span<const ShapedModule> modules,
+                                    const LayoutSettings& settings) = nullptr;
+  // The layout's own rules on a finished checkpoint, and `consumers` of what it holds.
   std::vector<Finding> (*check)(const CheckpointReader& reader, const Json& config) = nullptr;
 };
 

@@ -131,6 +131,7 @@ extern const Layout gptq{
     .write = write,
     .config = write_gptq_config,
     .files = files,
+    .consumers = gptq_consumers,
     .check = check_gptq,
 };
 
