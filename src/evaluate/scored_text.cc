@@ -20,6 +20,15 @@ std::optional<std::int32_t> added_bos(const Tokenizer& tokenizer) {
   return std::nullopt;
 }
 
+std::string read_text(const std::filesystem::path& file) {
+  try {
+    return read_file(file, kMaxTextBytes);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kNotFound) throw;
+    throw Error(error.kind(), error.what(), "a text file; data sets are not downloaded");
+  }
+}
+
 }  // namespace
 
 std::size_t ScoredText::window_tokens() const {
@@ -86,8 +95,7 @@ ScoredText make_scored_text(const Tokenizer& tokenizer, std::string_view text,
 ScoredText read_scored_text(const Tokenizer& tokenizer, const std::filesystem::path& file,
                             std::size_t model_context, const MeasureOptions& options) {
   protocol_of(options, model_context);  // refused before a large file is read
-  return make_scored_text(tokenizer, read_file(file, kMaxTextBytes), file.string(), model_context,
-                          options);
+  return make_scored_text(tokenizer, read_text(file), file.string(), model_context, options);
 }
 
 }  // namespace nibble
