@@ -56,6 +56,12 @@ struct LayoutSettings {
   double damping = 0.01;       // told to people who read the config
 };
 
+struct ShapedModule {  // a quantized module as it lies in a checkpoint, or as it will
+  std::string name;
+  std::size_t rows = 0, columns = 0;
+  ModuleSettings settings;
+};
+
 struct NamedBytes {
   TensorInfo info;
   std::vector<std::byte> bytes;
@@ -84,7 +90,7 @@ struct Layout {
                                          const Json& config) = nullptr;
   // The module that a tensor of this name belongs to as its codes ("….q_proj.qweight"), if any.
   std::optional<std::string> (*module_of)(const TensorInfo& tensor) = nullptr;
-  // The layout's own rules on a finished checkpoint, and which consumers will refuse it.
+  // The layout's own rules on a finished checkpoint, and `consumers` of what it holds.
   std::vector<Finding> (*check)(const CheckpointReader& reader, const Json& config) = nullptr;
 
   // Writing. Group sizes that readers expect, the best first.
@@ -103,6 +109,9 @@ struct Layout {
   Json (*config)(const LayoutSettings& settings) = nullptr;
   std::vector<std::pair<std::string, std::string>> (*files)(const LayoutSettings& settings) =
       nullptr;
+  // Which known readers will refuse such modules, as warnings: told before any work. Null: none.
+  std::vector<Finding> (*consumers)(std::span<const ShapedModule> modules,
+                                    const LayoutSettings& settings) = nullptr;
 };
 
 namespace layouts {

@@ -32,6 +32,8 @@ class Job {
     for (const std::string& note : recipe_.notes) log(note);
     const auto tensors = planned_tensors();
     const bool calibrated = recipe_.calibrated();
+    // A dry run tells of files that cannot be used, too.
+    if (dry_run && calibrated && !options_.calibration.sources.empty()) gather();
     const std::size_t length = calibrated ? window_length() : 0;
     result_.plan = make_plan(source_, recipe_, options_, tensors,
                              calibrated ? options_.calibration.samples : 0, length);
@@ -42,12 +44,7 @@ class Job {
     folder_options.force = options_.force;
     folder_options.inputs = {source_.folder()};
     OutputFolder folder(output_, folder_options);
-    if (calibrated) {
-      const auto tokenizer = open_tokenizer(source_.path());
-      result_.calibration = gather_calibration(source_, *tokenizer, options_.calibration,
-                                               options_.compute, sinks_.progress);
-      for (const std::string& note : result_.calibration.notes) log(note);
-    }
+    if (calibrated) gather();
     WriterOptions writer_options;
     writer_options.max_shard_bytes = options_.max_shard_bytes;
     writer_ = create_checkpoint(folder.folder(), tensors, writer_options);
@@ -72,6 +69,13 @@ class Job {
 
   void log(const std::string& line) const {
     if (sinks_.log) sinks_.log(line);
+  }
+
+  void gather() {
+    const auto tokenizer = open_tokenizer(source_.path());
+    result_.calibration = gather_calibration(source_, *tokenizer, options_.calibration,
+                                             options_.compute, sinks_.progress);
+    for (const std::string& note : result_.calibration.notes) log(note);
   }
 
   const Layout& layout() const { return *recipe_.layout; }

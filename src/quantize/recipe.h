@@ -55,6 +55,10 @@ struct PlannedModule {
   Storable storable;
   Options options;  // every one that the method reads, worked out
 
+  // As a checkpoint's config has it.
+  ModuleSettings settings() const {
+    return {shape.grid, shape.group_size == shape.columns ? 0 : shape.group_size};
+  }
   // Share of the drift of its inputs that its weights make up for (moments.h).
   double drift_share() const {
     return options.has("drift-correction") ? options.number("drift-correction") : 0;

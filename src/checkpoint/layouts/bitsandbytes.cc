@@ -38,13 +38,16 @@ const std::array<float, 256>& dynamic_map() {
   static const std::array<float, 256> map = [] {
     std::vector<float> values = {0.0f, 1.0f};
     for (int e = 0; e < 7; ++e) {
+      // Middles of `count` equal parts of 0.1 … 1. The library counts from the nearer end, in
+      // float32 steps that are multiplied and added without rounding between.
       const int count = 1 << e;
+      const double step = (1.0f - 0.1f) / static_cast<float>(count);
+      const auto edge = [&](int i) {
+        return static_cast<float>(i < (count + 1) / 2 ? 0.1f + step * i : 1 - step * (count - i));
+      };
+      const auto power = static_cast<float>(std::pow(10.0, e - 6));
       for (int i = 0; i < count; ++i) {
-        // Middles of `count` equal parts of 0.1 … 1, in the float32 steps the library takes.
-        const float from = static_cast<float>(0.1 + 0.9 * i / count);
-        const float to = static_cast<float>(0.1 + 0.9 * (i + 1) / count);
-        const auto middle =
-            static_cast<float>(std::pow(10.0, e - 6) * ((static_cast<double>(from) + to) / 2));
+        const float middle = power * ((edge(i) + edge(i + 1)) / 2);
         values.push_back(middle);
         values.push_back(-middle);
       }

@@ -167,6 +167,7 @@ extern const Layout gptq{
     .write = write,
     .config = write_gptq_config,
     .files = files,
+    .consumers = gptq_consumers,
 };
 
 }  // namespace nibble::layouts

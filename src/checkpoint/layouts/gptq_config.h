@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -34,7 +35,11 @@ std::unique_ptr<StoredModules> open_gptq(const CheckpointReader& reader, const J
 std::unique_ptr<StoredCodes> open_gptq_module(const CheckpointReader& reader,
                                               const GptqConfig& config, const std::string& module);
 
-// Shapes, indices, zeros; then what vLLM's Marlin and exllama kernels refuse, as warnings.
+// Layout::consumers.
+std::vector<Finding> gptq_consumers(std::span<const ShapedModule> modules,
+                                    const LayoutSettings& settings);
+
+// Shapes, indices, zeros; then gptq_consumers of what is there.
 std::vector<Finding> check_gptq(const CheckpointReader& reader, const Json& config);
 
 }  // namespace nibble::layouts
