@@ -82,7 +82,7 @@ inline __m256 merge_lows(__m256i* steps, __m256 d, __m256 m, __m128i first, __m1
 }
 
 // Rows half … half + 7 of one block.
-template <int Bits, bool Table, PanelScheme Scheme, int Offset>
+template <int Bits, bool Table, PanelScales Scales, int Offset>
 void expand_half(const uint8_t* unit, const uint8_t* from, size_t b, size_t half, uint8_t* codes,
                  float* scales, float* lows) {
   __m256i steps[8];
@@ -93,41 +93,41 @@ void expand_half(const uint8_t* unit, const uint8_t* from, size_t b, size_t half
   [[maybe_unused]] __m256 low = _mm256_setzero_ps();
   [[maybe_unused]] const uint8_t* second = unit + 32 + 2 * half;
   const __m256 zero = _mm256_setzero_ps();
-  if constexpr (Scheme == kGroupZero)
+  if constexpr (Scales == kGroupZero)
     low = _mm256_mul_ps(d, _mm256_sub_ps(zero, panel::halves(second)));
-  if constexpr (Scheme == kGroupMin) low = panel::halves(second);
-  if constexpr (Scheme == kSuper32)
+  if constexpr (Scales == kGroupMin) low = panel::halves(second);
+  if constexpr (Scales == kSuper32)
     scale = _mm256_mul_ps(d, panel::signed_bytes(panel::bytes(header + 32 + 16 * b)));
-  if constexpr (Scheme == kSuper32Min) {
+  if constexpr (Scales == kSuper32Min) {
     scale = _mm256_mul_ps(d, panel::unsigned_bytes(panel::bytes(header + 64 + 16 * b)));
     low = _mm256_mul_ps(_mm256_sub_ps(zero, panel::halves(second)),
                         panel::unsigned_bytes(panel::bytes(header + 64 + 128 + 16 * b)));
   }
-  if constexpr (Scheme == kSuper16)
+  if constexpr (Scales == kSuper16)
     scale = merge_halves<Offset>(steps, d, panel::signed_bytes(panel::bytes(header + 32 + 32 * b)),
                                  panel::signed_bytes(panel::bytes(header + 32 + 32 * b + 16)));
-  if constexpr (Scheme == kSuper16Min)
+  if constexpr (Scales == kSuper16Min)
     scale = merge_lows(steps, d, panel::halves(second), panel::bytes(header + 64 + 32 * b),
                        panel::bytes(header + 64 + 32 * b + 16));
   for (int k = 0; k < 8; ++k)
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(codes + 64 * k + 4 * half), steps[k]);
   _mm256_storeu_ps(scales + half, scale);
-  if constexpr (dense_form(Bits, Table, Scheme, Offset).has_lows)
+  if constexpr (dense_form(Bits, Table, Scales, Offset).has_lows)
     _mm256_storeu_ps(lows + half, low);
 }
 
-template <int Bits, bool Table, PanelScheme Scheme, int Offset>
+template <int Bits, bool Table, PanelScales Scales, int Offset>
 void expand(const PanelRows* w, size_t panel, uint8_t* codes, float* scales, float* lows) {
   const uint8_t* unit = w->panels + panel * w->panel_bytes;
-  const size_t blocks = Scheme >= kSuper32 ? kSuperBlocks : w->blocks_per_unit;
+  const size_t blocks = Scales >= kSuper32 ? kSuperBlocks : w->blocks_per_unit;
   for (size_t u = 0; u < w->units; ++u) {
-    const uint8_t* from = unit + panel::header_bytes(Scheme);
+    const uint8_t* from = unit + header_bytes(Scales);
     for (size_t b = 0; b < blocks; ++b, from += panel::kBlockBytes<Bits>) {
-      expand_half<Bits, Table, Scheme, Offset>(unit, from, b, 0, codes, scales, lows);
-      expand_half<Bits, Table, Scheme, Offset>(unit, from, b, 8, codes, scales, lows);
+      expand_half<Bits, Table, Scales, Offset>(unit, from, b, 0, codes, scales, lows);
+      expand_half<Bits, Table, Scales, Offset>(unit, from, b, 8, codes, scales, lows);
       codes += 512;
       scales += kPanelRows;
-      if constexpr (dense_form(Bits, Table, Scheme, Offset).has_lows) lows += kPanelRows;
+      if constexpr (dense_form(Bits, Table, Scales, Offset).has_lows) lows += kPanelRows;
     }
     unit = from;
   }
@@ -135,15 +135,15 @@ void expand(const PanelRows* w, size_t panel, uint8_t* codes, float* scales, flo
 
 }  // namespace
 
-#define PANEL(name, bits, table, scheme, offset)                                         \
+#define PANEL(name, bits, table, scales, offset)                                         \
   void product_##name(const PanelRows* w, size_t first, size_t count, const ByteRows* x, \
                       size_t rows, float* y, size_t stride);
 #include "kernels/panels.def"
 #undef PANEL
 
 const PanelKernels panel_kernels[kPanelTypes] = {
-#define PANEL(name, bits, table, scheme, offset) \
-  {product_##name, expand<bits, table, scheme, offset>},
+#define PANEL(name, bits, table, scales, offset) \
+  {product_##name, expand<bits, table, scales, offset>},
 #include "kernels/panels.def"
 #undef PANEL
 };

@@ -86,41 +86,41 @@ inline __m512 merge_lows(__m512i* steps, __m512 d, __m512 m, __m128i first, __m1
   return _mm512_div_ps(_mm512_set1_ps(1), grow);
 }
 
-template <int Bits, bool Table, PanelScheme Scheme, int Offset>
+template <int Bits, bool Table, PanelScales Scales, int Offset>
 void expand(const PanelRows* w, size_t panel, uint8_t* codes, float* scales, float* lows) {
   constexpr size_t kCodes = panel::kBlockBytes<Bits>;
   const uint8_t* unit = w->panels + panel * w->panel_bytes;
-  const size_t blocks = Scheme >= kSuper32 ? kSuperBlocks : w->blocks_per_unit;
+  const size_t blocks = Scales >= kSuper32 ? kSuperBlocks : w->blocks_per_unit;
   for (size_t u = 0; u < w->units; ++u) {
     const __m512 d = panel::halves(unit);
-    const uint8_t* from = unit + panel::header_bytes(Scheme);
+    const uint8_t* from = unit + header_bytes(Scales);
     for (size_t b = 0; b < blocks; ++b, from += kCodes) {
       __m512i steps[8];
       panel::unpack<Bits, Table>(from, steps);
       __m512 scale = d;
       [[maybe_unused]] __m512 low = _mm512_setzero_ps();
-      if constexpr (Scheme == kGroupZero)
+      if constexpr (Scales == kGroupZero)
         low = _mm512_mul_ps(d, _mm512_sub_ps(_mm512_setzero_ps(), panel::halves(unit + 32)));
-      if constexpr (Scheme == kGroupMin) low = panel::halves(unit + 32);
-      if constexpr (Scheme == kSuper32)
+      if constexpr (Scales == kGroupMin) low = panel::halves(unit + 32);
+      if constexpr (Scales == kSuper32)
         scale = _mm512_mul_ps(d, panel::signed_bytes(panel::bytes(unit + 32 + 16 * b)));
-      if constexpr (Scheme == kSuper32Min) {
+      if constexpr (Scales == kSuper32Min) {
         scale = _mm512_mul_ps(d, panel::unsigned_bytes(panel::bytes(unit + 64 + 16 * b)));
         low = _mm512_mul_ps(_mm512_sub_ps(_mm512_setzero_ps(), panel::halves(unit + 32)),
                             panel::unsigned_bytes(panel::bytes(unit + 64 + 128 + 16 * b)));
       }
-      if constexpr (Scheme == kSuper16)
+      if constexpr (Scales == kSuper16)
         scale =
             merge_halves<Offset>(steps, d, panel::signed_bytes(panel::bytes(unit + 32 + 32 * b)),
                                  panel::signed_bytes(panel::bytes(unit + 32 + 32 * b + 16)));
-      if constexpr (Scheme == kSuper16Min)
+      if constexpr (Scales == kSuper16Min)
         scale = merge_lows(steps, d, panel::halves(unit + 32), panel::bytes(unit + 64 + 32 * b),
                            panel::bytes(unit + 64 + 32 * b + 16));
       for (int k = 0; k < 8; ++k) store(codes + 64 * k, steps[k]);
       codes += 512;
       _mm512_storeu_ps(scales, scale);
       scales += kPanelRows;
-      if constexpr (dense_form(Bits, Table, Scheme, Offset).has_lows) {
+      if constexpr (dense_form(Bits, Table, Scales, Offset).has_lows) {
         _mm512_storeu_ps(lows, low);
         lows += kPanelRows;
       }
@@ -131,15 +131,15 @@ void expand(const PanelRows* w, size_t panel, uint8_t* codes, float* scales, flo
 
 }  // namespace
 
-#define PANEL(name, bits, table, scheme, offset)                                         \
+#define PANEL(name, bits, table, scales, offset)                                         \
   void product_##name(const PanelRows* w, size_t first, size_t count, const ByteRows* x, \
                       size_t rows, float* y, size_t stride);
 #include "kernels/panels.def"
 #undef PANEL
 
 const PanelKernels panel_kernels[kPanelTypes] = {
-#define PANEL(name, bits, table, scheme, offset) \
-  {product_##name, expand<bits, table, scheme, offset>},
+#define PANEL(name, bits, table, scales, offset) \
+  {product_##name, expand<bits, table, scales, offset>},
 #include "kernels/panels.def"
 #undef PANEL
 };

@@ -79,7 +79,7 @@ inline float32x4_t merge_lows(uint8x16_t* steps, float32x4_t d, float32x4_t m,
 }
 
 // Rows 4q … 4q + 3 of one block.
-template <int Bits, bool Table, PanelScheme Scheme, int Offset>
+template <int Bits, bool Table, PanelScales Scales, int Offset>
 void expand_quarter(const uint8_t* unit, const uint8_t* from, size_t b, int q, uint8_t* codes,
                     float* scales, float* lows) {
   uint8x16_t steps[8];
@@ -87,36 +87,36 @@ void expand_quarter(const uint8_t* unit, const uint8_t* from, size_t b, int q, u
   if constexpr (panel::kCentred<Bits, Table>)
     for (uint8x16_t& step : steps) step = panel::centre(step);
   const float32x4_t d = panel::halves(unit + 8 * q);
-  const auto of_block = panel::block_scales<Scheme>(unit + 4 * q, b);
+  const auto of_block = panel::block_scales<Scales>(unit + 4 * q, b);
   float32x4_t scale = d;
   [[maybe_unused]] float32x4_t low = vdupq_n_f32(0);
   [[maybe_unused]] const uint8_t* second = unit + 32 + 8 * q;
-  if constexpr (Scheme == kGroupZero) low = vmulq_f32(d, vmulq_n_f32(panel::halves(second), -1));
-  if constexpr (Scheme == kGroupMin) low = panel::halves(second);
-  if constexpr (Scheme == kSuper32 || Scheme == kSuper32Min)
+  if constexpr (Scales == kGroupZero) low = vmulq_f32(d, vmulq_n_f32(panel::halves(second), -1));
+  if constexpr (Scales == kGroupMin) low = panel::halves(second);
+  if constexpr (Scales == kSuper32 || Scales == kSuper32Min)
     scale = vmulq_f32(d, of_block.scale[0]);
-  if constexpr (Scheme == kSuper32Min)
+  if constexpr (Scales == kSuper32Min)
     low = vmulq_f32(vmulq_n_f32(panel::halves(second), -1), of_block.low[0]);
-  if constexpr (Scheme == kSuper16) scale = merge_halves<Offset>(steps, d, of_block.scale);
-  if constexpr (Scheme == kSuper16Min)
+  if constexpr (Scales == kSuper16) scale = merge_halves<Offset>(steps, d, of_block.scale);
+  if constexpr (Scales == kSuper16Min)
     scale = merge_lows(steps, d, panel::halves(second), of_block);
   for (int k = 0; k < 8; ++k) vst1q_u8(codes + 64 * k + 16 * q, steps[k]);
   vst1q_f32(scales + 4 * q, scale);
-  if constexpr (dense_form(Bits, Table, Scheme, Offset).has_lows) vst1q_f32(lows + 4 * q, low);
+  if constexpr (dense_form(Bits, Table, Scales, Offset).has_lows) vst1q_f32(lows + 4 * q, low);
 }
 
-template <int Bits, bool Table, PanelScheme Scheme, int Offset>
+template <int Bits, bool Table, PanelScales Scales, int Offset>
 void expand(const PanelRows* w, size_t panel, uint8_t* codes, float* scales, float* lows) {
   const uint8_t* unit = w->panels + panel * w->panel_bytes;
-  const size_t blocks = Scheme >= kSuper32 ? kSuperBlocks : w->blocks_per_unit;
+  const size_t blocks = Scales >= kSuper32 ? kSuperBlocks : w->blocks_per_unit;
   for (size_t u = 0; u < w->units; ++u) {
-    const uint8_t* from = unit + panel::header_bytes(Scheme);
+    const uint8_t* from = unit + header_bytes(Scales);
     for (size_t b = 0; b < blocks; ++b, from += panel::kBlockBytes<Bits>) {
       for (int q = 0; q < panel::kQuarters; ++q)
-        expand_quarter<Bits, Table, Scheme, Offset>(unit, from, b, q, codes, scales, lows);
+        expand_quarter<Bits, Table, Scales, Offset>(unit, from, b, q, codes, scales, lows);
       codes += 512;
       scales += kPanelRows;
-      if constexpr (dense_form(Bits, Table, Scheme, Offset).has_lows) lows += kPanelRows;
+      if constexpr (dense_form(Bits, Table, Scales, Offset).has_lows) lows += kPanelRows;
     }
     unit = from;
   }
@@ -124,15 +124,15 @@ void expand(const PanelRows* w, size_t panel, uint8_t* codes, float* scales, flo
 
 }  // namespace
 
-#define PANEL(name, bits, table, scheme, offset)                                         \
+#define PANEL(name, bits, table, scales, offset)                                         \
   void product_##name(const PanelRows* w, size_t first, size_t count, const ByteRows* x, \
                       size_t rows, float* y, size_t stride);
 #include "kernels/panels.def"
 #undef PANEL
 
 const PanelKernels panel_kernels[kPanelTypes] = {
-#define PANEL(name, bits, table, scheme, offset) \
-  {product_##name, expand<bits, table, scheme, offset>},
+#define PANEL(name, bits, table, scales, offset) \
+  {product_##name, expand<bits, table, scales, offset>},
 #include "kernels/panels.def"
 #undef PANEL
 };

@@ -12,7 +12,7 @@ constexpr std::size_t kTileRows = 3;  // from there on tiles of a few rows pay
 constexpr std::size_t kStrip = 4;     // panels made dense together: they stay in the second cache
 
 constexpr DenseForm kDenseForms[kPanelTypes] = {
-#define PANEL(name, bits, table, scheme, offset) dense_form(bits, table, scheme, offset),
+#define PANEL(name, bits, table, scales, offset) dense_form(bits, table, scales, offset),
 #include "kernels/panels.def"
 #undef PANEL
 };
