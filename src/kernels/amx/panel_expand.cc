@@ -2,7 +2,7 @@
 #include "kernels/amx/panel_lines.h"
 #include "kernels/amx/panels.h"
 
-namespace nibble::NIBBLE_AVX512 {
+namespace nibble::NIBBLE_ISA {
 namespace {
 
 using panel::Line;
@@ -75,4 +75,4 @@ const ExpandPanel expand_panel[kPanelTypes] = {
 #undef PANEL
 };
 
-}  // namespace nibble::NIBBLE_AVX512
+}  // namespace nibble::NIBBLE_ISA

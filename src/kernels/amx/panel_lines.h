@@ -4,7 +4,7 @@
 #include "kernels/amx/intrinsics.h"
 #include "kernels/avx512/panel_codes.h"
 
-namespace nibble::NIBBLE_AVX512 {
+namespace nibble::NIBBLE_ISA {
 namespace panel {
 
 // weight = scale · (code − offset) + low
@@ -50,4 +50,4 @@ inline void lines(const uint8_t* unit, size_t b, Line* first, Line* second) {
 }
 
 }  // namespace panel
-}  // namespace nibble::NIBBLE_AVX512
+}  // namespace nibble::NIBBLE_ISA

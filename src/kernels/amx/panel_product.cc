@@ -3,7 +3,7 @@
 #include "kernels/amx/panel_lines.h"
 #include "kernels/amx/panels.h"
 
-namespace nibble::NIBBLE_AVX512 {
+namespace nibble::NIBBLE_ISA {
 namespace {
 
 constexpr int kParts = 4;  // blocks, or half blocks, whose products are under way together
@@ -209,4 +209,4 @@ const PanelProduct panel_products[kPanelTypes] = {
 #undef PANEL
 };
 
-}  // namespace nibble::NIBBLE_AVX512
+}  // namespace nibble::NIBBLE_ISA

@@ -4,7 +4,7 @@
 #include "kernels/avx2/intrinsics.h"
 #include "kernels/panel_types.h"
 
-namespace nibble::NIBBLE_AVX2 {
+namespace nibble::NIBBLE_ISA {
 namespace panel {
 
 inline __m256i load(const uint8_t* p) {
@@ -131,4 +131,4 @@ inline __m128i high_nibbles(__m128i v) { return low_nibbles(_mm_srli_epi16(v, 4)
 inline __m256 absolute(__m256 v) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), v); }
 
 }  // namespace panel
-}  // namespace nibble::NIBBLE_AVX2
+}  // namespace nibble::NIBBLE_ISA

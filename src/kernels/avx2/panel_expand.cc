@@ -3,7 +3,7 @@
 #include "kernels/avx2/panel_codes.h"
 #include "kernels/avx2/panels.h"
 
-namespace nibble::NIBBLE_AVX2 {
+namespace nibble::NIBBLE_ISA {
 namespace {
 
 // round((code − Offset) · factor) + 128 for 8 rows of 4 codes; factor [row] in 2^(Shift − 15)ths,
@@ -148,4 +148,4 @@ const PanelKernels panel_kernels[kPanelTypes] = {
 #undef PANEL
 };
 
-}  // namespace nibble::NIBBLE_AVX2
+}  // namespace nibble::NIBBLE_ISA

@@ -3,7 +3,7 @@
 #include "kernels/avx2/panel_codes.h"
 #include "kernels/avx2/panels.h"
 
-namespace nibble::NIBBLE_AVX2 {
+namespace nibble::NIBBLE_ISA {
 namespace {
 
 constexpr int kMostColumns = 4;
@@ -143,4 +143,4 @@ void product(const PanelRows* w, size_t first, size_t count, const ByteRows* x, 
 #include "kernels/panels.def"
 #undef PANEL
 
-}  // namespace nibble::NIBBLE_AVX2
+}  // namespace nibble::NIBBLE_ISA

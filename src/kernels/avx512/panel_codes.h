@@ -4,7 +4,7 @@
 #include "kernels/avx512/intrinsics.h"
 #include "kernels/panel_types.h"
 
-namespace nibble::NIBBLE_AVX512 {
+namespace nibble::NIBBLE_ISA {
 namespace panel {
 
 inline __m512i load(const uint8_t* p) {
@@ -103,4 +103,4 @@ inline __m128i low_nibbles(__m128i v) { return _mm_and_si128(v, _mm_set1_epi8(15
 inline __m128i high_nibbles(__m128i v) { return low_nibbles(_mm_srli_epi16(v, 4)); }
 
 }  // namespace panel
-}  // namespace nibble::NIBBLE_AVX512
+}  // namespace nibble::NIBBLE_ISA

@@ -3,7 +3,7 @@
 #include "kernels/avx512/panel_codes.h"
 #include "kernels/avx512/panels.h"
 
-namespace nibble::NIBBLE_AVX512 {
+namespace nibble::NIBBLE_ISA {
 namespace {
 
 inline void store(uint8_t* p, __m512i v) { _mm512_storeu_si512(reinterpret_cast<__m512i*>(p), v); }
@@ -144,4 +144,4 @@ const PanelKernels panel_kernels[kPanelTypes] = {
 #undef PANEL
 };
 
-}  // namespace nibble::NIBBLE_AVX512
+}  // namespace nibble::NIBBLE_ISA

@@ -3,7 +3,7 @@
 #include "kernels/avx512/panel_codes.h"
 #include "kernels/avx512/panels.h"
 
-namespace nibble::NIBBLE_AVX512 {
+namespace nibble::NIBBLE_ISA {
 namespace {
 
 constexpr int kMostColumns = 8;
@@ -156,4 +156,4 @@ void product(const PanelRows* w, size_t first, size_t count, const ByteRows* x, 
 #include "kernels/panels.def"
 #undef PANEL
 
-}  // namespace nibble::NIBBLE_AVX512
+}  // namespace nibble::NIBBLE_ISA

@@ -5,7 +5,7 @@
 #include "kernels/neon/intrinsics.h"
 #include "kernels/panel_types.h"
 
-namespace nibble::NIBBLE_NEON {
+namespace nibble::NIBBLE_ISA {
 namespace panel {
 
 constexpr int kQuarters = 4;
@@ -130,4 +130,4 @@ inline BlockScales block_scales(const uint8_t* header, size_t block) {
 }
 
 }  // namespace panel
-}  // namespace nibble::NIBBLE_NEON
+}  // namespace nibble::NIBBLE_ISA

@@ -3,7 +3,7 @@
 #include "kernels/neon/panel_codes.h"
 #include "kernels/neon/panels.h"
 
-namespace nibble::NIBBLE_NEON {
+namespace nibble::NIBBLE_ISA {
 namespace {
 
 // Where each row's table starts in a table of four rows, in the four bytes of its codes.
@@ -137,4 +137,4 @@ const PanelKernels panel_kernels[kPanelTypes] = {
 #undef PANEL
 };
 
-}  // namespace nibble::NIBBLE_NEON
+}  // namespace nibble::NIBBLE_ISA

@@ -3,7 +3,7 @@
 #include "kernels/neon/panel_codes.h"
 #include "kernels/neon/panels.h"
 
-namespace nibble::NIBBLE_NEON {
+namespace nibble::NIBBLE_ISA {
 namespace {
 
 using panel::kQuarters;
@@ -144,4 +144,4 @@ void product(const PanelRows* w, size_t first, size_t count, const ByteRows* x, 
 #include "kernels/panels.def"
 #undef PANEL
 
-}  // namespace nibble::NIBBLE_NEON
+}  // namespace nibble::NIBBLE_ISA
