@@ -3,7 +3,7 @@
 #include "base/text.h"
 #include "formats/format.h"
 #include "nn/packed_linear.h"
-#include "nn/tiled_product.h"
+#include "nn/row_tiles.h"
 
 namespace nibble {
 namespace {

@@ -8,7 +8,7 @@ namespace nibble {
 namespace {
 
 constexpr int kPanelBits[kPanelTypes] = {
-#define PANEL(name, bits, table, scheme, offset) bits,
+#define PANEL(name, bits, table, scales, offset) bits,
 #include "kernels/panels.def"
 #undef PANEL
 };
