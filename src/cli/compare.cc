@@ -8,8 +8,8 @@
 #include "cli/json_output.h"
 #include "cli/measure_options.h"
 #include "cli/quantize_options.h"
-#include "cli/running_model.h"
 #include "cli/table.h"
+#include "session/running_model.h"
 
 namespace nibble::cli {
 namespace {

@@ -8,15 +8,15 @@
 
 #include "base/files.h"
 #include "base/text.h"
-#include "cli/chat_session.h"
 #include "cli/command.h"
 #include "cli/json_output.h"
 #include "cli/quantize_options.h"
-#include "cli/running_model.h"
 #include "cli/table.h"
 #include "nibble/error.h"
 #include "nibble/evaluate.h"
 #include "quantize/quantize.h"
+#include "session/chat_session.h"
+#include "session/running_model.h"
 
 namespace nibble::cli {
 namespace {

@@ -11,13 +11,13 @@
 #include "base/text.h"
 #include "checkpoint/layout.h"
 #include "cli/command.h"
-#include "cli/generation_settings.h"
 #include "cli/json_output.h"
 #include "cli/table.h"
 #include "formats/block_format.h"
 #include "kernels/kernels.h"
 #include "model/source.h"
 #include "quantize/passport.h"
+#include "session/generation_settings.h"
 
 namespace nibble::cli {
 namespace {

@@ -1,8 +1,8 @@
-#include "cli/local_time.h"
+#include "session/local_time.h"
 
 #include <ctime>
 
-namespace nibble::cli {
+namespace nibble {
 
 std::int64_t local_time() {
   const std::time_t now = std::time(nullptr);
@@ -11,4 +11,4 @@ std::int64_t local_time() {
   return now + local.tm_gmtoff;
 }
 
-}  // namespace nibble::cli
+}  // namespace nibble

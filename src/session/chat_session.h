@@ -7,10 +7,11 @@
 #include <string_view>
 #include <vector>
 
-#include "cli/running_model.h"
 #include "model/find_chat_template.h"
+#include "session/local_time.h"
+#include "session/running_model.h"
 
-namespace nibble::cli {
+namespace nibble {
 
 struct ChatAnswer {
   Written written;
@@ -20,9 +21,11 @@ struct ChatAnswer {
 
 class ChatSession {
  public:
+  using Clock = std::int64_t (*)();
   // `model` must outlive this. The token that ends a turn in the template ends answers too.
+  // `clock`: the time for templates that write it into the prompt.
   ChatSession(const RunningModel& model, FoundChatTemplate chat, GenerateOptions options,
-              StopStrings stops);
+              StopStrings stops, Clock clock = local_time);
 
   void set_system(std::string text);  // empty: none. The conversation goes on.
   void clear();                       // a new conversation, with the same system message
@@ -46,10 +49,11 @@ class ChatSession {
   FoundChatTemplate chat_;
   GenerateOptions options_;
   StopStrings stops_;
+  Clock clock_;
   std::string system_;
   Json turns_ = Json::array();
   KvCache cache_;
   std::vector<std::int32_t> computed_;  // the ids whose keys and values are in the cache
 };
 
-}  // namespace nibble::cli
+}  // namespace nibble

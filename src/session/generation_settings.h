@@ -1,4 +1,4 @@
-// How text is sampled unless the command line says otherwise: generation_config.json, else our
+// How text is sampled unless whoever asks says otherwise: generation_config.json, else our
 // defaults.
 #pragma once
 
@@ -7,8 +7,9 @@
 #include <vector>
 
 #include "base/json.h"
+#include "model/sampler.h"
 
-namespace nibble::cli {
+namespace nibble {
 
 struct GenerationSettings {
   double temperature = 0.8;  // 0: always the most likely token
@@ -25,6 +26,10 @@ struct GenerationSettings {
 // From the folder's generation_config.json, which may be absent. Throws kCorruptFile.
 GenerationSettings generation_settings(const std::filesystem::path& folder);
 
+// `context`: of the model, what `repeat_last` of −1 means.
+SamplerOptions sampler_options(const GenerationSettings& settings, std::size_t context,
+                               std::uint64_t seed);
+
 Json json_of(const GenerationSettings& settings);
 
-}  // namespace nibble::cli
+}  // namespace nibble

@@ -1,12 +1,11 @@
-#include "cli/running_model.h"
+#include "session/running_model.h"
 
 #include <algorithm>
 #include <utility>
 
-#include "cli/generation_settings.h"
 #include "model/open_tokenizer.h"
 
-namespace nibble::cli {
+namespace nibble {
 namespace {
 
 double per_second(std::size_t count, double seconds) {
@@ -23,7 +22,14 @@ double Written::rate() const {
 }
 
 RunningModel::RunningModel(const std::filesystem::path& folder)
-    : source_(folder), tokenizer_(open_tokenizer(source_.path())), transformer_(source_) {}
+    : source_(folder),
+      settings_(generation_settings(source_.folder())),
+      tokenizer_(open_tokenizer(source_.path())),
+      transformer_(source_),
+      stop_(hyper().eos) {
+  if (const auto id = tokenizer_->eos()) stop_.push_back(*id);
+  stop_.insert(stop_.end(), settings_.stop.begin(), settings_.stop.end());
+}
 
 Written RunningModel::write(std::string_view prompt, GenerateOptions options,
                             const std::function<void(std::string_view)>& on_text,
@@ -38,11 +44,7 @@ Written RunningModel::write(KvCache& cache, std::span<const std::int32_t> ids,
                             GenerateOptions options,
                             const std::function<void(std::string_view)>& on_text,
                             StopStrings stops) const {
-  options.stop.insert(options.stop.end(), hyper().eos.begin(), hyper().eos.end());
-  if (const auto id = tokenizer_->eos()) options.stop.push_back(*id);
-  for (const std::int32_t id : generation_settings(source_.folder()).stop)
-    options.stop.push_back(id);
-
+  options.stop.insert(options.stop.end(), stop_.begin(), stop_.end());
   Written written;
   written.prompt_tokens = ids.size() - cache.length();
   const auto give = [&](const std::string& piece) {
@@ -61,4 +63,4 @@ Written RunningModel::write(KvCache& cache, std::span<const std::int32_t> ids,
   return written;
 }
 
-}  // namespace nibble::cli
+}  // namespace nibble

@@ -12,8 +12,9 @@
 #include "model/stop_strings.h"
 #include "model/transformer.h"
 #include "nibble/tokenizer.h"
+#include "session/generation_settings.h"
 
-namespace nibble::cli {
+namespace nibble {
 
 struct Written {
   std::string text;  // without the prompt
@@ -26,7 +27,8 @@ struct Written {
 
 class RunningModel {
  public:
-  // A model folder or file. Throws what ModelSource and open_tokenizer throw.
+  // A model folder or file. Throws what ModelSource, open_tokenizer and
+  // generation_settings throw.
   explicit RunningModel(const std::filesystem::path& folder);
 
   // Makes the layers ready for this arithmetic.
@@ -35,6 +37,8 @@ class RunningModel {
   const ModelSource& source() const { return source_; }
   const Tokenizer& tokenizer() const { return *tokenizer_; }
   const HyperParams& hyper() const { return source_.hyper(); }
+  // How its folder wants text to be sampled.
+  const GenerationSettings& settings() const { return settings_; }
 
   // `on_text` sees the text as it comes, in whole characters. The ids that end a text are added to
   // those of `options`; `stops` end it too, and are no part of it, though their tokens are of
@@ -48,8 +52,10 @@ class RunningModel {
 
  private:
   ModelSource source_;
+  GenerationSettings settings_;
   std::unique_ptr<Tokenizer> tokenizer_;
   Transformer transformer_;
+  std::vector<std::int32_t> stop_;  // ids that end a text: of the config, tokenizer and settings
 };
 
-}  // namespace nibble::cli
+}  // namespace nibble

@@ -1,14 +1,13 @@
-#include "cli/chat_session.h"
+#include "session/chat_session.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/text.h"
-#include "cli/local_time.h"
 #include "nibble/error.h"
 
-namespace nibble::cli {
+namespace nibble {
 namespace {
 
 constexpr std::size_t kFirstCapacity = 512;
@@ -36,11 +35,12 @@ class WithoutLeadingBlanks {
 }  // namespace
 
 ChatSession::ChatSession(const RunningModel& model, FoundChatTemplate chat, GenerateOptions options,
-                         StopStrings stops)
+                         StopStrings stops, Clock clock)
     : model_(&model),
       chat_(std::move(chat)),
       options_(std::move(options)),
       stops_(std::move(stops)),
+      clock_(clock),
       cache_(model.hyper(), std::min(kFirstCapacity, model.hyper().context), options_.kv_type()) {
   learn_end_of_turn();
 }
@@ -62,7 +62,7 @@ std::string ChatSession::rendered(const Json& messages, bool add_generation_prom
   conversation.add_generation_prompt = add_generation_prompt;
   conversation.bos_token = chat_.bos_token;
   conversation.eos_token = chat_.eos_token;
-  conversation.now = local_time();
+  conversation.now = clock_();
   return with_context(chat_.origin, [&] { return chat_.chat.render(conversation); });
 }
 
@@ -152,4 +152,4 @@ ChatAnswer ChatSession::ask(const std::string& question,
   return answer;
 }
 
-}  // namespace nibble::cli
+}  // namespace nibble

@@ -1,4 +1,4 @@
-#include "cli/generation_settings.h"
+#include "session/generation_settings.h"
 
 #include <nlohmann/json.hpp>
 
@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "nibble/error.h"
 
-namespace nibble::cli {
+namespace nibble {
 namespace {
 
 constexpr std::uint64_t kMaxBytes = 1 << 20;
@@ -53,6 +53,22 @@ GenerationSettings generation_settings(const std::filesystem::path& folder) {
   return settings;
 }
 
+SamplerOptions sampler_options(const GenerationSettings& settings, std::size_t context,
+                               std::uint64_t seed) {
+  SamplerOptions sampler;
+  sampler.temperature = static_cast<float>(settings.temperature);
+  sampler.top_k = static_cast<std::size_t>(settings.top_k);
+  sampler.top_p = static_cast<float>(settings.top_p);
+  sampler.min_p = static_cast<float>(settings.min_p);
+  sampler.repeat_penalty = static_cast<float>(settings.repeat_penalty);
+  sampler.presence_penalty = static_cast<float>(settings.presence_penalty);
+  sampler.frequency_penalty = static_cast<float>(settings.frequency_penalty);
+  sampler.repeat_last =
+      settings.repeat_last < 0 ? context : static_cast<std::size_t>(settings.repeat_last);
+  sampler.seed = seed;
+  return sampler;
+}
+
 Json json_of(const GenerationSettings& settings) {
   return {{"temp", settings.temperature},
           {"top_k", settings.top_k},
@@ -64,4 +80,4 @@ Json json_of(const GenerationSettings& settings) {
           {"repeat_last", settings.repeat_last}};
 }
 
-}  // namespace nibble::cli
+}  // namespace nibble

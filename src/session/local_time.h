@@ -3,9 +3,9 @@
 
 #include <cstdint>
 
-namespace nibble::cli {
+namespace nibble {
 
 // Seconds since 1970 as a clock on the wall shows them.
 std::int64_t local_time();
 
-}  // namespace nibble::cli
+}  // namespace nibble
