@@ -24,7 +24,7 @@ class CodesLinear final : public Linear {
   const float* bias() const override { return bias_.empty() ? nullptr : bias_.data(); }
   void decode(std::size_t first, Matrix out) const override { decode_rows(codes_, first, out); }
   void forward(const LayerInput& x, Matrix y, Compute compute) const override {
-    tiled_product(
+    multiply_row_tiles(
         x, outputs(), [this](std::size_t first, Matrix out) { decode(first, out); }, bias(), y,
         compute);
   }

@@ -63,7 +63,7 @@ class PackedLinear final : public Linear {
 
   void forward(const LayerInput& x, Matrix y, Compute compute) const override {
     if (kernels_.gemv == nullptr)
-      return tiled_product(
+      return multiply_row_tiles(
           x, outputs(), [this](std::size_t first, Matrix out) { decode(first, out); }, bias(), y,
           compute);
     if (weights_.slots.empty()) return forward_slots(x, y, compute);
