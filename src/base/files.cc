@@ -44,6 +44,12 @@ std::uint64_t free_bytes(const fs::path& path) {
               "free some space or choose an output folder on another disk");
 }
 
+[[noreturn]] void fail_too_large(const fs::path& path) {
+  throw Error(ErrorKind::kResource,
+              cat(path.string(), ": cannot grow: a file may not be so large here"),
+              "raise the limit (ulimit -f), or choose an output folder on another file system");
+}
+
 // Owns a descriptor while a file is being read.
 class Descriptor {
  public:
@@ -178,7 +184,7 @@ std::string read_file(const fs::path& path, std::uint64_t max_bytes) {
 }
 
 AtomicFile::AtomicFile(fs::path path, std::uint64_t reserve_bytes)
-    : path_(std::move(path)), partial_(path_.string() + ".partial") {
+    : path_(std::move(path)), partial_(path_.string() + ".partial"), staged_(partial_) {
   descriptor_ = create_locked(partial_);
   if (reserve_bytes == 0) return;
   int code = 0;
@@ -193,6 +199,7 @@ AtomicFile::AtomicFile(fs::path path, std::uint64_t reserve_bytes)
   if (!full) return;
   ::close(descriptor_);
   ::unlink(partial_.c_str());
+  if (code == EFBIG) fail_too_large(path_);
   fail_full(path_, reserve_bytes);
 }
 
@@ -215,6 +222,7 @@ void AtomicFile::write_at(std::uint64_t offset, std::span<const std::byte> bytes
                                    static_cast<off_t>(offset));
     if (count < 0 && errno == EINTR) continue;
     if (count < 0 && (errno == ENOSPC || errno == EDQUOT)) fail_full(path_, bytes.size());
+    if (count < 0 && errno == EFBIG) fail_too_large(path_);
     if (count < 0) fail(partial_, "write to the file", errno);
     bytes = bytes.subspan(static_cast<std::size_t>(count));
     offset += static_cast<std::uint64_t>(count);

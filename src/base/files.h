@@ -8,9 +8,9 @@
 #include <string>
 #include <string_view>
 
-namespace nibble {
+#include "base/staged.h"
 
-namespace fs = std::filesystem;
+namespace nibble {
 
 // A regular file mapped read-only. Empty files are allowed.
 class MappedFile {
@@ -55,6 +55,7 @@ class AtomicFile {
  private:
   fs::path path_;
   fs::path partial_;
+  Staged staged_;
   int descriptor_ = -1;
   std::uint64_t position_ = 0;
   bool committed_ = false;

@@ -170,6 +170,7 @@ void OutputFolder::lock() {
     if (fstat(opened, &locked) == 0 && lstat(staging_.c_str(), &named) == 0 &&
         locked.st_ino == named.st_ino && locked.st_dev == named.st_dev) {
       lock_ = opened;
+      staged_ = std::make_unique<Staged>(staging_);
       for (const auto& entry : fs::directory_iterator(staging_)) fs::remove_all(entry.path());
       return;
     }
@@ -245,6 +246,8 @@ void OutputFolder::finish() {
   for (const auto& entry : fs::recursive_directory_iterator(staging_))
     if (entry.is_directory()) sync_folder(entry.path());
   sync_folder(staging_);
+  // From here on the name may stand for the older output.
+  staged_->release();
   replace_target();
   finished_ = true;
   sync_folder(target_.parent_path());

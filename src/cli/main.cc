@@ -75,6 +75,7 @@ void flush_stdout() {
 int run_program(std::vector<std::string> arguments) {
   Global global;
   global.places = model_places();
+  keep_standard_files_apart();
   install_signal_handlers();
   try {
     const Parsed parsed = parse(std::move(arguments), global);
