@@ -3,14 +3,15 @@
 
 #include <algorithm>
 #include <chrono>
+#include <nlohmann/json.hpp>
 
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "base/text.h"
 #include "cli/bench_report.h"
 #include "cli/command.h"
-#include "cli/json_output.h"
 #include "cli/compute_options.h"
+#include "cli/json_output.h"
 #include "kernels/kernels.h"
 #include "nibble/error.h"
 #include "nn/panels/panel_ranges.h"

@@ -9,7 +9,7 @@
 #include "cli/generation_options.h"
 #include "cli/json_output.h"
 #include "cli/line_reader.h"
-#include "cli/quantize_options.h"
+#include "cli/compute_options.h"
 #include "cli/signals.h"
 #include "cli/text_input.h"
 #include "nibble/error.h"

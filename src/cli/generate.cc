@@ -9,7 +9,7 @@
 #include "cli/command.h"
 #include "cli/generation_options.h"
 #include "cli/json_output.h"
-#include "cli/quantize_options.h"
+#include "cli/compute_options.h"
 #include "cli/text_input.h"
 #include "nibble/error.h"
 #include "session/running_model.h"
