@@ -5,7 +5,7 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
-#include "cli/quantize_options.h"
+#include "cli/compute_options.h"
 
 namespace nibble::cli {
 namespace {

@@ -99,6 +99,21 @@ Ceilings measure_ceilings() {
           cpu_has_bfloat16() ? "bf16" : "f32"};
 }
 
+Ceilings highest(const Ceilings& first, const Ceilings& second) {
+  return {std::max(first.read_bytes, second.read_bytes), std::max(first.int8_ops, second.int8_ops),
+          std::max(first.float_ops, second.float_ops), first.float_name};
+}
+
+CeilingShare share_of(const Ceilings& ceilings, const SpeedTest& test, const SpeedResult& result,
+                      double rate, bool int8) {
+  const double arithmetic = int8 ? ceilings.int8_ops : ceilings.float_ops;
+  const double by_products = rate * result.ops / static_cast<double>(result.tokens) / arithmetic;
+  const double by_reading =
+      rate / static_cast<double>(test.parallel) * result.bytes / ceilings.read_bytes;
+  if (test.prompt == 0 && by_reading > by_products) return {by_reading, "read"};
+  return {by_products, int8 ? "int8" : ceilings.float_name};
+}
+
 double quantile(const std::vector<double>& values, double share) {
   const auto last = static_cast<double>(values.size() - 1);
   return values[static_cast<std::size_t>(std::lround(share * last))];

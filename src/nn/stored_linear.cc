@@ -25,7 +25,7 @@ class StoredLinear final : public Linear {
   }
   std::string kind() const override {
     const CodeShape& shape = codes_->shape();
-    return cat(formats::with_bits(shape.bits).name, " groups of ", shape.columns / shape.groups());
+    return cat(shape.grid->name, " groups of ", shape.columns / shape.groups());
   }
   const float* bias() const override { return bias_.empty() ? nullptr : bias_.data(); }
   // Slots in another order than the input's columns need it gathered first.

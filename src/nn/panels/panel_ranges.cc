@@ -16,7 +16,7 @@ constexpr std::size_t kStrip = 4;     // panels made dense together: they stay i
 static_assert(kRangeRows == kPanelRows);
 
 constexpr DenseForm kDenseForms[kPanelTypes] = {
-#define PANEL(name, bits, table, scheme, offset) dense_form(bits, table, scheme, offset),
+#define PANEL(name, bits, table, scales, offset) dense_form(bits, table, scales, offset),
 #include "kernels/panels.def"
 #undef PANEL
 };

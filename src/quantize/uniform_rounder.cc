@@ -1,23 +1,13 @@
-// Uniform integer grids of 2 to 8 bits and the search for their scales.
+// Rounding to uniform grids of 1 to 8 bits, and the search for their scales.
 #include <algorithm>
 #include <cmath>
 #include <vector>
 
-#include "base/text.h"
 #include "kernels/kernels.h"
-#include "nibble/error.h"
-#include "quantize/grid.h"
-#include "tensor/half.h"
+#include "quantize/rounders.h"
 
 namespace nibble {
 namespace {
-
-// The nearest scale that float16 holds and that can be divided by: never 0, never infinite.
-float storable(float scale) {
-  constexpr float kSmallest = 0x1p-24f, kLargest = 65504;
-  const float size = std::clamp(std::fabs(scale), kSmallest, kLargest);
-  return half_to_float(float_to_half(std::copysign(size, scale)));
-}
 
 struct Extremes {
   float low = 0, high = 0;  // of the weights and 0
@@ -34,56 +24,46 @@ Extremes extremes_of(std::span<const float> weights) {
   return e;
 }
 
-class UniformGrid final : public Grid {
+class UniformRounder final : public Rounder {
  public:
-  UniformGrid(int bits, Symmetry symmetry, int lowest_zero)
-      : bits_(bits),
+  UniformRounder(const Grid& grid, const Storable& storable, Symmetry symmetry, ScaleSearch search)
+      : Rounder(grid, storable),
+        bits_(grid.bits),
         symmetry_(symmetry),
-        lowest_zero_(static_cast<float>(lowest_zero)),
-        max_code_(static_cast<float>((1 << bits) - 1)),
-        middle_(static_cast<float>(1 << (bits - 1))) {}
+        search_(search),
+        lowest_zero_(storable.lowest_zero),
+        max_code_(static_cast<float>((1 << grid.bits) - 1)),
+        middle_(static_cast<float>(1 << (grid.bits - 1))) {}
 
-  int bits() const override { return bits_; }
-  bool symmetric() const override { return symmetry_ != Symmetry::kAsymmetric; }
-  std::string name() const override {
-    return cat("int", bits_, symmetric() ? " symmetric" : " asymmetric");
+  bool free_zero() const override { return symmetry_ == Symmetry::kAsymmetric; }
+
+  Code nearest(const float* weight, GroupParams p) const override {
+    const float steps = *weight / p.scale;
+    const float code = storable().integer_zeros ? std::nearbyint(steps) + p.zero
+                                                : std::nearbyint(steps + p.zero);
+    return static_cast<Code>(std::clamp(code, lowest_code(), max_code_));
   }
 
-  std::uint8_t nearest(float weight, GroupParams p) const override {
-    const float code = std::nearbyint(weight / p.scale) + p.zero;
-    return static_cast<std::uint8_t>(std::clamp(code, lowest_code(), max_code_));
-  }
-
-  float stored_scale(float scale) const override { return storable(scale); }
   float stored_zero(float zero) const override {
-    return std::clamp(std::nearbyint(zero), lowest_zero_, max_code_);
+    if (storable().integer_zeros) zero = std::nearbyint(zero);
+    return std::clamp(zero, lowest_zero_, max_code_);
   }
 
-  GroupParams fit(std::span<const float> weights, std::span<const float> importance,
-                  ScaleSearch search) const override {
+  GroupParams fit(const GroupView& group) const override {
+    const std::span<const float> weights = group.weights;
     const Extremes e = extremes_of(weights);
-    if (e.low == 0 && e.high == 0) return {1, symmetric() ? middle_ : std::max(lowest_zero_, 0.0f)};
-    const GroupParams start = symmetric() ? symmetric_start(e) : asymmetric_start(e);
-    if (search == ScaleSearch::kAbsMax) return start;
+    if (e.low == 0 && e.high == 0)
+      return {1, free_zero() ? std::max(lowest_zero_, 0.0f) : middle_};
+    const GroupParams start = free_zero() ? asymmetric_start(e) : symmetric_start(e);
+    if (search_ == ScaleSearch::kAbsMax) return start;
     std::vector<float> equal;
-    if (search == ScaleSearch::kMse || importance.empty()) {
+    std::span<const float> importance = group.importance;
+    if (search_ == ScaleSearch::kMse || importance.empty()) {
       equal.assign(weights.size(), 1.0f);
       importance = equal;
     }
-    return symmetric() ? search_symmetric(weights, importance, start)
-                       : search_asymmetric(weights, importance, e, start);
-  }
-
-  GroupParams refit(std::span<const float> weights, std::span<const std::uint8_t> codes,
-                    std::span<const float> importance, GroupParams p) const override {
-    double products = 0, squares = 0;
-    for (std::size_t i = 0; i < weights.size(); ++i) {
-      const double q = codes[i] - p.zero, share = importance.empty() ? 1.0 : importance[i];
-      products += share * q * weights[i];
-      squares += share * q * q;
-    }
-    if (squares > 0 && products != 0) p.scale = storable(static_cast<float>(products / squares));
-    return p;
+    return free_zero() ? search_asymmetric(weights, importance, e, start)
+                       : search_symmetric(weights, importance, start);
   }
 
  private:
@@ -92,13 +72,13 @@ class UniformGrid final : public Grid {
 
   GroupParams symmetric_start(const Extremes& e) const {
     const float peak = std::fabs(e.signed_peak);
-    if (symmetry_ == Symmetry::kPlain) return {storable(peak / (middle_ - 1)), middle_};
-    if (symmetry_ == Symmetry::kFullRange) return {storable(2 * peak / max_code_), middle_};
-    return {storable(-e.signed_peak / middle_), middle_};
+    if (symmetry_ == Symmetry::kPlain) return {stored_scale(peak / (middle_ - 1)), middle_};
+    if (symmetry_ == Symmetry::kFullRange) return {stored_scale(2 * peak / max_code_), middle_};
+    return {stored_scale(-e.signed_peak / middle_), middle_};
   }
 
   GroupParams asymmetric_start(const Extremes& e) const {
-    const float scale = storable((e.high - e.low) / max_code_);
+    const float scale = stored_scale((e.high - e.low) / max_code_);
     return {scale, std::clamp(std::nearbyint(-e.low / scale), lowest_zero_, max_code_)};
   }
 
@@ -121,11 +101,11 @@ class UniformGrid final : public Grid {
   // Alternates nearest codes and the least-squares scale for them; the error never rises.
   void polish(std::span<const float> weights, std::span<const float> importance, GroupParams& best,
               float& best_error) const {
-    std::vector<std::uint8_t> codes(weights.size());
-    for (int round = 0; round < 4; ++round) {
-      for (std::size_t i = 0; i < weights.size(); ++i) codes[i] = nearest(weights[i], best);
+    std::vector<Code> codes(weights.size());
+    for (int turn = 0; turn < 4; ++turn) {
+      round(weights, best, codes);
       const float before = best_error;
-      keep_better(weights, importance, refit(weights, codes, importance, best), best, best_error);
+      keep_better(weights, importance, refit({weights, importance}, codes, best), best, best_error);
       if (!(best_error < before)) break;
     }
   }
@@ -140,7 +120,7 @@ class UniformGrid final : public Grid {
     constexpr int kSteps = 24;
     for (int step = 0; step <= kSteps; ++step) {
       const float factor = shortest + (1.1f - shortest) * static_cast<float>(step) / kSteps;
-      const float scale = storable(start.scale * factor);
+      const float scale = stored_scale(start.scale * factor);
       keep_better(weights, importance, {scale, start.zero}, best, best_error);
       if (both_signs) keep_better(weights, importance, {-scale, start.zero}, best, best_error);
     }
@@ -156,7 +136,7 @@ class UniformGrid final : public Grid {
     constexpr int kSteps = 16;
     for (int step = 0; step <= kSteps; ++step) {
       const float factor = shortest + (1.05f - shortest) * static_cast<float>(step) / kSteps;
-      const float scale = storable((e.high - e.low) * factor / max_code_);
+      const float scale = stored_scale((e.high - e.low) * factor / max_code_);
       // The interval may shrink from either end: zeros around that of its middle.
       const float middle_zero = std::nearbyint(-(e.low + e.high) / 2 / scale + max_code_ / 2);
       const float reach = bits_ <= 4 ? 3.0f : 1.0f;
@@ -170,14 +150,15 @@ class UniformGrid final : public Grid {
 
   int bits_;
   Symmetry symmetry_;
+  ScaleSearch search_;
   float lowest_zero_, max_code_, middle_;
 };
 
 }  // namespace
 
-std::unique_ptr<Grid> uniform_grid(int bits, Symmetry symmetry, int lowest_zero) {
-  if (bits < 2 || bits > 8) throw Error(ErrorKind::kUnsupported, cat("a grid of ", bits, " bits"));
-  return std::make_unique<UniformGrid>(bits, symmetry, lowest_zero);
+std::unique_ptr<Rounder> uniform_rounder(const Grid& grid, const Storable& storable,
+                                         Symmetry symmetry, ScaleSearch search) {
+  return std::make_unique<UniformRounder>(grid, storable, symmetry, search);
 }
 
 }  // namespace nibble
