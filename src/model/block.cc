@@ -1,5 +1,7 @@
 #include "model/block.h"
 
+#include <optional>
+
 #include "base/parallel.h"
 #include "kernels/kernels.h"
 #include "nn/attention/attention.h"
@@ -76,10 +78,17 @@ void Block::attend(ConstMatrix input, Sequences sequences, Matrix out, Compute c
     first = std::min(first, sequence.past);
     last = std::max(last, sequence.past + sequence.length);
   }
-  const RopeTable table(hyper->rope_of(layer).frequencies, first, last - first);
+  const std::vector<double>& frequencies = hyper->rope_of(layer).frequencies;
+  // One table for all, unless positions lie farther apart than there are rows: a prompt that begins
+  // beside a text that is long already.
+  std::optional<RopeTable> common;
+  if (last - first <= input.rows) common.emplace(frequencies, first, last - first);
   std::vector<AttentionInput> inputs(sequences.size());
   const auto prepare = [&](std::size_t i) {
     const Sequence& sequence = sequences[i];
+    std::optional<RopeTable> own;
+    if (!common) own.emplace(frequencies, sequence.past, sequence.length);
+    const RopeTable& table = common ? *common : *own;
     AttentionInput& attended = inputs[i];
     attended.query = query.view().rows_at(sequence.first_row, sequence.length);
     attended.out = out.rows_at(sequence.first_row, sequence.length);
