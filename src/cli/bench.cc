@@ -11,10 +11,10 @@
 #include "cli/bench_report.h"
 #include "cli/command.h"
 #include "cli/json_output.h"
-#include "cli/quantize_options.h"
+#include "cli/compute_options.h"
 #include "kernels/kernels.h"
 #include "nibble/error.h"
-#include "nn/panels/panel_product.h"
+#include "nn/panels/panel_ranges.h"
 
 namespace nibble::cli {
 namespace {

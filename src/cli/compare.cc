@@ -6,12 +6,12 @@
 
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/compute_options.h"
 #include "cli/json_output.h"
 #include "cli/measure_options.h"
-#include "cli/quantize_options.h"
-#include "cli/running_model.h"
 #include "cli/table.h"
 #include "nibble/error.h"
+#include "session/running_model.h"
 
 namespace nibble::cli {
 namespace {

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/parallel.h"
-#include "cli/quantize_options.h"
+#include "cli/compute_options.h"
 #include "kernels/kernels.h"
 
 namespace nibble::cli {

@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "cli/quantize_options.h"
+#include "cli/compute_options.h"
 
 namespace nibble::cli {
 namespace {

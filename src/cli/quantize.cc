@@ -25,11 +25,13 @@ struct Options {
 };
 
 // Which readers will refuse what is planned: told now, not after the work.
-std::vector<Finding> refusals_of(const Recipe& recipe, const std::string& layout) {
+std::vector<Finding> refusals_of(const Recipe& recipe) {
   std::vector<ShapedModule> modules;
   for (const PlannedModule& module : recipe.modules)
-    modules.push_back({module.name, module.rows, module.columns, module.settings});
-  return layouts::named(layout).consumers(modules, recipe.layout_settings);
+    modules.push_back({module.name, module.shape.rows, module.shape.columns, module.settings()});
+  const auto consumers = recipe.layout->consumers;
+  return consumers == nullptr ? std::vector<Finding>()
+                              : consumers(modules, recipe.layout_settings);
 }
 
 std::vector<std::string> plan_lines(const Plan& plan, const std::vector<Finding>& refusals) {
@@ -64,18 +66,17 @@ Json plan_json(const Plan& plan) {
           {"seconds", plan.seconds}};
 }
 
-// `calibrated`: there was a Hessian to measure with.
-Json module_json(const ModuleReport& module, bool calibrated) {
-  return {
-      {"name", module.name},
-      {"bits", module.bits},
-      {"group_size", module.group_size == 0 ? -1 : static_cast<std::int64_t>(module.group_size)},
-      {"weight_error", module.weight_error},
-      {"output_error", calibrated ? Json(module.output_error) : Json(nullptr)},
-      {"damping", calibrated ? Json(module.damping) : Json(nullptr)},
-      {"dead_columns", calibrated ? Json(module.dead_columns) : Json(nullptr)},
-      {"fallback", module.fallback},
-      {"notes", module.notes}};
+Json module_json(const ModuleReport& module) {
+  const bool measured = module.output_error.has_value();
+  Json json = module_recipe_json(module.module);
+  json["name"] = module.module.name;
+  json["weight_error"] = module.weight_error;
+  json["output_error"] = measured ? Json(*module.output_error) : Json(nullptr);
+  json["damping_added"] = module.damping ? Json(*module.damping) : Json(nullptr);
+  json["dead_columns"] = measured ? Json(module.dead_columns) : Json(nullptr);
+  json["fallback"] = module.fallback;
+  json["notes"] = module.notes;
+  return json;
 }
 
 Json calibration_json(const Calibration& calibration) {
@@ -89,9 +90,9 @@ Json calibration_json(const Calibration& calibration) {
 Json losses_of(const QuantizeResult& result) {
   std::vector<ModuleLoss> modules;
   for (const ModuleReport& module : result.modules) {
-    ModuleLoss loss{.name = module.name, .output_error = {}, .fallback = module.fallback};
-    if (result.calibration.samples > 0) loss.output_error = module.output_error;
-    modules.push_back(std::move(loss));
+    modules.push_back({.name = module.module.name,
+                       .output_error = module.output_error,
+                       .fallback = module.fallback});
   }
   return losses_json(std::move(modules));
 }
@@ -115,7 +116,7 @@ int run(const Options& options, const Global& global) {
   const QuantizeOptions asked = options_of(options.flags, global.seed);
   std::vector<Finding> refusals;
   sinks.planned = [&](const Plan& plan, const Recipe& recipe) {
-    refusals = refusals_of(recipe, asked.layout);
+    refusals = refusals_of(recipe);
     for (const std::string& line : plan_lines(plan, refusals)) {
       if (options.dry_run && !global.json)  // what was asked for
         fmt::print("{}\n", line);
@@ -125,11 +126,13 @@ int run(const Options& options, const Global& global) {
   };
   sinks.module_done = [&](const ModuleReport& module, std::size_t done, std::size_t total) {
     if (global.detail)
-      global.detail(
-          fmt::format("[{:4}/{}] {:<42} {} bits  weight error {:.2e}  output error {:.2e}", done,
-                      total, module.name, module.bits, module.weight_error, module.output_error));
+      global.detail(fmt::format(
+          "[{:4}/{}] {:<42} {}  weight error {:.2e}{}", done, total, module.module.name,
+          module.module.shape.grid->name, module.weight_error,
+          module.output_error ? fmt::format("  output error {:.2e}", *module.output_error)
+                              : std::string()));
     for (const std::string& note : module.notes)
-      if (global.log) global.log(cat(module.name, ": ", note));
+      if (global.log) global.log(cat(module.module.name, ": ", note));
   };
   const auto model = global.model(options.model);
   const QuantizeResult result =
@@ -145,8 +148,7 @@ int run(const Options& options, const Global& global) {
                    {"plan", plan_json(result.plan)},
                    {"warnings", findings_json(refusals)}});
     Json modules = Json::array();
-    for (const ModuleReport& module : result.modules)
-      modules.push_back(module_json(module, calibrated));
+    for (const ModuleReport& module : result.modules) modules.push_back(module_json(module));
     object["modules"] = std::move(modules);
     object["losses"] = losses_of(result);
     object["calibration"] = calibration_json(result.calibration);

@@ -12,7 +12,6 @@
 #include "base/text.h"
 #include "checkpoint/layout.h"
 #include "cli/command.h"
-#include "cli/generation_settings.h"
 #include "cli/json_output.h"
 #include "cli/losses.h"
 #include "cli/table.h"
@@ -20,6 +19,7 @@
 #include "kernels/kernels.h"
 #include "model/source.h"
 #include "quantize/passport.h"
+#include "session/generation_settings.h"
 
 namespace nibble::cli {
 namespace {

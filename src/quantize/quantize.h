@@ -23,6 +23,7 @@ struct QuantizeResult {
   Plan plan;
   Calibration calibration;  // samples 0: none was needed
   std::vector<ModuleReport> modules;
+  std::vector<std::string> transform_notes;  // what transforms did, block by block
 };
 
 // `model`: a folder with config.json, tokenizer.json and safetensors. `output` is created; it holds

@@ -13,7 +13,7 @@ namespace {
 class Checker {
  public:
   Checker(const CheckpointReader& reader, const Json& json)
-      : reader_(reader), json_(json), config_(read_gptq_config(json)) {}
+      : reader_(reader), config_(read_gptq_config(json)) {}
 
   std::vector<Finding> run() {
     std::size_t modules = 0;
@@ -47,7 +47,7 @@ class Checker {
   void module(const std::string& name) {
     Codes codes;
     try {
-      codes = codes_of(*open_gptq(reader_, json_, name));
+      codes = codes_of(*open_gptq_module(reader_, config_, name));
     } catch (const Error& problem) {
       error("gptq.tensors", problem.what());
       return;
@@ -59,11 +59,11 @@ class Checker {
                               "desc_act is false; kernels would ignore it"));
     check_zeros(name, codes);
     const std::size_t group = codes.group_size == codes.columns ? 0 : codes.group_size;
-    shapes_.push_back({name, codes.rows, codes.columns, {codes.bits, group}});
+    shapes_.push_back({name, codes.rows, codes.columns, {codes.grid, group}});
   }
 
   void check_zeros(const std::string& name, const Codes& codes) {
-    const float middle = static_cast<float>(1 << (codes.bits - 1));
+    const float middle = static_cast<float>(1 << (codes.bits() - 1));
     bool all_middle = true, any_zero = false;
     for (const float zero : codes.zeros) {
       all_middle &= zero == middle;
@@ -77,7 +77,6 @@ class Checker {
   }
 
   const CheckpointReader& reader_;
-  const Json& json_;
   GptqConfig config_;
   std::vector<Finding> findings_;
   std::map<std::string, std::size_t> counts_;

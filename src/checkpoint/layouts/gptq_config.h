@@ -30,8 +30,10 @@ GptqConfig read_gptq_config(const Json& config);
 Json write_gptq_config(const LayoutSettings& settings);
 
 // Layout::open.
-std::unique_ptr<StoredCodes> open_gptq(const CheckpointReader& reader, const Json& config,
-                                       const std::string& module);
+std::unique_ptr<StoredModules> open_gptq(const CheckpointReader& reader, const Json& config);
+// The codes of one module; null when it is not quantized. Throws kCorruptFile.
+std::unique_ptr<StoredCodes> open_gptq_module(const CheckpointReader& reader,
+                                              const GptqConfig& config, const std::string& module);
 
 // Layout::consumers.
 std::vector<Finding> gptq_consumers(std::span<const ShapedModule> modules,

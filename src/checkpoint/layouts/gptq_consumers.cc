@@ -26,7 +26,8 @@ class Readers {
 
   void add(const ShapedModule& module) {
     ++modules_;
-    const auto [bits, group] = module.settings;
+    const int bits = module.settings.grid->bits;
+    const std::size_t group = module.settings.group_size;
     if (!settings_.symmetric)
       warn("vllm.marlin.sym", "vLLM 0.32 (Marlin kernels, CPU) needs \"sym\": true");
     if (settings_.group_index)

@@ -14,7 +14,7 @@ const Layout& gptq() { return layouts::named("gptq"); }
 
 // A module that every reader takes.
 ShapedModule good(const std::string& name = "model.layers.0.self_attn.o_proj") {
-  return {name, 256, 512, {4, 128}};
+  return {name, 256, 512, {&grids::named("int4"), 128}};
 }
 
 Rules rules_of(const std::vector<ShapedModule>& modules, const LayoutSettings& settings = {}) {
@@ -38,8 +38,8 @@ TEST(GptqConsumers, NameTheRuleThatPlannedShapesBreak) {
   narrow.rows = 96;
   ragged.columns = 576;
   ragged.settings.group_size = 64;
-  three.settings.bits = 3;
-  eight.settings.bits = 8;
+  three.settings.grid = &grids::named("int3");
+  eight.settings.grid = &grids::named("int8");
   groups.settings.group_size = 256;
   EXPECT_EQ(rules_of({narrow}), Rules{"vllm.marlin.shape"});
   EXPECT_EQ(rules_of({ragged}), Rules{"vllm.marlin.shape"});
