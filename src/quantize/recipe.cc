@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
-#include <regex>
 
+#include "base/regex.h"
 #include "base/text.h"
 #include "nibble/error.h"
 #include "quantize/feedback_options.h"
@@ -13,24 +14,22 @@
 namespace nibble {
 namespace {
 
-std::regex compile(const std::string& pattern) {
-  try {
-    return std::regex(pattern);
-  } catch (const std::regex_error& error) {
-    throw Error(ErrorKind::kInvalidArgument,
-                cat("\"", pattern, "\" is not a regular expression: ", error.what()));
-  }
-}
+constexpr std::uint64_t kPatternSteps = 20'000'000;  // of matching, for all modules together
 
 // Patterns of the user, each of which must match at least one module.
 class Patterns {
  public:
   explicit Patterns(std::string option) : option_(std::move(option)) {}
-  void add(const std::string& text) { patterns_.push_back({text, compile(text), 0}); }
+  void add(const std::string& text) {
+    as_argument([&] {
+      patterns_.push_back({std::make_unique<Regex>(text, Regex::Syntax::kPython), 0});
+      return false;
+    });
+  }
   // The first that matches `name`.
   std::optional<std::size_t> match(const std::string& name) {
     for (std::size_t i = 0; i < patterns_.size(); ++i)
-      if (std::regex_search(name, patterns_[i].regex)) {
+      if (as_argument([&] { return patterns_[i].regex->matches_anywhere(name, steps_left_); })) {
         ++patterns_[i].matches;
         return i;
       }
@@ -41,18 +40,29 @@ class Patterns {
       if (pattern.matches == 0)
         throw Error(
             ErrorKind::kInvalidArgument,
-            cat(option_, " \"", pattern.text, "\" matches no module that is left"),
+            cat(option_, " \"", pattern.regex->pattern(), "\" matches no module that is left"),
             "module names look like model.layers.0.mlp.down_proj (nibble show MODEL lists them)");
   }
 
  private:
+  // The user's pattern is to blame, not a file.
+  template <typename Action>
+  bool as_argument(Action action) const {
+    try {
+      return action();
+    } catch (const Error& problem) {
+      if (problem.kind() == ErrorKind::kInterrupted) throw;
+      throw Error(ErrorKind::kInvalidArgument, cat(option_, ": ", problem.what()));
+    }
+  }
+
   struct Pattern {
-    std::string text;
-    std::regex regex;
+    std::unique_ptr<Regex> regex;
     std::size_t matches = 0;
   };
   std::string option_;
   std::vector<Pattern> patterns_;
+  std::uint64_t steps_left_ = kPatternSteps;
 };
 
 // "self_attn.q_proj, … (576 inputs)" for each distinct row length.
