@@ -76,7 +76,8 @@ void Block::attend(ConstMatrix input, Sequences sequences, Matrix out, Compute c
     first = std::min(first, sequence.past);
     last = std::max(last, sequence.past + sequence.length);
   }
-  const RopeTable table(hyper->rope_of(layer).frequencies, first, last - first);
+  const Rope& rope = hyper->rope_of(layer);
+  const RopeTable table(rope.frequencies, first, last - first);
   std::vector<AttentionInput> inputs(sequences.size());
   const auto prepare = [&](std::size_t i) {
     const Sequence& sequence = sequences[i];
@@ -105,7 +106,8 @@ void Block::attend(ConstMatrix input, Sequences sequences, Matrix out, Compute c
   shape.heads = hyper->heads;
   shape.kv_heads = hyper->kv_heads;
   shape.head_dim = hyper->head_dim;
-  shape.scale = hyper->attention_scale;
+  shape.scale =
+      hyper->attention_scale * static_cast<float>(rope.attention_factor * rope.attention_factor);
   shape.window = hyper->windows[layer];
   shape.round_to_bfloat16 = compute == Compute::kInt8;
   attention(inputs, shape);

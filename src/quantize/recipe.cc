@@ -135,7 +135,7 @@ Recipe make_recipe(const ModelSource& source, const QuantizeOptions& options,
     for (const Stage stage : kStages)
       for (const Role role : roles_of(stage)) {
         const Linear& linear = block.linear(role);
-        PlannedModule module{ModelSource::module_path(layer, role),
+        PlannedModule module{source.module_path(layer, role),
                              layer,
                              role,
                              linear.outputs(),
