@@ -5,7 +5,6 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
-#include "cli/chat_session.h"
 #include "cli/command.h"
 #include "cli/generation_options.h"
 #include "cli/json_output.h"
@@ -14,6 +13,7 @@
 #include "cli/signals.h"
 #include "cli/text_input.h"
 #include "nibble/error.h"
+#include "session/chat_session.h"
 
 namespace nibble::cli {
 namespace {
@@ -150,7 +150,7 @@ int run(const Options& options, const CLI::App& app, const Global& global) {
   global.log_all(model.source().notes());
   model.prepare(compute);
   const std::size_t context = model.hyper().context;
-  const GenerationSettings settings = settings_of(options.flags, app, model.source().folder());
+  const GenerationSettings settings = settings_of(options.flags, app, model.settings());
   ChatSession session(model, std::move(chat),
                       options_of(options.flags, settings, context, global.seed), std::move(stops));
   session.set_system(options.system);

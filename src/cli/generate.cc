@@ -10,9 +10,9 @@
 #include "cli/generation_options.h"
 #include "cli/json_output.h"
 #include "cli/quantize_options.h"
-#include "cli/running_model.h"
 #include "cli/text_input.h"
 #include "nibble/error.h"
+#include "session/running_model.h"
 
 namespace nibble::cli {
 namespace {
@@ -42,7 +42,7 @@ int run(const Options& options, const CLI::App& app, const Global& global) {
   RunningModel model(folder);
   global.log_all(model.source().notes());
   model.prepare(compute);
-  const GenerationSettings settings = settings_of(options.flags, app, model.source().folder());
+  const GenerationSettings settings = settings_of(options.flags, app, model.settings());
   const GenerateOptions generate_options =
       options_of(options.flags, settings, model.source().hyper().context, global.seed);
   const auto on_text = [&](std::string_view piece) {

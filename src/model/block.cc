@@ -1,5 +1,7 @@
 #include "model/block.h"
 
+#include <algorithm>
+
 #include "base/parallel.h"
 #include "kernels/kernels.h"
 #include "nn/attention/attention.h"
@@ -59,7 +61,25 @@ void Block::attention_input(ConstMatrix hidden, Matrix out) const {
   rms_norm(hidden, attention_norm, hyper->norm_epsilon, out);
 }
 
-void Block::attend(ConstMatrix input, Sequences sequences, Matrix out, Compute compute) const {
+RopeTables::RopeTables(const HyperParams& hyper, Sequences sequences) : hyper_(&hyper) {
+  std::size_t first = SIZE_MAX, last = 0;
+  for (const Sequence& sequence : sequences) {
+    first = std::min(first, sequence.past);
+    last = std::max(last, sequence.past + sequence.length);
+  }
+  full_.emplace(hyper.rope.frequencies, first, last - first);
+  const bool windows = std::any_of(hyper.windows.begin(), hyper.windows.end(),
+                                   [](std::size_t window) { return window != 0; });
+  if (windows && hyper.window_rope.frequencies != hyper.rope.frequencies)
+    window_.emplace(hyper.window_rope.frequencies, first, last - first);
+}
+
+const RopeTable& RopeTables::of_layer(std::size_t layer) const {
+  return window_ && hyper_->windows[layer] != 0 ? *window_ : *full_;
+}
+
+void Block::attend(ConstMatrix input, Sequences sequences, const RopeTables& ropes, Matrix out,
+                   Compute compute) const {
   const std::size_t kv_width = hyper->kv_heads * hyper->head_dim;
   Tensor query(input.rows, hyper->heads * hyper->head_dim), keys(input.rows, kv_width),
       values(input.rows, kv_width);
@@ -71,13 +91,8 @@ void Block::attend(ConstMatrix input, Sequences sequences, Matrix out, Compute c
   normalize_heads(query.view(), query_norm, hyper->norm_epsilon);
   normalize_heads(keys.view(), key_norm, hyper->norm_epsilon);
 
-  std::size_t first = SIZE_MAX, last = 0;
-  for (const Sequence& sequence : sequences) {
-    first = std::min(first, sequence.past);
-    last = std::max(last, sequence.past + sequence.length);
-  }
-  const Rope& rope = hyper->rope_of(layer);
-  const RopeTable table(rope.frequencies, first, last - first);
+  const RopeTable& table = ropes.of_layer(layer);
+  const double grown = hyper->rope_of(layer).attention_factor;
   std::vector<AttentionInput> inputs(sequences.size());
   const auto prepare = [&](std::size_t i) {
     const Sequence& sequence = sequences[i];
@@ -106,8 +121,7 @@ void Block::attend(ConstMatrix input, Sequences sequences, Matrix out, Compute c
   shape.heads = hyper->heads;
   shape.kv_heads = hyper->kv_heads;
   shape.head_dim = hyper->head_dim;
-  shape.scale =
-      hyper->attention_scale * static_cast<float>(rope.attention_factor * rope.attention_factor);
+  shape.scale = hyper->attention_scale * static_cast<float>(grown * grown);
   shape.window = hyper->windows[layer];
   shape.round_to_bfloat16 = compute == Compute::kInt8;
   attention(inputs, shape);
@@ -139,12 +153,13 @@ void Block::add_output(const Linear& linear, const std::vector<float>& norm, Con
   add(out.view(), hidden);
 }
 
-void Block::forward(Matrix hidden, Sequences sequences, Compute compute) const {
+void Block::forward(Matrix hidden, Sequences sequences, const RopeTables& ropes,
+                    Compute compute) const {
   Tensor input(hidden.rows, hidden.columns);
   {
     Tensor mixed(hidden.rows, linear(Role::kOutput).inputs());
     attention_input(hidden, input.view());
-    attend(input.view(), sequences, mixed.view(), compute);
+    attend(input.view(), sequences, ropes, mixed.view(), compute);
     attention_output(mixed.view(), hidden, compute);
   }
   Tensor activated(hidden.rows, linear(Role::kDown).inputs());

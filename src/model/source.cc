@@ -37,7 +37,7 @@ struct ModelSource::Parts {
   const ModelSpec* spec = nullptr;
   HyperParams hyper;
   std::unique_ptr<CheckpointReader> checkpoint;
-  const Layout* layout = nullptr;
+  std::unique_ptr<StoredModules> modules;  // null: nothing is quantized as a layout has it
   std::optional<TensorNames> names;
   std::vector<std::string> notes;
   std::string described;  // by what the shapes are: "config.json"
@@ -73,11 +73,15 @@ struct ModelSource::Parts {
     return values;
   }
 
-  // The gain of a norm, whichever way the checkpoint holds it: GGUF files have the 1 added.
+  // What a stored gain lacks: GGUF files have the 1 added.
+  float gain_offset() const {
+    return spec->gain_less_one && checkpoint->gguf() == nullptr ? 1.0f : 0.0f;
+  }
+
+  // The gain of a norm, whichever way the checkpoint holds it.
   std::vector<float> gain(const std::string& name, std::size_t size) const {
     std::vector<float> values = vector(name, size);
-    if (spec->gain_less_one && checkpoint->gguf() == nullptr)
-      for (float& value : values) value += 1;
+    for (float& value : values) value += gain_offset();
     return values;
   }
 
@@ -109,15 +113,15 @@ struct ModelSource::Parts {
       const std::vector<float> stored = bias;
       for (std::size_t r = 0; r < rows; ++r) bias[r] = stored[row_of[r]];
     }
-    if (layout != nullptr)
-      if (auto codes = layout->open(*checkpoint, config["quantization_config"], module)) {
-        const CodeShape& shape = codes->shape();
-        if (shape.rows != rows || shape.columns != columns)
-          throw Error(ErrorKind::kCorruptFile,
-                      cat("module \"", module, "\" is ", shape.rows, " x ", shape.columns, "; ",
-                          described, " asks for ", rows, " x ", columns));
-        return stored_linear(std::move(codes), std::move(bias));
-      }
+    if (modules != nullptr && modules->holds(module)) {
+      auto codes = modules->open(module);
+      const CodeShape& shape = codes->shape();
+      if (shape.rows != rows || shape.columns != columns)
+        throw Error(ErrorKind::kCorruptFile,
+                    cat("module \"", module, "\" is ", shape.rows, " x ", shape.columns, "; ",
+                        described, " asks for ", rows, " x ", columns));
+      return stored_linear(std::move(codes), std::move(bias));
+    }
     return matrix(module + ".weight", rows, columns, std::move(bias), std::move(row_of));
   }
 
@@ -125,9 +129,7 @@ struct ModelSource::Parts {
   void check_linear(const std::string& module, std::size_t rows, std::size_t columns,
                     bool has_bias) const {
     if (has_bias) tensor(module + ".bias", {static_cast<std::int64_t>(rows)});
-    if (layout != nullptr && checkpoint->find(module + ".weight") == nullptr &&
-        has_module(*checkpoint, module))
-      return;  // the layout knows its shapes
+    if (modules != nullptr && modules->holds(module)) return;  // the layout knows its shapes
     tensor(module + ".weight",
            {static_cast<std::int64_t>(rows), static_cast<std::int64_t>(columns)});
   }
@@ -166,7 +168,7 @@ struct ModelSource::Parts {
   }
 
   void settle() {
-    Settled settled = settle_config(config, *spec, {*checkpoint, *names, layout});
+    Settled settled = settle_config(config, *spec, {*checkpoint, *names, modules.get()});
     hyper = std::move(settled.hyper);
     const auto warnings = checkpoint->warnings();
     notes.assign(warnings.begin(), warnings.end());
@@ -198,7 +200,8 @@ ModelSource::ModelSource(const std::filesystem::path& path) : parts_(std::make_u
     if (gguf) parts.config = gguf_config(*parts.checkpoint);
     if (!parts.config.is_object()) throw Error(ErrorKind::kCorruptFile, "not an object");
     parts.spec = &find_spec(parts.config);
-    parts.layout = layouts::claiming(parts.config);
+    if (const Layout* layout = layouts::claiming(parts.config))
+      parts.modules = layout->open(*parts.checkpoint, parts.config["quantization_config"]);
     parts.names.emplace(*parts.checkpoint);
     parts.settle();
     if (gguf) parts.divide_frequencies();
@@ -221,6 +224,16 @@ const ModelSpec& ModelSource::spec() const { return *parts_->spec; }
 const HyperParams& ModelSource::hyper() const { return parts_->hyper; }
 const CheckpointReader& ModelSource::checkpoint() const { return *parts_->checkpoint; }
 const TensorNames& ModelSource::names() const { return *parts_->names; }
+
+const TensorInfo& ModelSource::norm_tensor(std::size_t layer, Norm norm) const {
+  const char* name = norm == Norm::kAttention     ? "input_layernorm.weight"
+                     : parts_->spec->output_norms ? "pre_feedforward_layernorm.weight"
+                                                  : "post_attention_layernorm.weight";
+  return parts_->checkpoint->at(parts_->names->layer(layer) + name);
+}
+
+float ModelSource::gain_offset() const { return parts_->gain_offset(); }
+
 std::string ModelSource::module_path(std::size_t layer, Role role) const {
   return parts_->names->module(layer, role);
 }

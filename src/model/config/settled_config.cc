@@ -48,17 +48,19 @@ class Settling {
 
   const TensorInfo* find(const std::string& name) const { return stored_.checkpoint.find(name); }
 
+  bool is_quantized(const std::string& module) const {
+    return stored_.modules != nullptr && stored_.modules->holds(module);
+  }
+
   std::optional<Shape> shape_of(const std::string& module) const {
-    if (const TensorInfo* info = find(module + ".weight")) {
-      if (info->shape.size() != 2) return std::nullopt;
-      return Shape{static_cast<std::size_t>(info->shape[0]),
-                   static_cast<std::size_t>(info->shape[1])};
+    if (is_quantized(module)) {
+      const auto codes = stored_.modules->open(module);
+      return Shape{codes->shape().rows, codes->shape().columns};
     }
-    if (stored_.layout == nullptr) return std::nullopt;
-    const auto codes =
-        stored_.layout->open(stored_.checkpoint, config_["quantization_config"], module);
-    if (codes == nullptr) return std::nullopt;
-    return Shape{codes->shape().rows, codes->shape().columns};
+    const TensorInfo* info = find(module + ".weight");
+    if (info == nullptr || info->shape.size() != 2) return std::nullopt;
+    return Shape{static_cast<std::size_t>(info->shape[0]),
+                 static_cast<std::size_t>(info->shape[1])};
   }
 
   std::optional<Shape> shape_of(Role role) const { return shape_of(names().module(0, role)); }
@@ -134,6 +136,7 @@ class Settling {
   }
 
   bool head_equals_embedding() const {
+    if (is_quantized(names().head())) return false;
     const TensorInfo* head = find(names().head() + ".weight");
     const TensorInfo* embedding = find(names().embedding() + ".weight");
     if (head == nullptr || embedding == nullptr) return head != nullptr;  // the only one of both
@@ -203,12 +206,18 @@ class Settling {
   void note_unused() {
     const std::set<std::string> linears = linear_modules(), others = other_modules();
     const auto used = [&](const std::string& name) {
-      const std::size_t dot = name.rfind('.');
-      const std::string module = name.substr(0, dot), part = name.substr(dot + 1);
-      if (part == "inv_freq") return true;  // computed here
-      const bool quantized = stored_.layout != nullptr && part != "bias";
-      if (others.contains(module)) return part == "weight" || quantized;
-      return linears.contains(module) && (part == "weight" || part == "bias" || quantized);
+      std::string module = name;
+      for (auto dot = name.rfind('.'); dot != name.npos && dot != 0;
+           dot = name.rfind('.', dot - 1)) {
+        module.resize(dot);
+        const std::string part = name.substr(dot + 1);
+        if (part == "inv_freq") return true;  // computed here
+        const bool linear = linears.contains(module);
+        if (!linear && !others.contains(module)) continue;
+        return part == "weight" || (linear && part == "bias") ||
+               (stored_.modules != nullptr && part != "bias");
+      }
+      return false;
     };
     const std::string further = names().prefix() + "layers.";
     const auto in_further_layer = [&](const std::string& name) {

@@ -12,11 +12,11 @@
 
 namespace nibble {
 
-// What there is to compare with: tensors, their names, and how quantized ones lie (may be null).
+// What there is to compare with: tensors, their names, and quantized modules (may be null).
 struct StoredModel {
   const CheckpointReader& checkpoint;
   const TensorNames& names;
-  const Layout* layout = nullptr;
+  const StoredModules* modules = nullptr;
 };
 
 struct Settled {
