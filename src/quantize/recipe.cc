@@ -202,7 +202,7 @@ std::vector<PlannedModule> modules_of(const ModelSource& source, const QuantizeO
     for (const Stage stage : kStages)
       for (const Role role : roles_of(stage)) {
         PlannedModule module;
-        module.name = ModelSource::module_path(layer, role);
+        module.name = source.module_path(layer, role);
         module.layer = layer;
         module.role = role;
         module.shape.rows = block.linear(role).outputs();
@@ -340,7 +340,7 @@ Recipe make_recipe(const ModelSource& source, const QuantizeOptions& options,
   recipe.layout_settings.dialect = layouts::dialect_of(*recipe.layout, options.dialect);
   recipe.layout_settings.base.grid = &grids::named(options.grid);
   if (const TensorInfo* first =
-          source.checkpoint().find(ModelSource::module_path(0, Role::kQuery) + ".weight"))
+          source.checkpoint().find(source.module_path(0, Role::kQuery) + ".weight"))
     recipe.layout_settings.dtype = first->dtype;
   methods::named(options.method);
   auto modules = modules_of(source, options, unusable, recipe);
