@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/staged.h"
 #include "base/text.h"
 #include "nibble/error.h"
 
@@ -184,8 +185,9 @@ std::string read_file(const fs::path& path, std::uint64_t max_bytes) {
 }
 
 AtomicFile::AtomicFile(fs::path path, std::uint64_t reserve_bytes)
-    : path_(std::move(path)), partial_(path_.string() + ".partial"), staged_(partial_) {
+    : path_(std::move(path)), partial_(path_.string() + ".partial") {
   descriptor_ = create_locked(partial_);
+  stage(partial_);
   if (reserve_bytes == 0) return;
   int code = 0;
   do {
@@ -199,6 +201,7 @@ AtomicFile::AtomicFile(fs::path path, std::uint64_t reserve_bytes)
   if (!full) return;
   ::close(descriptor_);
   ::unlink(partial_.c_str());
+  unstage(partial_);
   if (code == EFBIG) fail_too_large(path_);
   fail_full(path_, reserve_bytes);
 }
@@ -207,6 +210,7 @@ AtomicFile::~AtomicFile() {
   if (descriptor_ >= 0) {
     // While the lock is held nobody else can have made a new partial file of this name.
     if (!committed_) ::unlink(partial_.c_str());
+    unstage(partial_);
     ::close(descriptor_);
   }
 }
@@ -240,6 +244,7 @@ void AtomicFile::commit() {
     const int code = errno;
     fail(path_, "rename the finished file", code);
   }
+  unstage(partial_);
   committed_ = true;
   const int descriptor = std::exchange(descriptor_, -1);
   if (::close(descriptor) != 0) fail(path_, "close the file", errno);

@@ -8,9 +8,9 @@
 #include <string>
 #include <string_view>
 
-#include "base/staged.h"
-
 namespace nibble {
+
+namespace fs = std::filesystem;
 
 // A regular file mapped read-only. Empty files are allowed.
 class MappedFile {
@@ -55,7 +55,6 @@ class AtomicFile {
  private:
   fs::path path_;
   fs::path partial_;
-  Staged staged_;
   int descriptor_ = -1;
   std::uint64_t position_ = 0;
   bool committed_ = false;

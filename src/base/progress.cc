@@ -8,7 +8,7 @@
 namespace nibble {
 namespace {
 
-std::atomic<bool> stop_requested = false, noticed = false;
+std::atomic<bool> stop_requested = false;
 static_assert(std::atomic<bool>::is_always_lock_free);  // else not allowed in a signal handler
 
 }  // namespace
@@ -16,16 +16,10 @@ static_assert(std::atomic<bool>::is_always_lock_free);  // else not allowed in a
 void request_stop() { stop_requested.store(true, std::memory_order_relaxed); }
 
 void throw_if_stopped() {
-  if (!stop_requested.load(std::memory_order_relaxed)) return;
-  noticed.store(true, std::memory_order_relaxed);
-  throw Error(ErrorKind::kInterrupted, "stopped by a signal");
+  if (stop_requested.load(std::memory_order_relaxed))
+    throw Error(ErrorKind::kInterrupted, "stopped by a signal");
 }
 
-bool stop_noticed() { return noticed.load(std::memory_order_relaxed); }
-
-void forget_stop_request() {
-  stop_requested.store(false, std::memory_order_relaxed);
-  noticed.store(false, std::memory_order_relaxed);
-}
+void forget_stop_request() { stop_requested.store(false, std::memory_order_relaxed); }
 
 }  // namespace nibble

@@ -23,8 +23,6 @@ using LogSink = std::function<void(std::string_view line)>;
 // Set by signal handlers; long loops call this between steps. Throws kInterrupted when set.
 void request_stop();
 void throw_if_stopped();
-// Has throw_if_stopped() thrown? Then cleaning up has begun, which takes moments.
-bool stop_noticed();
 // For a program that goes on after what was stopped.
 void forget_stop_request();
 

@@ -54,24 +54,29 @@ void remove_at(int folder, const char* name, int depth) noexcept {
   close(inside);
 }
 
+std::string absolute_text(const fs::path& path) {
+  std::error_code ignored;
+  return fs::absolute(path, ignored).string();
+}
+
 }  // namespace
 
-Staged::Staged(const fs::path& path) {
-  std::error_code ignored;
-  const std::string absolute = fs::absolute(path, ignored).string();
+void stage(const fs::path& path) {
+  const std::string absolute = absolute_text(path);
   if (absolute.empty() || absolute.size() >= PATH_MAX) return;
-  for (std::size_t i = 0; i < slots.size() && slot_ < 0; ++i) {
+  for (Slot& slot : slots) {
     int expected = kFree;
-    if (!slots[i].state.compare_exchange_strong(expected, kBeingFilled)) continue;
-    std::memcpy(slots[i].path, absolute.c_str(), absolute.size() + 1);
-    slots[i].state = kUsed;
-    slot_ = static_cast<int>(i);
+    if (!slot.state.compare_exchange_strong(expected, kBeingFilled)) continue;
+    std::memcpy(slot.path, absolute.c_str(), absolute.size() + 1);
+    slot.state = kUsed;
+    return;
   }
 }
 
-void Staged::release() {
-  if (slot_ >= 0) slots[static_cast<std::size_t>(slot_)].state = kFree;
-  slot_ = -1;
+void unstage(const fs::path& path) {
+  const std::string absolute = absolute_text(path);
+  for (Slot& slot : slots)
+    if (slot.state == kUsed && absolute == slot.path) slot.state = kFree;
 }
 
 void remove_staged() noexcept {

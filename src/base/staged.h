@@ -8,20 +8,9 @@ namespace nibble {
 
 namespace fs = std::filesystem;
 
-// A file or folder that is removed by remove_staged() as long as this lives.
-class Staged {
- public:
-  Staged() = default;
-  explicit Staged(const fs::path& path);
-  Staged(const Staged&) = delete;
-  Staged& operator=(const Staged&) = delete;
-  ~Staged() { release(); }
-  // From now on the path may stay.
-  void release();
-
- private:
-  int slot_ = -1;
-};
+// From now on remove_staged() removes this file or folder, until unstage() is called.
+void stage(const fs::path& path);
+void unstage(const fs::path& path);
 
 // Removes them all; calls nothing that a signal handler may not call. The program must end then.
 void remove_staged() noexcept;

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <map>
 
+#include "base/staged.h"
 #include "base/text.h"
 #include "nibble/error.h"
 
@@ -147,6 +148,7 @@ OutputFolder::~OutputFolder() {
   if (lock_ < 0) return;
   std::error_code ignored;  // nothing better can be done while giving up
   if (!finished_) fs::remove_all(staging_, ignored);
+  unstage(staging_);
   ::close(lock_);
 }
 
@@ -170,7 +172,7 @@ void OutputFolder::lock() {
     if (fstat(opened, &locked) == 0 && lstat(staging_.c_str(), &named) == 0 &&
         locked.st_ino == named.st_ino && locked.st_dev == named.st_dev) {
       lock_ = opened;
-      staged_ = std::make_unique<Staged>(staging_);
+      stage(staging_);
       for (const auto& entry : fs::directory_iterator(staging_)) fs::remove_all(entry.path());
       return;
     }
@@ -247,7 +249,7 @@ void OutputFolder::finish() {
     if (entry.is_directory()) sync_folder(entry.path());
   sync_folder(staging_);
   // From here on the name may stand for the older output.
-  staged_->release();
+  unstage(staging_);
   replace_target();
   finished_ = true;
   sync_folder(target_.parent_path());

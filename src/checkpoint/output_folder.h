@@ -3,7 +3,6 @@
 // old complete output or the new complete one, whatever stops the program.
 #pragma once
 
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -48,7 +47,6 @@ class OutputFolder {
   bool force_ = false;
   bool finished_ = false;
   int lock_ = -1;
-  std::unique_ptr<Staged> staged_;
 };
 
 }  // namespace nibble

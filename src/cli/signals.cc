@@ -15,9 +15,9 @@ namespace {
 volatile sig_atomic_t stop_signal = 0;
 
 void on_stop(int signal) {
-  // Twice: the user does not want to wait. What is being written is removed here then; where that
-  // has begun already, the rest of it is waited for.
-  if (stop_signal != 0 && signal == SIGINT && !stop_noticed()) {
+  // Twice: the user does not want to wait. What is being written is removed here then, or what is
+  // left of it where that has begun already.
+  if (stop_signal != 0 && signal == SIGINT) {
     remove_staged();
     _exit(128 + stop_signal);
   }

@@ -253,9 +253,8 @@ TEST(Gptq, ReadsTheSecondDialectInAFolderThatClaimsTheFirst) {
     const auto findings = gptq().check(checkpoint, config);
     EXPECT_TRUE(std::none_of(findings.begin(), findings.end(),
                              [](const Finding& finding) { return finding.error; }));
-    EXPECT_TRUE(std::any_of(findings.begin(), findings.end(), [](const Finding& finding) {
-      return finding.rule == "gptq.dialect";
-    }));
+    EXPECT_TRUE(std::any_of(findings.begin(), findings.end(),
+                            [](const Finding& finding) { return finding.rule == "gptq.dialect"; }));
   }
 }
 
