@@ -7,6 +7,7 @@
 #include "cli/command.h"
 #include "cli/json_output.h"
 #include "cli/measure_options.h"
+#include "cli/number_check.h"
 #include "cli/quantize_options.h"
 #include "cli/running_model.h"
 #include "cli/table.h"
@@ -114,6 +115,7 @@ int run(const Options& options, const Global& global) {
   const std::filesystem::path other = global.model(options.other);
   MeasureOptions measure = options_of(options.measure, global, "Comparing");
   measure.compute_other = compute_of_other(options);
+  global.progress({"Comparing", "loading…", 0, 1});
   const CompareResult result = compare_models(base, other, options.measure.file, measure);
   const auto samples = write_samples(options, base, other);
   if (global.json)
@@ -133,7 +135,7 @@ Run setup(CLI::App& app, const Global& global) {
   app.add_option("-p,--prompt", options->prompts, "Continue this prompt with both; may be repeated")
       ->allow_extra_args(false);
   app.add_option("-n,--n-predict,--max-tokens", options->tokens, "Tokens to write for each prompt")
-      ->check(CLI::Range(0, 1 << 24))
+      ->check(whole_number(0, 1 << 24))
       ->capture_default_str();
   return [options, &global] { return run(*options, global); };
 }

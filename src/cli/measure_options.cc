@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/number_check.h"
 #include "cli/quantize_options.h"
 
 namespace nibble::cli {
@@ -19,9 +20,9 @@ void declare(CLI::App& app, MeasureFlags& flags) {
   app.add_option("--protocol", flags.protocol, "gptq-N, llamacpp-N or hf-stride-S")
       ->capture_default_str();
   app.add_option("--windows", flags.windows, "Only the first windows; 0: all")
-      ->check(CLI::Range(std::int64_t{0}, kMaxCount));
+      ->check(whole_number(0, kMaxCount));
   app.add_option("-c,--ctx-size", flags.context, "Window of hf-stride-S; 0: the model's context")
-      ->check(CLI::Range(std::int64_t{0}, kMaxCount));
+      ->check(whole_number(0, kMaxCount));
   app.add_option("--compute", flags.compute, "Arithmetic: f32, bf16, int8 or auto")
       ->capture_default_str();
 }

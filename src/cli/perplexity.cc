@@ -16,6 +16,7 @@ struct Options {
 };
 
 int run(const Options& options, const Global& global) {
+  global.progress({"Perplexity", "loading…", 0, 1});
   const PerplexityResult result =
       measure_perplexity(global.model(options.model), options.measure.file,
                          options_of(options.measure, global, "Perplexity"));
