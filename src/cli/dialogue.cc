@@ -92,9 +92,18 @@ void Dialogue::run_typed() {
 
 void Dialogue::run_lines() {
   LineReader input;
+  const auto next = [&]() -> std::optional<std::string> {
+    try {
+      return input.next();
+    } catch (const Error& error) {  // a person who leaves by Ctrl-C made no mistake
+      const bool leaves = error.kind() == ErrorKind::kInterrupted && interactive_;
+      if (!leaves || !forget_interrupt()) throw;
+      return std::nullopt;
+    }
+  };
   while (true) {
     if (interactive_) print_piece("> ");
-    const auto line = input.next();
+    const auto line = next();
     if (!line) break;
     if (!take(*line)) return;
   }

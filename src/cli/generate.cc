@@ -56,7 +56,7 @@ int run(const Options& options, const CLI::App& app, const Global& global) {
     object["seed"] = global.seed;
     print_json("nibble.generate/1", std::move(object));
   } else {
-    fmt::print("\n");
+    on_text("\n");
   }
   global.log(fmt::format("{} prompt tokens, {:.1f} tokens/s; {} generated, {:.1f} tokens/s{}",
                          written.prompt_tokens, written.prompt_rate(), written.generated.ids.size(),

@@ -37,7 +37,7 @@ std::string entry(std::string_view head, const std::string& text, std::size_t he
 
 std::string help_of(const OptionRow& row) {
   if (row.standard.empty()) return row.help;
-  return cat(row.help, " (", row.standard, ")");
+  return cat(row.help, "; default: ", row.standard);
 }
 
 }  // namespace
@@ -73,7 +73,7 @@ std::string help_text(const Command& command, const CLI::App& app, std::size_t w
     if (columns <= kWidestNames) head_columns = std::max(head_columns, columns);
   }
   std::string text = paragraph(command.summary, width, 0);
-  text += cat("\n", command.examples, "\n", paragraph(usage + " [options]", width, 0));
+  text += cat("\n", command.examples, "\n", paragraph(usage + " [options]", width, 0), "\n");
   for (const OptionRow& row : rows)
     if (row.positional) text += entry(usage_of(row), help_of(row), head_columns, width);
   for (const std::string& group : option_groups(rows)) {

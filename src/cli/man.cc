@@ -22,7 +22,7 @@ std::string options_text(const std::vector<OptionRow>& rows, bool shared) {
   std::string text;
   for (const OptionRow& row : rows) {
     if ((row.group == kSharedGroup) != shared) continue;
-    const std::string standard = row.standard.empty() ? "" : cat(" (", row.standard, ")");
+    const std::string standard = row.standard.empty() ? "" : cat("; default: ", row.standard);
     text += cat(".TP\n.B ", roff(usage_of(row)), "\n", roff(row.help + standard), "\n");
   }
   return text;

@@ -8,7 +8,7 @@ namespace nibble::cli {
 namespace {
 
 template <typename Number>
-CLI::Validator between(const char* kind, Number low, Number high) {
+CLI::Validator between(std::string accepted, Number low, Number high) {
   return CLI::Validator(
       [=](std::string& text) -> std::string {
         Number value = 0;
@@ -16,7 +16,7 @@ CLI::Validator between(const char* kind, Number low, Number high) {
         const auto parsed = std::from_chars(text.data(), end, value);
         if (parsed.ec == std::errc() && parsed.ptr == end && value >= low && value <= high)
           return {};
-        return fmt::format("takes a {} from {} to {}, not \"{}\"", kind, low, high, text);
+        return fmt::format("takes {}, not \"{}\"", accepted, text);
       },
       "");
 }
@@ -24,9 +24,14 @@ CLI::Validator between(const char* kind, Number low, Number high) {
 }  // namespace
 
 CLI::Validator whole_number(std::int64_t low, std::int64_t high) {
-  return between("whole number", low, high);
+  constexpr std::int64_t kWorthNaming = std::int64_t{1} << 32;
+  return between(high < kWorthNaming ? fmt::format("a whole number from {} to {}", low, high)
+                                     : fmt::format("a whole number, {} or more", low),
+                 low, high);
 }
 
-CLI::Validator number_from(double low, double high) { return between("number", low, high); }
+CLI::Validator number_from(double low, double high) {
+  return between(fmt::format("a number from {} to {}", low, high), low, high);
+}
 
 }  // namespace nibble::cli

@@ -12,19 +12,19 @@ struct Word {
 };
 
 // What stands for a value of this type, in place of the parser's word.
-constexpr Word kTypes[] = {{"UINT", "N"}, {"INT", "N"}, {"FLOAT", "X"}, {"BOOLEAN", ""}};
+constexpr Word kTypes[] = {{"UINT", "N"},   {"INT", "N"},     {"FLOAT", "X"},
+                           {"NUMBER", "X"}, {"WORD", "NAME"}, {"BOOLEAN", ""}};
 
-// Options whose value is more than a text.
-constexpr Word kValues[] = {{"--file", "FILE"},
-                            {"--calib", "FILE"},
-                            {"--text", "TEXT"},
-                            {"--messages", "FILE"},
-                            {"--memory", "SIZE"},
-                            {"--max-shard-size", "SIZE"},
-                            {"--override", "REGEX=BITS:GROUP"},
-                            {"--skip", "REGEX"},
-                            {"--base", "MODEL"},
-                            {"--ids", "1,2,3"}};
+// Texts that are more than a text.
+constexpr Word kValues[] = {
+    {"--file", "FILE"},      {"--calib", "FILE"},          {"--messages", "FILE"},
+    {"--memory", "SIZE"},    {"--max-shard-size", "SIZE"}, {"--override", "RULE"},
+    {"--skip", "REGEX"},     {"--base", "MODEL"},          {"--ids", "1,2,3"},
+    {"--group-size", "N"},   {"--method", "NAME"},         {"--scales", "NAME"},
+    {"--act-order", "NAME"}, {"--grid", "NAME"},           {"--checkpoint-format", "NAME"},
+    {"--compute", "NAME"},   {"--compute-other", "NAME"},  {"--kv", "NAME"},
+    {"--isa", "NAME"},       {"--protocol", "NAME"},       {"--output", "NAME"},
+    {"--tokenizer", "NAME"}};
 
 std::string value_word(const CLI::Option& option, const std::vector<std::string>& names) {
   if (option.get_items_expected_max() == 0) return "";
@@ -59,8 +59,6 @@ OptionRow option_row(const CLI::Option& option) {
     row.value = value_word(option, row.names);
   }
   row.help = option.get_description();
-  if (!row.help.empty() && row.help[0] >= 'a' && row.help[0] <= 'z')
-    row.help[0] = static_cast<char>(row.help[0] - 'a' + 'A');
   row.standard = standard_of(option);
   row.group = option.get_group() == "Options" ? kUsualGroup : option.get_group();
   return row;

@@ -1,5 +1,6 @@
 #include "cli/quantize_options.h"
 
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <filesystem>
@@ -77,6 +78,27 @@ CalibrationSource parse_source(const std::string& text) {
     throw Error(ErrorKind::kInvalidArgument,
                 cat("--calib \"", text, "\": the weight must be positive"));
   return {text.substr(0, colon), *weight};
+}
+
+// Where --help shows what is no everyday choice.
+void group_options(CLI::App& app) {
+  static constexpr std::array<std::pair<const char*, const char*>, 15> kGroups = {
+      {{"--samples", "Calibration"},
+       {"--seq-len", "Calibration"},
+       {"--scales", "Method"},
+       {"--act-order", "Method"},
+       {"--damping", "Method"},
+       {"--drift-correction", "Method"},
+       {"--drift-samples", "Method"},
+       {"--skip", "Modules"},
+       {"--override", "Modules"},
+       {"--allow-nonfinite", "Modules"},
+       {"--checkpoint-format", "Output"},
+       {"--max-shard-size", "Output"},
+       {"--force", "Output"},
+       {"--compute", "Machine"},
+       {"--memory", "Machine"}}};
+  for (const auto& [option, group] : kGroups) app.get_option(option)->group(group);
 }
 
 }  // namespace
@@ -165,6 +187,7 @@ void declare(CLI::App& app, QuantizeFlags& flags) {
   app.add_flag("--allow-nonfinite", flags.allow_nonfinite,
                "leave tensors with NaN or infinities unquantized");
   app.add_flag("--force", flags.force, "replace an existing output");
+  group_options(app);
 }
 
 QuantizeOptions options_of(const QuantizeFlags& flags, std::uint64_t seed) {

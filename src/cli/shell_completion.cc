@@ -68,11 +68,12 @@ std::string zsh_script(const std::vector<CommandRows>& commands) {
     cases += cat("    ", command.name, ") _arguments");
     for (const OptionRow& row : command.options) {
       if (row.positional) continue;
+      const std::string value =
+          row.value.empty() ? ""
+                            : cat(":", zsh_help(row.value), row.value == "FILE" ? ":_files" : ": ");
       for (const std::string& name : row.names)
         cases +=
-            cat(" \\\n      ",
-                shell_word(cat("*", name, "[", zsh_help(row.help), "]",
-                           row.value.empty() ? "" : cat(":", zsh_help(row.value), ":_files"))));
+            cat(" \\\n      ", shell_word(cat("*", name, "[", zsh_help(row.help), "]", value)));
     }
     cases += " \\\n      '*:file:_files' ;;\n";
   }

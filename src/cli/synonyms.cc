@@ -47,6 +47,8 @@ constexpr OptionSynonym kOptions[] = {
     {"-m", "MODEL", "", ""},
     {"--model", "MODEL", "", ""},
     {"-f", "--file", "", ""},
+    {"-f", "", "quantize", "write --calib FILE"},
+    {"--file", "", "quantize", "write --calib FILE"},
     {"-sys", "--system", "", ""},
     {"--system-prompt", "--system", "", ""},
     {"--chunks", "--windows", "", ""},
