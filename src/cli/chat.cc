@@ -2,14 +2,13 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
-#include "cli/chat_session.h"
 #include "cli/command.h"
 #include "cli/dialogue.h"
 #include "cli/generation_options.h"
 #include "cli/json_output.h"
-#include "cli/quantize_options.h"
 #include "cli/text_input.h"
 #include "nibble/error.h"
+#include "session/chat_session.h"
 
 namespace nibble::cli {
 namespace {
@@ -54,7 +53,7 @@ int run(const Options& options, const CLI::App& app, const Global& global) {
   RunningModel model(path);
   model.prepare(compute);
   const std::size_t context = model.hyper().context;
-  const GenerationSettings settings = settings_of(options.flags, app, model.source().folder());
+  const GenerationSettings settings = settings_of(options.flags, app, model.settings());
   ChatSession session(model, std::move(chat),
                       options_of(options.flags, settings, context, global.seed), std::move(stops));
   session.set_system(options.system);
@@ -73,7 +72,6 @@ int run(const Options& options, const CLI::App& app, const Global& global) {
   if (global.json) {
     Json object = json_of(answer.written, settings, compute);
     object["answer"] = answer.written.text;
-    object["seed"] = global.seed;
     print_json("nibble.chat/1", std::move(object));
     return 0;
   }

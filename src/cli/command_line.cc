@@ -13,6 +13,7 @@
 #include "cli/report.h"
 #include "cli/synonyms.h"
 #include "cli/terminal/columns.h"
+#include "kernels/kernels.h"
 
 namespace nibble::cli {
 namespace {
@@ -48,6 +49,13 @@ std::size_t command_position(const std::vector<std::string>& arguments) {
   return arguments.size();
 }
 
+std::string instruction_sets() {
+  std::string names = "auto";
+  for (const char* const* name = known_kernels(); *name != nullptr; ++name)
+    names += cat(", ", *name);
+  return names;
+}
+
 void declare_shared(CLI::App& app, Global& global) {
   const std::string group = kSharedGroup;
   app.add_flag("--json", global.json, "One JSON object on stdout")->group(group);
@@ -57,8 +65,7 @@ void declare_shared(CLI::App& app, Global& global) {
   app.add_option("-s,--seed", global.seed,
                  "Seed of every random choice; default: 0, in chat and generate drawn anew")
       ->group(group);
-  app.add_option("--isa", global.isa, "Instruction set: auto, scalar, avx2, avx512, amx, neon")
-      ->group(group);
+  app.add_option("--isa", global.isa, "Instruction set: " + instruction_sets())->group(group);
   app.add_flag("-q,--quiet", global.quiet, "No progress, no notes")->group(group);
   app.add_flag("-v,--verbose", global.verbose, "More notes")->group(group);
   app.add_flag("--no-color", global.no_color, "No colour")->group(group);

@@ -8,15 +8,15 @@
 
 #include "base/files.h"
 #include "base/text.h"
-#include "cli/chat_session.h"
 #include "cli/command.h"
+#include "cli/compute_options.h"
 #include "cli/json_output.h"
-#include "cli/quantize_options.h"
-#include "cli/running_model.h"
 #include "cli/table.h"
 #include "nibble/error.h"
 #include "nibble/evaluate.h"
 #include "quantize/quantize.h"
+#include "session/chat_session.h"
+#include "session/running_model.h"
 
 namespace nibble::cli {
 namespace {
@@ -103,7 +103,7 @@ fs::path demo_folder() {
 QuantizeOptions recipe(const std::string& method, int bits, std::size_t group, std::uint64_t seed) {
   QuantizeOptions options;
   options.method = method;
-  options.bits = bits;
+  options.grid = cat("int", bits);
   options.group_size = group;
   options.compute = parse_compute("auto");
   options.calibration.samples = 64;

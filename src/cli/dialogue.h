@@ -5,9 +5,9 @@
 #include <optional>
 #include <string>
 
-#include "cli/chat_session.h"
 #include "cli/command.h"
 #include "nibble/error.h"
+#include "session/chat_session.h"
 
 namespace nibble::cli {
 

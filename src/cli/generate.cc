@@ -9,10 +9,9 @@
 #include "cli/command.h"
 #include "cli/generation_options.h"
 #include "cli/json_output.h"
-#include "cli/quantize_options.h"
-#include "cli/running_model.h"
 #include "cli/text_input.h"
 #include "nibble/error.h"
+#include "session/running_model.h"
 
 namespace nibble::cli {
 namespace {
@@ -41,7 +40,7 @@ int run(const Options& options, const CLI::App& app, const Global& global) {
   const std::string prompt = prompt_of(options, app);
   RunningModel model(folder);
   model.prepare(compute);
-  const GenerationSettings settings = settings_of(options.flags, app, model.source().folder());
+  const GenerationSettings settings = settings_of(options.flags, app, model.settings());
   const GenerateOptions generate_options =
       options_of(options.flags, settings, model.source().hyper().context, global.seed);
   const auto on_text = [&](std::string_view piece) {
@@ -53,7 +52,6 @@ int run(const Options& options, const CLI::App& app, const Global& global) {
   if (global.json) {
     Json object = json_of(written, settings, compute);
     object["text"] = written.text;
-    object["seed"] = global.seed;
     print_json("nibble.generate/1", std::move(object));
   } else {
     on_text("\n");

@@ -4,9 +4,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/compute_options.h"
 #include "cli/number_check.h"
 #include "cli/option_table.h"
-#include "cli/quantize_options.h"
 
 namespace nibble::cli {
 namespace {
@@ -66,8 +66,7 @@ void declare(CLI::App& app, GenerationFlags& flags) {
 }
 
 GenerationSettings settings_of(const GenerationFlags& flags, const CLI::App& app,
-                               const std::filesystem::path& folder) {
-  GenerationSettings settings = generation_settings(folder);
+                               GenerationSettings settings) {
   const GenerationSettings& typed = flags.settings;
   const auto take = [&](const char* name, auto member) {
     if (app.get_option(name)->count() > 0) settings.*member = typed.*member;
@@ -94,17 +93,7 @@ GenerateOptions options_of(const GenerationFlags& flags, const GenerationSetting
   options.max_tokens = flags.tokens < 0 ? context : static_cast<std::size_t>(flags.tokens);
   options.compute = compute_of(flags);
   options.kv = parse_kv(flags.kv, options.compute);
-  SamplerOptions& sampler = options.sampler;
-  sampler.temperature = static_cast<float>(settings.temperature);
-  sampler.top_k = static_cast<std::size_t>(settings.top_k);
-  sampler.top_p = static_cast<float>(settings.top_p);
-  sampler.min_p = static_cast<float>(settings.min_p);
-  sampler.repeat_penalty = static_cast<float>(settings.repeat_penalty);
-  sampler.presence_penalty = static_cast<float>(settings.presence_penalty);
-  sampler.frequency_penalty = static_cast<float>(settings.frequency_penalty);
-  sampler.repeat_last =
-      settings.repeat_last < 0 ? context : static_cast<std::size_t>(settings.repeat_last);
-  sampler.seed = seed;
+  options.sampler = sampler_options(settings, context, seed);
   return options;
 }
 

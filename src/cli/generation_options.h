@@ -3,15 +3,14 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
-#include <filesystem>
 #include <string>
 #include <vector>
 
 #include "cli/command.h"
-#include "cli/generation_settings.h"
-#include "cli/running_model.h"
 #include "model/generate.h"
 #include "nibble/compute.h"
+#include "session/generation_settings.h"
+#include "session/running_model.h"
 
 namespace nibble::cli {
 
@@ -26,9 +25,9 @@ struct GenerationFlags {
 // `flags` holds the defaults and must outlive `app`.
 void declare(CLI::App& app, GenerationFlags& flags);
 
-// What the command line says, else generation_config.json in `folder`, else our defaults.
+// `settings` (the model's own) with what the command line says in their place.
 GenerationSettings settings_of(const GenerationFlags& flags, const CLI::App& app,
-                               const std::filesystem::path& folder);
+                               GenerationSettings settings);
 
 Compute compute_of(const GenerationFlags& flags);
 

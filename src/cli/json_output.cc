@@ -1,16 +1,28 @@
 #include "cli/json_output.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <nlohmann/json.hpp>
+
+#include "base/parallel.h"
+#include "cli/quantize_options.h"
+#include "kernels/kernels.h"
 
 namespace nibble::cli {
 
 void print_json(std::string_view schema, const Json& object) {
-  Json whole;
-  whole["schema"] = schema;
+  Json whole = {{"schema", schema}, {"version", NIBBLE_VERSION}};
   whole.update(object);
-  fmt::print("{}\n", whole.dump(1, ' ', false, Json::error_handler_t::replace));
+  const int indent = isatty(STDOUT_FILENO) != 0 ? 1 : -1;
+  fmt::print("{}\n", whole.dump(indent, ' ', false, Json::error_handler_t::replace));
+}
+
+Json run_json(const std::filesystem::path& model, Compute compute) {
+  return {{"model", model.string()},
+          {"compute", name_of(compute)},
+          {"instruction_set", kernels().name},
+          {"threads", threads()}};
 }
 
 }  // namespace nibble::cli

@@ -7,10 +7,10 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/json_output.h"
-#include "cli/local_time.h"
 #include "cli/text_input.h"
 #include "model/find_chat_template.h"
 #include "nibble/error.h"
+#include "session/local_time.h"
 
 namespace nibble::cli {
 namespace {

@@ -39,6 +39,7 @@ PerplexityResult perplexity(const ScoredModel& model, const ScoredText& text,
   result.mean_nll = mean.value;
   result.perplexity = std::exp(mean.value);
   result.standard_error = result.perplexity * mean.error;
+  result.window_nll = window_means(losses, text.windows);
   return result;
 }
 

@@ -17,6 +17,9 @@ namespace nibble {
 enum class Role { kQuery, kKey, kValue, kOutput, kGate, kUp, kDown };
 inline constexpr std::size_t kRoles = 7;
 
+// The norms in front of attention and MLP.
+enum class Norm { kAttention, kMlp };
+
 // Linears that read the same input share a stage: {q, k, v}, {o}, {gate, up}, {down}.
 enum class Stage { kAttentionIn, kAttentionOut, kMlpIn, kMlpOut };
 inline constexpr std::array kStages = {Stage::kAttentionIn, Stage::kAttentionOut, Stage::kMlpIn,

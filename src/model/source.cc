@@ -36,9 +36,9 @@ struct ModelSource::Parts {
   const ModelSpec* spec = nullptr;
   HyperParams hyper;
   std::unique_ptr<CheckpointReader> checkpoint;
-  const Layout* layout = nullptr;
-  std::string prefix;     // "model." or nothing
-  std::string described;  // by what the shapes are: "config.json"
+  std::unique_ptr<StoredModules> modules;  // null: nothing is quantized as a layout has it
+  std::string prefix;                      // "model." or nothing
+  std::string described;                   // by what the shapes are: "config.json"
 
   struct LinearShape {
     Role role;
@@ -71,11 +71,15 @@ struct ModelSource::Parts {
     return values;
   }
 
-  // The gain of a norm, whichever way the checkpoint holds it: GGUF files have the 1 added.
+  // What a stored gain lacks: GGUF files have the 1 added.
+  float gain_offset() const {
+    return spec->gain_less_one && checkpoint->gguf() == nullptr ? 1.0f : 0.0f;
+  }
+
+  // The gain of a norm, whichever way the checkpoint holds it.
   std::vector<float> gain(const std::string& name, std::size_t size) const {
     std::vector<float> values = vector(name, size);
-    if (spec->gain_less_one && checkpoint->gguf() == nullptr)
-      for (float& value : values) value += 1;
+    for (float& value : values) value += gain_offset();
     return values;
   }
 
@@ -107,15 +111,15 @@ struct ModelSource::Parts {
       const std::vector<float> stored = bias;
       for (std::size_t r = 0; r < rows; ++r) bias[r] = stored[row_of[r]];
     }
-    if (layout != nullptr)
-      if (auto codes = layout->open(*checkpoint, config["quantization_config"], module)) {
-        const CodeShape& shape = codes->shape();
-        if (shape.rows != rows || shape.columns != columns)
-          throw Error(ErrorKind::kCorruptFile,
-                      cat("module \"", module, "\" is ", shape.rows, " x ", shape.columns, "; ",
-                          described, " asks for ", rows, " x ", columns));
-        return stored_linear(std::move(codes), std::move(bias));
-      }
+    if (modules != nullptr && modules->holds(module)) {
+      auto codes = modules->open(module);
+      const CodeShape& shape = codes->shape();
+      if (shape.rows != rows || shape.columns != columns)
+        throw Error(ErrorKind::kCorruptFile,
+                    cat("module \"", module, "\" is ", shape.rows, " x ", shape.columns, "; ",
+                        described, " asks for ", rows, " x ", columns));
+      return stored_linear(std::move(codes), std::move(bias));
+    }
     return matrix(module + ".weight", rows, columns, std::move(bias), std::move(row_of));
   }
 
@@ -123,19 +127,9 @@ struct ModelSource::Parts {
   void check_linear(const std::string& module, std::size_t rows, std::size_t columns,
                     bool has_bias) const {
     if (has_bias) tensor(module + ".bias", {static_cast<std::int64_t>(rows)});
-    if (layout != nullptr && holds_module(module)) return;  // the layout knows its shapes
+    if (modules != nullptr && modules->holds(module)) return;  // the layout knows its shapes
     tensor(module + ".weight",
            {static_cast<std::int64_t>(rows), static_cast<std::int64_t>(columns)});
-  }
-
-  // Does the checkpoint have tensors of this module, but no plain weight?
-  bool holds_module(const std::string& module) const {
-    if (checkpoint->find(module + ".weight") != nullptr) return false;
-    const auto tensors = checkpoint->tensors();
-    const auto at = std::lower_bound(
-        tensors.begin(), tensors.end(), module + ".",
-        [](const TensorInfo& info, const std::string& name) { return info.name < name; });
-    return at != tensors.end() && at->name.starts_with(module + ".");
   }
 
   std::string layer_path(std::size_t layer) const { return cat(prefix, "layers.", layer, "."); }
@@ -176,7 +170,8 @@ struct ModelSource::Parts {
   }
 
   bool has_own_head() const {
-    return checkpoint->find("lm_head.weight") != nullptr || holds_module("lm_head");
+    return checkpoint->find("lm_head.weight") != nullptr ||
+           (modules != nullptr && modules->holds("lm_head"));
   }
 };
 
@@ -199,7 +194,8 @@ ModelSource::ModelSource(const std::filesystem::path& path) : parts_(std::make_u
     parts.spec = &find_spec(parts.config);
     parts.hyper = read_hyper_params(parts.config, *parts.spec);
     if (gguf) parts.divide_frequencies();
-    parts.layout = layouts::claiming(parts.config);
+    if (const Layout* layout = layouts::claiming(parts.config))
+      parts.modules = layout->open(*parts.checkpoint, parts.config["quantization_config"]);
   });
   parts.described = parts.checkpoint->gguf() != nullptr ? "the metadata" : "config.json";
   // Some exporters leave "model." out.
@@ -224,6 +220,15 @@ const Json& ModelSource::config() const { return parts_->config; }
 const ModelSpec& ModelSource::spec() const { return *parts_->spec; }
 const HyperParams& ModelSource::hyper() const { return parts_->hyper; }
 const CheckpointReader& ModelSource::checkpoint() const { return *parts_->checkpoint; }
+
+const TensorInfo& ModelSource::norm_tensor(std::size_t layer, Norm norm) const {
+  const char* name = norm == Norm::kAttention     ? "input_layernorm.weight"
+                     : parts_->spec->output_norms ? "pre_feedforward_layernorm.weight"
+                                                  : "post_attention_layernorm.weight";
+  return parts_->checkpoint->at(parts_->layer_path(layer) + name);
+}
+
+float ModelSource::gain_offset() const { return parts_->gain_offset(); }
 
 std::string ModelSource::module_path(std::size_t layer, Role role) {
   return cat("model.layers.", layer, ".", module_name(role));

@@ -34,6 +34,11 @@ class ModelSource {
   std::vector<float> final_norm() const;      // [hidden]
   std::unique_ptr<Linear> head() const;       // [vocabulary, hidden]; the embedding when tied
 
+  // The norm in front of attention or of the MLP as the checkpoint stores it, and what it leaves
+  // out of the gain: 1 where it holds the gain less one.
+  const TensorInfo& norm_tensor(std::size_t layer, Norm norm) const;
+  float gain_offset() const;
+
   // "model.layers.3.self_attn.q_proj"
   static std::string module_path(std::size_t layer, Role role);
   // Lets the mapped pages of a layer's tensors leave memory.

@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t kMaxPattern = 1000;
 
 ModuleSettings module_settings(const Json& object, ModuleSettings base) {
-  const int width = static_cast<int>(json_int(object, "bits", base.bits, 1, 8));
+  const int width = static_cast<int>(json_int(object, "bits", base.grid->bits, 1, 8));
   if (width != 2 && width != 3 && width != 4 && width != 8)
     throw Error(ErrorKind::kUnsupported, cat("\"bits\" is ", width, "; supported: 2, 3, 4, 8"));
   const std::int64_t otherwise =
@@ -21,7 +21,7 @@ ModuleSettings module_settings(const Json& object, ModuleSettings base) {
   const std::int64_t group = json_int(object, "group_size", otherwise, -1, 1 << 24);
   if (group == 0)
     throw Error(ErrorKind::kCorruptFile, "\"group_size\" is 0; expected -1 or a positive number");
-  return {width, group < 0 ? 0 : static_cast<std::size_t>(group)};
+  return {&grids::uniform(width), group < 0 ? 0 : static_cast<std::size_t>(group)};
 }
 
 bool matches_start(const std::string& pattern, const std::string& text) {
@@ -52,7 +52,7 @@ ModuleSettings GptqConfig::settings_of(const std::string& module) const {
 
 GptqConfig read_gptq_config(const Json& config) {
   GptqConfig result;
-  result.base = module_settings(config, {4, 128});
+  result.base = module_settings(config, {&grids::uniform(4), 128});
   result.symmetric = json_bool(config, "sym", true);
   result.desc_act = json_bool(config, "desc_act", false);
   result.checkpoint_format =
@@ -80,19 +80,19 @@ Json write_gptq_config(const LayoutSettings& settings) {
   const auto group = [](const ModuleSettings& module) {
     return module.group_size == 0 ? -1 : static_cast<std::int64_t>(module.group_size);
   };
-  Json config = {{"bits", settings.base.bits},
+  Json config = {{"bits", settings.base.grid->bits},
                  {"group_size", group(settings.base)},
                  {"desc_act", settings.group_index},
                  {"sym", settings.symmetric},
                  {"lm_head", false},
                  {"quant_method", "gptq"},
-                 {"checkpoint_format", settings.variant.empty() ? "gptq" : settings.variant},
+                 {"checkpoint_format", settings.dialect.empty() ? "gptq" : settings.dialect},
                  {"pack_dtype", "int32"}};
   Json dynamic = Json::object();
   for (const std::string& module : settings.skipped)
     dynamic["-:" + escaped(module)] = Json::object();
   for (const auto& [module, own] : settings.overrides)
-    dynamic["+:" + escaped(module)] = {{"bits", own.bits}, {"group_size", group(own)}};
+    dynamic["+:" + escaped(module)] = {{"bits", own.grid->bits}, {"group_size", group(own)}};
   if (!dynamic.empty()) config["dynamic"] = std::move(dynamic);
   config["meta"] = {{"quantizer", Json::array({cat("nibble:", NIBBLE_VERSION)})},
                     {"damp_percent", settings.damping},

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,10 +30,16 @@ GptqConfig read_gptq_config(const Json& config);
 Json write_gptq_config(const LayoutSettings& settings);
 
 // Layout::open.
-std::unique_ptr<StoredCodes> open_gptq(const CheckpointReader& reader, const Json& config,
-                                       const std::string& module);
+std::unique_ptr<StoredModules> open_gptq(const CheckpointReader& reader, const Json& config);
+// The codes of one module; null when it is not quantized. Throws kCorruptFile.
+std::unique_ptr<StoredCodes> open_gptq_module(const CheckpointReader& reader,
+                                              const GptqConfig& config, const std::string& module);
 
-// Shapes, indices, zeros; then what vLLM's Marlin and exllama kernels refuse, as warnings.
+// Layout::consumers.
+std::vector<Finding> gptq_consumers(std::span<const ShapedModule> modules,
+                                    const LayoutSettings& settings);
+
+// Shapes, indices, zeros; then gptq_consumers of what is there.
 std::vector<Finding> check_gptq(const CheckpointReader& reader, const Json& config);
 
 }  // namespace nibble::layouts
