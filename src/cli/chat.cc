@@ -54,8 +54,9 @@ int run(const Options& options, const CLI::App& app, const Global& global) {
   model.prepare(compute);
   const std::size_t context = model.hyper().context;
   const GenerationSettings settings = settings_of(options.flags, app, model.settings());
-  ChatSession session(model, std::move(chat),
-                      options_of(options.flags, settings, context, global.seed), std::move(stops));
+  const GenerateOptions generate_options =
+      options_of(options.flags, settings, context, global.seed);
+  ChatSession session(model, std::move(chat), generate_options, std::move(stops));
   session.set_system(options.system);
   const std::string seed = seed_text(settings, global);
   if (!one_question) {
@@ -70,7 +71,8 @@ int run(const Options& options, const CLI::App& app, const Global& global) {
   const auto on_text = global.json ? std::function<void(std::string_view)>(quiet) : print_piece;
   const ChatAnswer answer = session.ask(question, on_text);
   if (global.json) {
-    Json object = json_of(answer.written, settings, compute);
+    Json object = run_json(model.source().path(), compute);
+    object.update(json_of(answer.written, settings, generate_options));
     object["answer"] = answer.written.text;
     print_json("nibble.chat/1", std::move(object));
     return 0;

@@ -50,7 +50,8 @@ int run(const Options& options, const CLI::App& app, const Global& global) {
   };
   const Written written = model.write(prompt, generate_options, on_text, stops);
   if (global.json) {
-    Json object = json_of(written, settings, compute);
+    Json object = run_json(model.source().path(), compute);
+    object.update(json_of(written, settings, generate_options));
     object["text"] = written.text;
     print_json("nibble.generate/1", std::move(object));
   } else {

@@ -101,7 +101,8 @@ std::string seed_text(const GenerationSettings& settings, const Global& global) 
   return settings.temperature > 0 ? fmt::format("; seed {}", global.seed) : "";
 }
 
-Json json_of(const Written& written, const GenerationSettings& settings, Compute compute) {
+Json json_of(const Written& written, const GenerationSettings& settings,
+             const GenerateOptions& options) {
   const Generated& generated = written.generated;
   return {{"ids", generated.ids},
           {"stopped", generated.stopped},
@@ -111,7 +112,8 @@ Json json_of(const Written& written, const GenerationSettings& settings, Compute
           {"generate_seconds", generated.generate_seconds},
           {"prompt_tokens_per_second", written.prompt_rate()},
           {"tokens_per_second", written.rate()},
-          {"compute", name_of(compute)},
+          {"kv", nibble::name_of(options.kv_type())},
+          {"seed", options.sampler.seed},
           {"settings", json_of(settings)}};
 }
 

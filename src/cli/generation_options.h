@@ -38,7 +38,8 @@ GenerateOptions options_of(const GenerationFlags& flags, const GenerationSetting
 // "; seed 7" where the text depends on it, else nothing.
 std::string seed_text(const GenerationSettings& settings, const Global& global);
 
-// What --json tells of a written text besides the text.
-Json json_of(const Written& written, const GenerationSettings& settings, Compute compute);
+// What --json tells of a written text besides the text and the model.
+Json json_of(const Written& written, const GenerationSettings& settings,
+             const GenerateOptions& options);
 
 }  // namespace nibble::cli
