@@ -122,6 +122,7 @@ int run(const Options& options, const Global& global) {
       else
         global.log(line);
     }
+    if (!options.dry_run) global.progress({"Quantizing", "calibration", 0, 1});
   };
   sinks.module_done = [&](const ModuleReport& module, std::size_t done, std::size_t total) {
     if (global.detail)
