@@ -55,6 +55,7 @@ BenchReport measure(const Options& options, const Global& global) {
   report.ceilings = measure_ceilings();
   const auto start = std::chrono::steady_clock::now();
   const ModelSource source(global.model(options.model));
+  global.log_all(source.notes());
   Transformer model(source);
   model.prepare(compute);
   const HyperParams& hyper = source.hyper();

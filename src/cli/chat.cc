@@ -51,6 +51,7 @@ int run(const Options& options, const CLI::App& app, const Global& global) {
   const std::filesystem::path path = global.model(options.model);
   FoundChatTemplate chat = template_of(options, path);  // before the weights: it may be missing
   RunningModel model(path);
+  global.log_all(model.source().notes());
   model.prepare(compute);
   const std::size_t context = model.hyper().context;
   const GenerationSettings settings = settings_of(options.flags, app, model.settings());

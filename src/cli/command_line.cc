@@ -149,6 +149,11 @@ const Command& command_named(const std::string& word) {
 
 }  // namespace
 
+void Global::log_all(std::span<const std::string> lines) const {
+  if (!log) return;
+  for (const std::string& line : lines) log(line);
+}
+
 std::filesystem::path Global::model(const std::string& name) const {
   return locate_model(name, places);
 }

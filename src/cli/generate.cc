@@ -39,6 +39,7 @@ int run(const Options& options, const CLI::App& app, const Global& global) {
   const std::filesystem::path folder = global.model(options.model);
   const std::string prompt = prompt_of(options, app);
   RunningModel model(folder);
+  global.log_all(model.source().notes());
   model.prepare(compute);
   const GenerationSettings settings = settings_of(options.flags, app, model.settings());
   const GenerateOptions generate_options =
