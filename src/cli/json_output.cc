@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/parallel.h"
-#include "cli/quantize_options.h"
+#include "cli/compute_options.h"
 #include "kernels/kernels.h"
 
 namespace nibble::cli {
@@ -18,11 +18,14 @@ void print_json(std::string_view schema, const Json& object) {
   fmt::print("{}\n", whole.dump(indent, ' ', false, Json::error_handler_t::replace));
 }
 
+Json run_json(const std::filesystem::path& model) {
+  return {{"model", model.string()}, {"instruction_set", kernels().name}, {"threads", threads()}};
+}
+
 Json run_json(const std::filesystem::path& model, Compute compute) {
-  return {{"model", model.string()},
-          {"compute", name_of(compute)},
-          {"instruction_set", kernels().name},
-          {"threads", threads()}};
+  Json object = run_json(model);
+  object["compute"] = name_of(compute);
+  return object;
 }
 
 }  // namespace nibble::cli

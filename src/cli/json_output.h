@@ -15,7 +15,9 @@ namespace nibble::cli {
 // new number. On one line, unless stdout is a terminal: appended objects are JSON lines.
 void print_json(std::string_view schema, const Json& object);
 
-// What a figure means nothing without: model, compute, instruction_set, threads.
+// What a figure means nothing without: model, instruction_set, threads; and compute, where one
+// arithmetic made it.
+Json run_json(const std::filesystem::path& model);
 Json run_json(const std::filesystem::path& model, Compute compute);
 
 }  // namespace nibble::cli
