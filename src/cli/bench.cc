@@ -10,8 +10,8 @@
 #include "base/text.h"
 #include "cli/bench_report.h"
 #include "cli/command.h"
-#include "cli/json_output.h"
 #include "cli/compute_options.h"
+#include "cli/json_output.h"
 #include "kernels/kernels.h"
 #include "nibble/error.h"
 #include "nn/panels/panel_ranges.h"
@@ -54,6 +54,7 @@ BenchReport measure(const Options& options, const Global& global) {
   report.ceilings = measure_ceilings();
   const auto start = std::chrono::steady_clock::now();
   const ModelSource source(global.model(options.model));
+  global.log_all(source.notes());
   Transformer model(source);
   model.prepare(compute);
   const HyperParams& hyper = source.hyper();

@@ -9,7 +9,7 @@
 #include "cli/generation_options.h"
 #include "cli/json_output.h"
 #include "cli/line_reader.h"
-#include "cli/quantize_options.h"
+#include "cli/compute_options.h"
 #include "cli/signals.h"
 #include "cli/text_input.h"
 #include "nibble/error.h"
@@ -147,6 +147,7 @@ int run(const Options& options, const CLI::App& app, const Global& global) {
   const std::filesystem::path path = global.model(options.model);
   FoundChatTemplate chat = template_of(options, path);  // before the weights: it may be missing
   RunningModel model(path);
+  global.log_all(model.source().notes());
   model.prepare(compute);
   const std::size_t context = model.hyper().context;
   const GenerationSettings settings = settings_of(options.flags, app, model.settings());

@@ -122,6 +122,11 @@ std::vector<std::string> option_names(const CLI::App& app) {
 
 }  // namespace
 
+void Global::log_all(std::span<const std::string> lines) const {
+  if (!log) return;
+  for (const std::string& line : lines) log(line);
+}
+
 std::filesystem::path Global::model(const std::string& name) const {
   return locate_model(name, places);
 }

@@ -69,7 +69,7 @@ std::vector<Part> parts_of(const ModelSource& source) {
                      .matrices = hyper.layers,
                      .weights = static_cast<double>(hyper.layers * rows * columns)});
     for (std::size_t layer = 0; layer < hyper.layers; ++layer)
-      place_of_module[ModelSource::module_path(layer, role)] = r;
+      place_of_module[source.module_path(layer, role)] = r;
   }
   const auto table = static_cast<double>(hyper.vocabulary * hyper.hidden);
   const std::size_t embedding = parts.size();
@@ -82,8 +82,8 @@ std::vector<Part> parts_of(const ModelSource& source) {
     const std::string module = info.name.substr(0, info.name.rfind('.'));
     const auto found = place_of_module.find(module);
     std::size_t place = found != place_of_module.end() ? found->second : other;
-    if (info.name == "model.embed_tokens.weight") place = embedding;
-    if (info.name == "lm_head.weight") place = head;
+    if (module == source.names().embedding()) place = embedding;
+    if (module == source.names().head()) place = head;
     Part& part = parts[place];
     part.bytes += info.bytes;
     part.types.insert(std::string(info.blocks ? info.blocks->name : name(info.dtype)));
@@ -187,8 +187,7 @@ Json describe(const ModelSource& source) {
   json["passport"] = passport_json(source);
   json["generation"] = json_of(generation_settings(source.folder()));
   json["machine"] = machine_json();
-  json["warnings"] = std::vector<std::string>(source.checkpoint().warnings().begin(),
-                                              source.checkpoint().warnings().end());
+  json["warnings"] = source.notes();
   return json;
 }
 

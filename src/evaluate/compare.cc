@@ -122,6 +122,9 @@ CompareResult compare(const ScoredModel& base, const ScoredModel& other, const S
 CompareResult compare_models(const std::filesystem::path& base, const std::filesystem::path& other,
                              const std::filesystem::path& text, const MeasureOptions& options) {
   const ModelSource base_source(base), other_source(other);
+  for (const ModelSource* source : {&base_source, &other_source})
+    for (const std::string& note : source->notes())
+      if (options.log) options.log(cat(source->path().string(), ": ", note));
   refuse_different_vocabularies(base_source, other_source);
   const ScoredText scored = read_scored_text(*open_tokenizer(base_source.path()), text,
                                              base_source.hyper().context, options);

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "checkpoint/layout.h"
 #include "formats/block_format.h"
+#include "model/config/settled_config.h"
 #include "model/gguf_config.h"
 #include "model/gguf_names.h"
 #include "nibble/error.h"
@@ -37,8 +38,9 @@ struct ModelSource::Parts {
   HyperParams hyper;
   std::unique_ptr<CheckpointReader> checkpoint;
   std::unique_ptr<StoredModules> modules;  // null: nothing is quantized as a layout has it
-  std::string prefix;                      // "model." or nothing
-  std::string described;                   // by what the shapes are: "config.json"
+  std::optional<TensorNames> names;
+  std::vector<std::string> notes;
+  std::string described;  // by what the shapes are: "config.json"
 
   struct LinearShape {
     Role role;
@@ -132,8 +134,6 @@ struct ModelSource::Parts {
            {static_cast<std::int64_t>(rows), static_cast<std::int64_t>(columns)});
   }
 
-  std::string layer_path(std::size_t layer) const { return cat(prefix, "layers.", layer, "."); }
-
   std::array<LinearShape, kRoles> linear_shapes() const {
     const std::size_t query = hyper.heads * hyper.head_dim, kv = hyper.kv_heads * hyper.head_dim;
     return {{{Role::kQuery, query, hyper.hidden, hyper.qkv_bias},
@@ -146,7 +146,7 @@ struct ModelSource::Parts {
   }
 
   void check_layer(std::size_t layer) const {
-    const std::string base = layer_path(layer);
+    const std::string base = names->layer(layer);
     const auto hidden = static_cast<std::int64_t>(hyper.hidden);
     tensor(base + "input_layernorm.weight", {hidden});
     tensor(base + "post_attention_layernorm.weight", {hidden});
@@ -158,8 +158,21 @@ struct ModelSource::Parts {
       for (const char* norm : {"self_attn.q_norm.weight", "self_attn.k_norm.weight"})
         tensor(base + norm, {static_cast<std::int64_t>(hyper.head_dim)});
     for (const LinearShape& shape : linear_shapes())
-      check_linear(base + std::string(module_name(shape.role)), shape.rows, shape.columns,
-                   shape.bias);
+      check_linear(names->module(layer, shape.role), shape.rows, shape.columns, shape.bias);
+  }
+
+  // A pair that is tied may lie under either name.
+  std::string embedding_name() const {
+    const bool own = !hyper.tied_head || has_module(*checkpoint, names->embedding());
+    return (own ? names->embedding() : names->head()) + ".weight";
+  }
+
+  void settle() {
+    Settled settled = settle_config(config, *spec, {*checkpoint, *names, modules.get()});
+    hyper = std::move(settled.hyper);
+    const auto warnings = checkpoint->warnings();
+    notes.assign(warnings.begin(), warnings.end());
+    notes.insert(notes.end(), settled.notes.begin(), settled.notes.end());
   }
 
   void divide_frequencies() {
@@ -167,11 +180,6 @@ struct ModelSource::Parts {
     for (Rope* rope : {&hyper.rope, &hyper.window_rope})
       for (std::size_t i = 0; i < divisors.size(); ++i)
         rope->frequencies[i] /= static_cast<double>(divisors[i]);
-  }
-
-  bool has_own_head() const {
-    return checkpoint->find("lm_head.weight") != nullptr ||
-           (modules != nullptr && modules->holds("lm_head"));
   }
 };
 
@@ -192,23 +200,18 @@ ModelSource::ModelSource(const std::filesystem::path& path) : parts_(std::make_u
     if (gguf) parts.config = gguf_config(*parts.checkpoint);
     if (!parts.config.is_object()) throw Error(ErrorKind::kCorruptFile, "not an object");
     parts.spec = &find_spec(parts.config);
-    parts.hyper = read_hyper_params(parts.config, *parts.spec);
-    if (gguf) parts.divide_frequencies();
     if (const Layout* layout = layouts::claiming(parts.config))
       parts.modules = layout->open(*parts.checkpoint, parts.config["quantization_config"]);
+    parts.names.emplace(*parts.checkpoint);
+    parts.settle();
+    if (gguf) parts.divide_frequencies();
   });
   parts.described = parts.checkpoint->gguf() != nullptr ? "the metadata" : "config.json";
-  // Some exporters leave "model." out.
-  parts.prefix = parts.checkpoint->find("model.embed_tokens.weight") == nullptr &&
-                         parts.checkpoint->find("embed_tokens.weight") != nullptr
-                     ? ""
-                     : "model.";
-  parts.hyper.tied_head = parts.hyper.tied_head || !parts.has_own_head();
   // Everything a later part needs is looked for now, not after an hour of work.
   embedding();
   final_norm();
   if (!parts.hyper.tied_head)
-    parts.check_linear("lm_head", parts.hyper.vocabulary, parts.hyper.hidden, false);
+    parts.check_linear(parts.names->head(), parts.hyper.vocabulary, parts.hyper.hidden, false);
   for (std::size_t layer = 0; layer < parts.hyper.layers; ++layer) parts.check_layer(layer);
 }
 
@@ -220,24 +223,26 @@ const Json& ModelSource::config() const { return parts_->config; }
 const ModelSpec& ModelSource::spec() const { return *parts_->spec; }
 const HyperParams& ModelSource::hyper() const { return parts_->hyper; }
 const CheckpointReader& ModelSource::checkpoint() const { return *parts_->checkpoint; }
+const TensorNames& ModelSource::names() const { return *parts_->names; }
 
 const TensorInfo& ModelSource::norm_tensor(std::size_t layer, Norm norm) const {
   const char* name = norm == Norm::kAttention     ? "input_layernorm.weight"
                      : parts_->spec->output_norms ? "pre_feedforward_layernorm.weight"
                                                   : "post_attention_layernorm.weight";
-  return parts_->checkpoint->at(parts_->layer_path(layer) + name);
+  return parts_->checkpoint->at(parts_->names->layer(layer) + name);
 }
 
 float ModelSource::gain_offset() const { return parts_->gain_offset(); }
 
-std::string ModelSource::module_path(std::size_t layer, Role role) {
-  return cat("model.layers.", layer, ".", module_name(role));
+std::string ModelSource::module_path(std::size_t layer, Role role) const {
+  return parts_->names->module(layer, role);
 }
+const std::vector<std::string>& ModelSource::notes() const { return parts_->notes; }
 
 Block ModelSource::block(std::size_t layer) const {
   const Parts& parts = *parts_;
   const HyperParams& hyper = parts.hyper;
-  const std::string base = parts.layer_path(layer);
+  const std::string base = parts.names->layer(layer);
   Block block;
   block.spec = parts.spec;
   block.hyper = &hyper;
@@ -259,28 +264,27 @@ Block ModelSource::block(std::size_t layer) const {
   }
   for (const auto& shape : parts.linear_shapes())
     block.linears[static_cast<std::size_t>(shape.role)] =
-        parts.linear(base + std::string(module_name(shape.role)), shape.rows, shape.columns,
-                     shape.bias, parts.stored_rows(shape));
+        parts.linear(parts.names->module(layer, shape.role), shape.rows, shape.columns, shape.bias,
+                     parts.stored_rows(shape));
   return block;
 }
 
 std::unique_ptr<Linear> ModelSource::embedding() const {
-  return parts_->matrix(parts_->prefix + "embed_tokens.weight", parts_->hyper.vocabulary,
-                        parts_->hyper.hidden);
+  return parts_->matrix(parts_->embedding_name(), parts_->hyper.vocabulary, parts_->hyper.hidden);
 }
 
 std::vector<float> ModelSource::final_norm() const {
-  return parts_->gain(parts_->prefix + "norm.weight", parts_->hyper.hidden);
+  return parts_->gain(parts_->names->final_norm() + ".weight", parts_->hyper.hidden);
 }
 
 std::unique_ptr<Linear> ModelSource::head() const {
   const Parts& parts = *parts_;
   if (parts.hyper.tied_head) return embedding();
-  return parts.linear("lm_head", parts.hyper.vocabulary, parts.hyper.hidden, false);
+  return parts.linear(parts.names->head(), parts.hyper.vocabulary, parts.hyper.hidden, false);
 }
 
 void ModelSource::drop_layer(std::size_t layer) const {
-  const std::string base = parts_->layer_path(layer);
+  const std::string base = parts_->names->layer(layer);
   for (const TensorInfo& info : parts_->checkpoint->tensors())
     if (info.name.starts_with(base)) parts_->checkpoint->drop(info);
 }

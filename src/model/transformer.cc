@@ -139,7 +139,8 @@ void Transformer::hidden_states(std::span<const std::int32_t> ids, std::size_t l
           hidden);
     sequences.clear();
     for (std::size_t i = 0; i < count; ++i) sequences.push_back({i * length, length, 0, nullptr});
-    for (const Block& block : blocks_) block.forward(hidden, sequences, compute);
+    const RopeTables ropes(hyper(), sequences);
+    for (const Block& block : blocks_) block.forward(hidden, sequences, ropes, compute);
     rms_norm(hidden, final_norm_, hyper().norm_epsilon, hidden);
   }
 }
@@ -169,10 +170,11 @@ void Transformer::run(std::span<const Piece> pieces, Matrix ends, Compute comput
     sequences.push_back({rows, count, piece.cache->length_, nullptr});
     rows += count;
   }
+  const RopeTables ropes(hyper(), sequences);
   for (std::size_t layer = 0; layer < blocks_.size(); ++layer) {
     for (std::size_t i = 0; i < pieces.size(); ++i)
       sequences[i].cache = &pieces[i].cache->layers_[layer];
-    blocks_[layer].forward(hidden.view(), sequences, compute);
+    blocks_[layer].forward(hidden.view(), sequences, ropes, compute);
   }
   for (std::size_t i = 0; i < pieces.size(); ++i) {
     const Sequence& sequence = sequences[i];

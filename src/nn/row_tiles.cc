@@ -8,6 +8,20 @@
 #include "nn/panels/bfloat16_panels.h"
 
 namespace nibble {
+namespace {
+
+// Row by row, so that each gives the same whatever stands beside it.
+void multiply_few(ConstMatrix x, std::size_t outputs, const DecodeRows& decode, Matrix y) {
+  parallel_ranges(outputs, kGemvRows, [&](std::size_t begin, std::size_t end) {
+    Tensor tile(end - begin, x.columns);
+    decode(begin, tile.view());
+    for (std::size_t t = 0; t < x.rows; ++t)
+      kernels().gemv_float(tile.data(), x.columns, x.row(t), end - begin, x.columns,
+                           y.row(t) + begin);
+  });
+}
+
+}  // namespace
 
 void add_bias(const float* bias, Matrix y) {
   if (bias == nullptr) return;
@@ -18,6 +32,10 @@ void add_bias(const float* bias, Matrix y) {
 void multiply_row_tiles(const LayerInput& input, std::size_t outputs, const DecodeRows& decode,
                         const float* bias, Matrix y, Compute compute) {
   const ConstMatrix x = input.values();
+  if (x.rows <= kFewTokens) {
+    multiply_few(x, outputs, decode, y);
+    return add_bias(bias, y);
+  }
   if (compute == Compute::kInt8) compute = float_compute();
   if (compute == Compute::kBfloat16 && has_bfloat16_panels()) {
     multiply_bfloat16_panels(

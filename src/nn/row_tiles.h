@@ -15,7 +15,8 @@ inline constexpr std::size_t kGemvRows = 64;
 // Decodes rows [first, first + out.rows) of the weights; out [rows, inputs].
 using DecodeRows = std::function<void(std::size_t first, Matrix out)>;
 
-// y = x · Wᵀ (+ bias) with W decoded tile by tile, in the asked arithmetic.
+// y = x · Wᵀ (+ bias) with W decoded tile by tile, in the asked arithmetic; up to kFewTokens rows
+// of x in float32, each by itself.
 void multiply_row_tiles(const LayerInput& x, std::size_t outputs, const DecodeRows& decode,
                         const float* bias, Matrix y, Compute compute);
 

@@ -34,7 +34,8 @@ StageMoments gather(const Block& block, Compute compute, const Samples& samples)
     block.attention_input(hidden.view(), input.view());
     add(Stage::kAttentionIn, input);
     Tensor mixed(rows, block.linear(Role::kOutput).inputs());
-    block.attend(input.view(), sequences, mixed.view(), compute);
+    block.attend(input.view(), sequences, RopeTables(*block.hyper, sequences), mixed.view(),
+                 compute);
     add(Stage::kAttentionOut, mixed);
     block.attention_output(mixed.view(), hidden.view(), compute);
     block.mlp_input(hidden.view(), input.view());

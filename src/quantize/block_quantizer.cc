@@ -35,7 +35,9 @@ class BlockJob {
       Tensor input(hidden.rows, hidden.columns);
       block_.attention_input(hidden, input.view());
       Tensor mixed(hidden.rows, block_.linear(Role::kOutput).inputs());
-      block_.attend(input.view(), sequences(hidden.rows), mixed.view(), compute_);
+      const auto windows = sequences(hidden.rows);
+      block_.attend(input.view(), windows, RopeTables(*block_.hyper, windows), mixed.view(),
+                    compute_);
       stream.middle->put(row, mixed.view());
       return mixed;
     });

@@ -26,6 +26,7 @@ class Job {
       : source_(model), output_(output), options_(options), sinks_(sinks) {}
 
   QuantizeResult run(bool dry_run) {
+    for (const std::string& note : source_.notes()) log(note);
     refuse_gguf();
     refuse_nonfinite();
     recipe_ = make_recipe(source_, options_, unusable_);

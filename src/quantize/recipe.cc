@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
-#include <regex>
 
+#include "base/regex.h"
 #include "base/text.h"
 #include "nibble/error.h"
 #include "quantize/feedback_options.h"
@@ -13,24 +14,22 @@
 namespace nibble {
 namespace {
 
-std::regex compile(const std::string& pattern) {
-  try {
-    return std::regex(pattern);
-  } catch (const std::regex_error& error) {
-    throw Error(ErrorKind::kInvalidArgument,
-                cat("\"", pattern, "\" is not a regular expression: ", error.what()));
-  }
-}
+constexpr std::uint64_t kPatternSteps = 20'000'000;  // of matching, for all modules together
 
 // Patterns of the user, each of which must match at least one module.
 class Patterns {
  public:
   explicit Patterns(std::string option) : option_(std::move(option)) {}
-  void add(const std::string& text) { patterns_.push_back({text, compile(text), 0}); }
+  void add(const std::string& text) {
+    as_argument([&] {
+      patterns_.push_back({std::make_unique<Regex>(text, Regex::Syntax::kPython), 0});
+      return false;
+    });
+  }
   // The first that matches `name`.
   std::optional<std::size_t> match(const std::string& name) {
     for (std::size_t i = 0; i < patterns_.size(); ++i)
-      if (std::regex_search(name, patterns_[i].regex)) {
+      if (as_argument([&] { return patterns_[i].regex->matches_anywhere(name, steps_left_); })) {
         ++patterns_[i].matches;
         return i;
       }
@@ -41,18 +40,29 @@ class Patterns {
       if (pattern.matches == 0)
         throw Error(
             ErrorKind::kInvalidArgument,
-            cat(option_, " \"", pattern.text, "\" matches no module that is left"),
+            cat(option_, " \"", pattern.regex->pattern(), "\" matches no module that is left"),
             "module names look like model.layers.0.mlp.down_proj (nibble show MODEL lists them)");
   }
 
  private:
+  // The user's pattern is to blame, not a file.
+  template <typename Action>
+  bool as_argument(Action action) const {
+    try {
+      return action();
+    } catch (const Error& problem) {
+      if (problem.kind() == ErrorKind::kInterrupted) throw;
+      throw Error(ErrorKind::kInvalidArgument, cat(option_, ": ", problem.what()));
+    }
+  }
+
   struct Pattern {
-    std::string text;
-    std::regex regex;
+    std::unique_ptr<Regex> regex;
     std::size_t matches = 0;
   };
   std::string option_;
   std::vector<Pattern> patterns_;
+  std::uint64_t steps_left_ = kPatternSteps;
 };
 
 // "self_attn.q_proj, … (576 inputs)" for each distinct row length.
@@ -159,7 +169,8 @@ class Settings {
       for (const Transform* transform : transforms::all())
         if (declares(transform->options, name)) readers.emplace_back(transform->name);
       throw Error(ErrorKind::kInvalidArgument,
-                  cat("--", name, " is not read by ", join(std::vector<std::string>(chosen.begin(), chosen.end()), ", ")),
+                  cat("--", name, " is not read by ",
+                      join(std::vector<std::string>(chosen.begin(), chosen.end()), ", ")),
                   cat("leave it out; it is read by ", join(readers, ", ")));
     }
   }
@@ -191,7 +202,7 @@ std::vector<PlannedModule> modules_of(const ModelSource& source, const QuantizeO
     for (const Stage stage : kStages)
       for (const Role role : roles_of(stage)) {
         PlannedModule module;
-        module.name = ModelSource::module_path(layer, role);
+        module.name = source.module_path(layer, role);
         module.layer = layer;
         module.role = role;
         module.shape.rows = block.linear(role).outputs();
@@ -328,8 +339,8 @@ Recipe make_recipe(const ModelSource& source, const QuantizeOptions& options,
   recipe.layout = &layout_of(options, grids::named(options.grid));
   recipe.layout_settings.dialect = layouts::dialect_of(*recipe.layout, options.dialect);
   recipe.layout_settings.base.grid = &grids::named(options.grid);
-  if (const TensorInfo* first = source.checkpoint().find(
-          ModelSource::module_path(0, Role::kQuery) + ".weight"))
+  if (const TensorInfo* first =
+          source.checkpoint().find(source.module_path(0, Role::kQuery) + ".weight"))
     recipe.layout_settings.dtype = first->dtype;
   methods::named(options.method);
   auto modules = modules_of(source, options, unusable, recipe);

@@ -17,7 +17,7 @@
 
 namespace nibble {
 
-// For modules whose full name a regular expression is found in; what is left out stays as asked for
+// For modules whose full name a regular expression (Python's syntax) is found in; what is left out stays as asked for
 // the whole model.
 struct Override {
   std::string pattern;

@@ -72,6 +72,7 @@ class Verifier {
   void check_model() {
     try {
       const ModelSource source(folder_);
+      for (const std::string& note : source.notes()) warn("model.note", note);
       for (const NonFinite& found : find_nonfinite(source.checkpoint()))
         error("values.nonfinite",
               cat("tensor \"", found.tensor, "\" holds ", found.count,

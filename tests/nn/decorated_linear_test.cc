@@ -2,25 +2,23 @@
 #include <gtest/gtest.h>
 
 #include <array>
-#include <cstring>
-#include <deque>
-#include <functional>
 #include <string>
 
-#include "formats/format.h"
 #include "kernels/kernels.h"
-#include "nn/block_linear.h"
-#include "nn/dense_linear.h"
 #include "nn/joint_forward.h"
-#include "nn/packed_linear.h"
+#include "nn/kinds_of_layers.h"
 #include "nn/panels/row_ranges.h"
-#include "nn/stored_linear.h"
-#include "support/memory_codes.h"
 
 namespace nibble {
 namespace {
 
-constexpr std::size_t kInputs = 256, kOutputs = 48;
+using test::alone;
+using test::expect_same;
+using test::Kind;
+using test::Kinds;
+using test::random_input;
+
+constexpr std::size_t kOutputs = 48;
 
 // y = base(x) + x · columnᵀ, as a low-rank addition of rank 1 would be. Knows nothing but
 // forward().
@@ -77,76 +75,6 @@ class AddedToRanges final : public Added, private RowRanges {
   }
   mutable const RowRanges* ranges_ = nullptr;
 };
-
-// Bytes of float16 values below 2, which are bfloat16 values and, as blocks, scales and codes too.
-std::vector<std::byte> random_bytes(std::size_t count, std::uint64_t seed) {
-  Random random(seed);
-  std::vector<std::byte> bytes(count);
-  for (auto& byte : bytes) byte = static_cast<std::byte>(random.below(256) & 0xBB);
-  return bytes;
-}
-
-// Every kind of layer with `outputs` rows; `bytes` keeps what they look at.
-struct Kind {
-  std::string name;
-  std::function<std::unique_ptr<Linear>(std::uint64_t seed, std::vector<float> bias)> make;
-};
-
-class Kinds {
- public:
-  explicit Kinds(std::size_t outputs) {
-    for (const DType type : {DType::kF32, DType::kF16, DType::kBF16})
-      all.push_back({std::string(name(type)), [=, this](std::uint64_t seed, auto bias) {
-                       const auto size = static_cast<std::size_t>(bits(type)) / 8;
-                       return dense_linear(keep(outputs * kInputs * size, seed), type, outputs,
-                                           kInputs, bias);
-                     }});
-    for (const Format* format : formats::all()) {
-      const auto codes = [=](std::uint64_t seed) {
-        Codes made = test::random_codes(outputs, kInputs, format->bits, 32, false);
-        made.codes[0] = static_cast<std::uint8_t>(seed % 4);
-        return made;
-      };
-      all.push_back({"packed " + std::string(format->name), [=](std::uint64_t seed, auto bias) {
-                       return packed_linear(pack(codes(seed)), bias);
-                     }});
-      all.push_back({"stored " + std::string(format->name), [=](std::uint64_t seed, auto bias) {
-                       return stored_linear(std::make_unique<test::MemoryCodes>(codes(seed)), bias);
-                     }});
-    }
-    for (const BlockFormat* format : block_formats::all())
-      all.push_back({std::string(format->name), [=, this](std::uint64_t seed, auto bias) {
-                       return block_linear(*format,
-                                           keep(outputs * format->row_bytes(kInputs), seed),
-                                           outputs, kInputs, {}, bias);
-                     }});
-  }
-  std::vector<Kind> all;
-
- private:
-  std::span<const std::byte> keep(std::size_t count, std::uint64_t seed) {
-    return bytes_.emplace_back(random_bytes(count, seed));
-  }
-  std::deque<std::vector<std::byte>> bytes_;
-};
-
-Tensor random_input(std::size_t rows) {
-  Random random(rows);
-  Tensor x(rows, kInputs);
-  for (std::size_t i = 0; i < x.size(); ++i)
-    x.data()[i] = static_cast<float>(random.uniform() - 0.5);
-  return x;
-}
-
-Tensor alone(const Linear& layer, const Tensor& x, Compute compute) {
-  Tensor y(x.rows(), layer.outputs());
-  layer.forward(x.view(), y.view(), compute);
-  return y;
-}
-
-void expect_same(const Tensor& found, const Tensor& expected, const std::string& what) {
-  EXPECT_EQ(std::memcmp(found.data(), expected.data(), found.size() * sizeof(float)), 0) << what;
-}
 
 // Two layers of one kind, joined and alone, in each arithmetic and for few and many inputs.
 void expect_joined_as_alone(const Linear& first, const Linear& second, Compute compute,

@@ -11,6 +11,7 @@
 #include "base/parallel.h"
 #include "nibble/error.h"
 #include "quantize/verify.h"
+#include "support/edited_model.h"
 #include "support/paths.h"
 #include "support/temp_dir.h"
 
@@ -53,6 +54,27 @@ TEST(QuantizeModel, WritesTheSameBytesForAnyNumberOfThreads) {
   quantize_model(kDemo, folder / "two", options, {}, false);
   set_threads(0);
   EXPECT_EQ(hashes_of(folder / "one"), hashes_of(folder / "two"));
+}
+
+TEST(QuantizeModel, QuantizesTheSameModulesUnderWhateverNamesTheyHave) {
+  const fs::path model = fs::path(kSourceFolder) / "tests" / "golden" / "model" / "llama_groups";
+  QuantizeOptions options;
+  options.method = "rtn";
+  options.group_size = 16;
+  std::vector<std::string> expected;
+  for (const test::Wrapping& wrapping : test::kWrappings) {
+    const TempDir folder;
+    test::EditedModel renamed(model);
+    renamed.rename(wrapping);
+    renamed.write(folder / "in");
+    const auto result = quantize_model(folder / "in", folder / "out", options, {}, false);
+    std::vector<std::string> codes;
+    for (const ModuleReport& module : result.modules) codes.push_back(module.codes_sha256);
+    if (expected.empty()) expected = codes;
+    EXPECT_EQ(codes, expected) << wrapping.body;
+    EXPECT_EQ(result.modules.front().name, wrapping.body + "layers.0.self_attn.q_proj");
+    EXPECT_TRUE(verify_checkpoint(folder / "out", std::nullopt).passed()) << wrapping.body;
+  }
 }
 
 TEST(QuantizeModel, CorrectsDriftUnlessTheTextbookIsWanted) {

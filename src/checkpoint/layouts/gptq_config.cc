@@ -1,16 +1,12 @@
 #include "checkpoint/layouts/gptq_config.h"
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
-#include <regex>
 
 #include "base/text.h"
 #include "nibble/error.h"
 
 namespace nibble::layouts {
 namespace {
-
-constexpr std::size_t kMaxPattern = 1000;
 
 ModuleSettings module_settings(const Json& object, ModuleSettings base) {
   const int width = static_cast<int>(json_int(object, "bits", base.grid->bits, 1, 8));
@@ -24,15 +20,6 @@ ModuleSettings module_settings(const Json& object, ModuleSettings base) {
   return {&grids::uniform(width), group < 0 ? 0 : static_cast<std::size_t>(group)};
 }
 
-bool matches_start(const std::string& pattern, const std::string& text) {
-  try {
-    return std::regex_search(text, std::regex(pattern), std::regex_constants::match_continuous);
-  } catch (const std::regex_error& error) {
-    throw Error(ErrorKind::kCorruptFile,
-                cat("\"dynamic\" pattern \"", pattern, "\" is not usable: ", error.what()));
-  }
-}
-
 std::string escaped(const std::string& name) {
   std::string pattern;
   for (const char c : name) {
@@ -43,12 +30,6 @@ std::string escaped(const std::string& name) {
 }
 
 }  // namespace
-
-ModuleSettings GptqConfig::settings_of(const std::string& module) const {
-  for (const auto& [pattern, settings] : rules)
-    if (matches_start(pattern, module)) return settings;
-  return base;
-}
 
 GptqConfig read_gptq_config(const Json& config) {
   GptqConfig result;
@@ -65,14 +46,16 @@ GptqConfig read_gptq_config(const Json& config) {
     if (const auto tools = meta->find("quantizer"); tools != meta->end())
       result.subtracts_by_word = tools->dump().find("gptqmodel") != std::string::npos;
   if (const auto dynamic = config.find("dynamic"); dynamic != config.end() && dynamic->is_object())
-    for (const auto& [key, value] : dynamic->items()) {
-      if (key.size() > kMaxPattern)
-        throw Error(ErrorKind::kCorruptFile,
-                    "a \"dynamic\" pattern is longer than 1000 characters");
-      if (key.starts_with("-:")) continue;  // left alone: such a module has no qweight
-      const std::string pattern = key.starts_with("+:") ? key.substr(2) : key;
-      result.rules.emplace_back(pattern, module_settings(value, result.base));
-    }
+    with_context("\"dynamic\"", [&] {
+      // As GPTQModel does: the first key that matches decides; "-:" leaves modules alone.
+      for (const auto& [key, value] : dynamic->items()) {
+        const bool skips = key.starts_with("-:");
+        const std::string pattern = skips || key.starts_with("+:") ? key.substr(2) : key;
+        std::optional<ModuleSettings> settings;
+        if (!skips) settings = module_settings(value, result.base);
+        result.dynamic.add(pattern, settings);
+      }
+    });
   return result;
 }
 

@@ -4,10 +4,10 @@
 #include <memory>
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "checkpoint/layout.h"
+#include "checkpoint/layouts/module_rules.h"
 
 namespace nibble::layouts {
 
@@ -17,11 +17,13 @@ struct GptqConfig {
   bool desc_act = false;
   std::string checkpoint_format = "gptq";
   bool subtracts_by_word = false;  // written by a tool that turns v2 zeros into v1 word by word
-  // `dynamic`: first match (anchored at the start) wins; a rule without settings skips.
-  std::vector<std::pair<std::string, ModuleSettings>> rules;
+  ModuleRules dynamic;
 
   bool stores_true_zero() const { return checkpoint_format == "gptq_v2"; }
-  ModuleSettings settings_of(const std::string& module) const;
+  ModuleSettings settings_of(const std::string& module) const {
+    const ModuleSettings* own = dynamic.find(module);
+    return own != nullptr ? *own : base;
+  }
 };
 
 // Throws kCorruptFile or kUnsupported naming the key.

@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "checkpoint/foreign.h"
 #include "checkpoint/layout.h"
 #include "nibble/error.h"
 
@@ -47,9 +48,7 @@ const Layout* claiming(const Json& config) {
   if (found == config.end() || found->is_null()) return nullptr;
   for (const Layout* layout : all())
     if (layout->claims(*found)) return layout;
-  throw Error(ErrorKind::kUnsupported,
-              cat("\"quantization_config\" has quant_method \"",
-                  json_string(*found, "quant_method", ""), "\", which cannot be read yet"));
+  refuse_foreign_quantization(*found);
 }
 
 }  // namespace nibble::layouts

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/text.h"
 #include "model/spec.h"
 #include "nibble/error.h"
 #include "support/error_text.h"
@@ -38,35 +39,44 @@ TEST(HyperParams, FillInWhatLlamaLeavesOut) {
   EXPECT_EQ(hyper.windows, std::vector<std::size_t>(4, 0));
 }
 
-TEST(HyperParams, ReadBothPlacesOfTheRopeSettings) {
-  const HyperParams old_place =
-      llama(R"({"rope_theta": 5e5, "rope_scaling": {"type": "linear", "factor": 4}})");
-  const HyperParams new_place =
-      llama(R"({"rope_parameters": {"rope_type": "linear", "rope_theta": 5e5, "factor": 4}})");
-  EXPECT_EQ(old_place.rope.frequencies, new_place.rope.frequencies);
-  EXPECT_EQ(old_place.rope.frequencies[0], 0.25);
-  const HyperParams per_kind = read("Qwen2ForCausalLM", R"({"rope_parameters": {
-      "full_attention": {"rope_type": "linear", "rope_theta": 5e5, "factor": 4}}})");
-  EXPECT_EQ(per_kind.rope.frequencies, new_place.rope.frequencies);
-}
-
-TEST(HyperParams, ScaleLongWavelengthsAsLlama3Does) {
-  const HyperParams hyper = llama(R"({"rope_parameters": {"rope_type": "llama3", "rope_theta": 5e5,
-      "factor": 8, "low_freq_factor": 1, "high_freq_factor": 4,
-      "original_max_position_embeddings": 64}})");
-  const auto plain = llama(R"({"rope_theta": 5e5})").rope.frequencies;
-  const auto& scaled = hyper.rope.frequencies;
-  EXPECT_EQ(scaled[0], plain[0]);  // 6 positions: shorter than 64 / 4
-  EXPECT_LT(scaled[1], plain[1]);  // 32: between 64 / 4 and 64
-  EXPECT_GT(scaled[1], plain[1] / 8);
-  EXPECT_EQ(scaled[7], plain[7] / 8);  // longer than 64
-}
-
 TEST(HyperParams, GiveMistralItsWindowOnAllLayers) {
   EXPECT_EQ(read("MistralForCausalLM", R"({"sliding_window": 32})").windows,
             std::vector<std::size_t>(4, 32));
   EXPECT_EQ(read("MistralForCausalLM", R"({"sliding_window": null})").windows,
             std::vector<std::size_t>(4, 0));
+}
+
+TEST(HyperParams, GiveMistralWindowsByTypeWhereTypesAreGiven) {
+  const char* types = R"({"sliding_window": 32, "layer_types": ["full_attention",
+      "sliding_attention", "sliding_attention", "full_attention"]})";
+  EXPECT_EQ(read("MistralForCausalLM", types).windows, (std::vector<std::size_t>{0, 32, 32, 0}));
+}
+
+TEST(HyperParams, RefuseWindowsWhereTheArchitectureHasNone) {
+  const char* types = R"({"sliding_window": 32, "layer_types": ["full_attention",
+      "sliding_attention", "full_attention", "full_attention"]})";
+  EXPECT_EQ(test::error_kind([&] { llama(types); }), ErrorKind::kUnsupported);
+  const HyperParams stray = llama(R"({"sliding_window": 32, "layer_types": ["full_attention",
+      "full_attention", "full_attention", "full_attention"]})");
+  EXPECT_EQ(stray.windows, std::vector<std::size_t>(4, 0));
+  ASSERT_EQ(stray.notes.size(), 1u);
+  EXPECT_NE(stray.notes[0].find("sliding_window 32"), std::string::npos);
+}
+
+TEST(HyperParams, RefuseWindowsThatAreSwitchedOffOrHaveNoSize) {
+  const char* types = R"("layer_types": ["sliding_attention", "full_attention", "full_attention",
+                                         "full_attention"])";
+  for (const char* name : {"Qwen2ForCausalLM", "Qwen3ForCausalLM"})
+    EXPECT_EQ(test::error_kind(
+                  [&] { read(name, cat(R"({"sliding_window": 32, )", types, "}").c_str()); }),
+              ErrorKind::kUnsupported);
+  for (const char* name : {"MistralForCausalLM", "Gemma3ForCausalLM", "Qwen3ForCausalLM"})
+    EXPECT_EQ(
+        test::error_kind([&] {
+          read(name,
+               cat(R"({"use_sliding_window": true, "sliding_window": null, )", types, "}").c_str());
+        }),
+        ErrorKind::kCorruptFile);
 }
 
 TEST(HyperParams, GiveQwenWindowsOnlyWhenAskedFor) {
@@ -138,7 +148,8 @@ TEST(HyperParams, TakeOneEndTokenOrMany) {
 TEST(HyperParams, NameTheKeyAndTheValueTheyDoNotSupport) {
   for (const auto& [more, key, value] : std::vector<std::array<const char*, 3>>{
            {R"({"hidden_act": "gelu"})", "hidden_act", "\"gelu\""},
-           {R"({"rope_scaling": {"rope_type": "yarn", "factor": 4}})", "rope_type", "\"yarn\""},
+           {R"({"rope_scaling": {"rope_type": "longrope"}})", "rope_type", "\"longrope\""},
+           {R"({"rope_parameters": {"rope_type": "su"}})", "rope_type", "\"su\""},
            {R"({"rope_scaling": {"type": "dynamic", "factor": 4}})", "rope_type", "\"dynamic\""},
            {R"({"partial_rotary_factor": 0.5})", "partial_rotary_factor", "0.5"},
            {R"({"rope_parameters": {"partial_rotary_factor": 0.25}})", "partial_rotary_factor",

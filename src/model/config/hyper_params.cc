@@ -1,94 +1,21 @@
 // config.json of transformers 4 and 5, with every number checked.
 #include <cmath>
 #include <nlohmann/json.hpp>
-#include <numbers>
 
 #include "base/text.h"
+#include "model/config/checked_keys.h"
+#include "model/config/rope_settings.h"
 #include "model/spec.h"
 #include "nibble/error.h"
 
 namespace nibble {
 namespace {
 
-[[noreturn]] void unsupported(std::string_view key, std::string_view value,
-                              std::string_view known) {
-  throw Error(ErrorKind::kUnsupported, cat("\"", key, "\" is ", value, "; supported: ", known));
-}
-
-std::string text_of(const Json& value) {
-  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
 std::size_t size_of(const Json& config, const char* key, std::int64_t otherwise,
                     std::int64_t high) {
   const std::int64_t value = json_int(config, key, otherwise, 1, high);
   if (value < 1) throw Error(ErrorKind::kCorruptFile, cat("\"", key, "\" is missing"));
   return static_cast<std::size_t>(value);
-}
-
-double number_in(const Json& object, const char* key, double otherwise, double low, double high) {
-  const double value = json_number(object, key, otherwise);
-  if (!(value >= low && value <= high))
-    throw Error(ErrorKind::kCorruptFile,
-                cat("\"", key, "\" is ", value, "; expected a number from ", low, " to ", high));
-  return value;
-}
-
-double positive(const Json& object, const char* key, double otherwise) {
-  return number_in(object, key, otherwise, 1e-6, 1e12);
-}
-
-void refuse_partial_rotation(const Json& object) {
-  if (const double part = json_number(object, "partial_rotary_factor", 1); part != 1)
-    unsupported("partial_rotary_factor", cat(part), "1");
-}
-
-// transformers 5 may give one object for each kind of layer: that of `kind`, or of another kind
-// when there is only that.
-const Json* rope_of_kind(const Json& parameters, const char* kind) {
-  for (const char* tried : {kind, "full_attention", "sliding_attention"})
-    if (const auto found = parameters.find(tried); found != parameters.end()) {
-      if (found->is_null()) continue;
-      if (!found->is_object())
-        throw Error(ErrorKind::kCorruptFile, cat("\"rope_parameters.", tried, "\" is of type ",
-                                                 found->type_name(), "; expected an object"));
-      return &*found;
-    }
-  return &parameters;
-}
-
-// `kind`: "full_attention" or "sliding_attention".
-Rope read_rope(const Json& config, const char* kind, std::size_t context, double default_theta) {
-  Rope rope;
-  rope.theta = positive(config, "rope_theta", default_theta);
-  refuse_partial_rotation(config);
-  const Json* scaling = nullptr;
-  for (const char* key : {"rope_parameters", "rope_scaling"})
-    if (const auto found = config.find(key); found != config.end() && found->is_object()) {
-      scaling = rope_of_kind(*found, kind);
-      break;
-    }
-  if (scaling == nullptr) return rope;
-  rope.theta = positive(*scaling, "rope_theta", rope.theta);
-  refuse_partial_rotation(*scaling);
-  const std::string type =
-      json_string(*scaling, "rope_type", json_string(*scaling, "type", "default"));
-  if (type == "default") return rope;
-  rope.factor = positive(*scaling, "factor", 1);
-  if (type == "linear") {
-    rope.scaling = RopeScaling::kLinear;
-  } else if (type == "llama3") {
-    rope.scaling = RopeScaling::kLlama3;
-    rope.low_freq_factor = positive(*scaling, "low_freq_factor", 1);
-    rope.high_freq_factor = positive(*scaling, "high_freq_factor", 4);
-    rope.original_context = positive(*scaling, "original_max_position_embeddings",
-                                     static_cast<double>(std::min<std::size_t>(context, 8192)));
-    if (rope.high_freq_factor <= rope.low_freq_factor)
-      throw Error(ErrorKind::kCorruptFile, "\"high_freq_factor\" is not above \"low_freq_factor\"");
-  } else {
-    unsupported("rope_type", cat('"', type, '"'), "default, linear, llama3");
-  }
-  return rope;
 }
 
 std::vector<std::int32_t> read_eos(const Json& config) {
@@ -130,11 +57,30 @@ bool windows_by_type(const Json& config, HyperParams& hyper) {
   for (std::size_t i = 0; i < hyper.layers; ++i) {
     const Json& type = (*types)[i];
     if (type == "sliding_attention")
-      hyper.windows[i] = window_of(config);
+      hyper.windows[i] = needed_window(config);
     else if (type != "full_attention")
       unsupported("layer_types", text_of(type), "full_attention, sliding_attention");
   }
   return true;
+}
+
+std::size_t needed_window(const Json& config) {
+  const std::size_t window = window_of(config);
+  if (window == 0)
+    throw Error(ErrorKind::kCorruptFile,
+                "layers of sliding attention without a \"sliding_window\"");
+  return window;
+}
+
+void no_windows(const Json& config, HyperParams& hyper) {
+  const std::vector<std::size_t> none(hyper.layers, 0);
+  if (windows_by_type(config, hyper) && hyper.windows != none)
+    unsupported("layer_types", "\"sliding_attention\" for a model of a kind without windows",
+                "full_attention");
+  if (const auto window = config.find("sliding_window");
+      window != config.end() && !window->is_null())
+    hyper.notes.push_back(cat("sliding_window ", text_of(*window),
+                              " means nothing to a model of this kind: attention sees everything"));
 }
 
 void refuse_setting(const Json& config, const char* key) {
@@ -144,31 +90,17 @@ void refuse_setting(const Json& config, const char* key) {
 }
 
 void late_windows(const Json& config, HyperParams& hyper) {
-  if (!json_bool(config, "use_sliding_window", false)) return;
-  if (windows_by_type(config, hyper)) return;
+  const bool used = json_bool(config, "use_sliding_window", false);
+  if (windows_by_type(config, hyper)) {
+    if (!used && hyper.windows != std::vector<std::size_t>(hyper.layers, 0))
+      unsupported("use_sliding_window", "false while \"layer_types\" has sliding_attention",
+                  "true, or full_attention everywhere");
+    return;
+  }
+  if (!used) return;
   const auto first =
       static_cast<std::size_t>(json_int(config, "max_window_layers", 28, 0, 1 << 20));
   for (std::size_t i = first; i < hyper.layers; ++i) hyper.windows[i] = window_of(config);
-}
-
-std::vector<double> rope_frequencies(const Rope& rope, std::size_t head_dim) {
-  std::vector<double> frequencies(head_dim / 2);
-  for (std::size_t i = 0; i < frequencies.size(); ++i) {
-    double f = std::pow(rope.theta, -2.0 * static_cast<double>(i) / static_cast<double>(head_dim));
-    if (rope.scaling == RopeScaling::kLinear) f /= rope.factor;
-    if (rope.scaling == RopeScaling::kLlama3) {
-      const double wavelength = 2 * std::numbers::pi / f;
-      if (wavelength > rope.original_context / rope.low_freq_factor) {
-        f /= rope.factor;
-      } else if (wavelength >= rope.original_context / rope.high_freq_factor) {
-        const double t = (rope.original_context / wavelength - rope.low_freq_factor) /
-                         (rope.high_freq_factor - rope.low_freq_factor);
-        f = (1 - t) * f / rope.factor + t * f;
-      }
-    }
-    frequencies[i] = f;
-  }
-  return frequencies;
 }
 
 HyperParams read_hyper_params(const Json& config, const ModelSpec& spec) {
@@ -196,8 +128,7 @@ HyperParams read_hyper_params(const Json& config, const ModelSpec& spec) {
   hyper.attention_scale = 1 / std::sqrt(static_cast<float>(hyper.head_dim));
   hyper.activation = read_activation(config, spec);
   if (spec.scaled_embedding) hyper.embedding_scale = std::sqrt(static_cast<float>(hyper.hidden));
-  hyper.rope = read_rope(config, "full_attention", hyper.context, spec.default_theta);
-  hyper.window_rope = read_rope(config, "sliding_attention", hyper.context, spec.default_theta);
+  read_ropes(config, spec, hyper);
   hyper.windows.assign(hyper.layers, 0);
   hyper.tied_head = json_bool(config, "tie_word_embeddings", spec.tied_by_default);
   hyper.output_bias = spec.optional_attention_bias && json_bool(config, "attention_bias", false);
