@@ -8,6 +8,7 @@
 
 #include "base/progress.h"
 #include "base/staged.h"
+#include "cli/terminal/terminal_mode.h"
 
 namespace nibble::cli {
 namespace {
@@ -18,6 +19,7 @@ void on_stop(int signal) {
   // Twice: the user does not want to wait. What is being written is removed here then, or what is
   // left of it where that has begun already.
   if (stop_signal != 0 && signal == SIGINT) {
+    restore_terminal();
     remove_staged();
     _exit(128 + stop_signal);
   }
@@ -27,6 +29,7 @@ void on_stop(int signal) {
 
 // Ends as without a handler, but leaves nothing half-written.
 void on_signal_that_ends(int signal) {
+  restore_terminal();
   remove_staged();
   struct sigaction action = {};
   action.sa_handler = SIG_DFL;
@@ -39,6 +42,7 @@ void on_bus_error(int) {
       "error: a model file became shorter while it was being read\n"
       "  why: another program is writing to it, or its disk went away\n"
       "  fix: wait until the file is complete, then run the command again\n";
+  restore_terminal();
   [[maybe_unused]] const auto written = write(STDERR_FILENO, kText, sizeof(kText) - 1);
   remove_staged();
   _exit(3);
