@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "base/text_file.h"
 #include "cli/chat_session.h"
 #include "cli/command.h"
 #include "cli/generation_options.h"
@@ -12,7 +13,6 @@
 #include "cli/line_reader.h"
 #include "cli/quantize_options.h"
 #include "cli/signals.h"
-#include "cli/text_input.h"
 #include "nibble/error.h"
 
 namespace nibble::cli {

@@ -6,12 +6,12 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "base/text_file.h"
 #include "cli/command.h"
 #include "cli/generation_options.h"
 #include "cli/json_output.h"
 #include "cli/quantize_options.h"
 #include "cli/running_model.h"
-#include "cli/text_input.h"
 #include "nibble/error.h"
 
 namespace nibble::cli {

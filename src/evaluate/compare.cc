@@ -115,11 +115,12 @@ CompareResult compare_models(const std::filesystem::path& base, const std::files
                              const std::filesystem::path& text, const MeasureOptions& options) {
   const ModelSource base_source(base), other_source(other);
   refuse_different_vocabularies(base_source, other_source);
-  const ScoredText scored = read_scored_text(*open_tokenizer(base_source.path()), text,
+  const TextToScore read = read_text_to_score(text, base_source.path(), options);
+  const ScoredText scored = make_scored_text(*open_tokenizer(base_source.path()), read,
                                              base_source.hyper().context, options);
   MeasureOptions silent = options;
   silent.log = nullptr;
-  refuse_different_tokens(scored, read_scored_text(*open_tokenizer(other_source.path()), text,
+  refuse_different_tokens(scored, make_scored_text(*open_tokenizer(other_source.path()), read,
                                                    base_source.hyper().context, silent));
   Transformer base_model(base_source), other_model(other_source);
   const Compute other_compute = options.compute_other.value_or(options.compute);

@@ -47,7 +47,9 @@ PerplexityResult measure_perplexity(const std::filesystem::path& model,
                                     const MeasureOptions& options) {
   const ModelSource source(model);
   const auto tokenizer = open_tokenizer(source.path());
-  const ScoredText scored = read_scored_text(*tokenizer, text, source.hyper().context, options);
+  const ScoredText scored =
+      make_scored_text(*tokenizer, read_text_to_score(text, source.path(), options),
+                       source.hyper().context, options);
   Transformer transformer(source);
   transformer.prepare(options.compute);
   return perplexity({&transformer, options.compute}, scored, options.progress);
