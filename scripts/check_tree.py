@@ -11,11 +11,12 @@ from pathlib import Path
 
 # Who may include whom: each folder of src/ with the folders below it.
 NUMBERS = ["base", "tensor", "formats", "kernels"]
-MODELS = ["checkpoint", "tokenizer", "chat", "nn", "model"]
+MODELS = ["checkpoint", "tokenizer", "chat", "nn", "model", "session"]
 JOBS = ["quantize", "evaluate"]
 ALLOWED = {folder: set(NUMBERS[:place]) for place, folder in enumerate(NUMBERS)}
 ALLOWED |= {folder: set(NUMBERS) for folder in ["checkpoint", "tokenizer", "chat", "nn"]}
 ALLOWED["model"] = set(NUMBERS + ["checkpoint", "tokenizer", "chat", "nn"])
+ALLOWED["session"] = set(NUMBERS + MODELS[:-1])
 ALLOWED |= {folder: set(NUMBERS + MODELS) for folder in JOBS}
 ALLOWED["cli"] = set(NUMBERS + MODELS + JOBS)
 

@@ -21,6 +21,8 @@ using std::string_view_literals::operator""sv;
 
 constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 30;  // of what is held in memory
 constexpr std::size_t kStep = 64u << 20;
+constexpr int kWaitMilliseconds = 200;  // between looks at the stop flag
+constexpr int kWaitsBeforeNote = 10;
 constexpr std::string_view kFix =
     "write it as UTF-8, for example:  iconv -f WINDOWS-1252 -t UTF-8 FILE > text.txt";
 
@@ -134,14 +136,19 @@ void check_utf8(std::string_view bytes, const std::string& name, const MappedFil
   }
 }
 
-// What comes through a descriptor until its end. Waits in poll(), which a signal ends.
-std::string read_stream(int descriptor, const std::string& name) {
+// What comes through a descriptor until its end.
+std::string read_stream(int descriptor, const std::string& name,
+                        const std::function<void()>& waiting) {
   std::string bytes;
+  int waits = 0;
   std::array<char, 1 << 16> part;
   for (;;) {
     pollfd ready{descriptor, POLLIN, 0};
     throw_if_stopped();
-    if (::poll(&ready, 1, -1) < 0 && errno == EINTR) continue;
+    if (::poll(&ready, 1, kWaitMilliseconds) <= 0) {
+      if (++waits == kWaitsBeforeNote && waiting && bytes.empty()) waiting();
+      continue;
+    }
     const ssize_t count = ::read(descriptor, part.data(), part.size());
     if (count < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (count < 0)
@@ -162,14 +169,14 @@ bool is_stream(const fs::path& path) {
          type == fs::file_type::socket;
 }
 
-std::string read_special(const fs::path& path) {
+std::string read_special(const fs::path& path, const std::function<void()>& waiting) {
   // Without O_NONBLOCK a pipe that nobody writes to would hold the program where no signal ends it.
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (descriptor < 0)
     throw Error(ErrorKind::kResource,
                 cat(path.string(), ": cannot open the file: ", std::strerror(errno)));
   try {
-    std::string bytes = read_stream(descriptor, path.string());
+    std::string bytes = read_stream(descriptor, path.string(), waiting);
     ::close(descriptor);
     return bytes;
   } catch (...) {
@@ -180,12 +187,13 @@ std::string read_special(const fs::path& path) {
 
 }  // namespace
 
-TextFile::TextFile(const fs::path& path) : name_(path == "-" ? "stdin" : path.string()) {
+TextFile::TextFile(const fs::path& path, const std::function<void()>& waiting)
+    : name_(path == "-" ? "stdin" : path.string()) {
   std::error_code ignored;
   if (path == "-") {
-    decoded_ = read_stream(STDIN_FILENO, name_);
+    decoded_ = read_stream(STDIN_FILENO, name_, waiting);
   } else if (is_stream(path)) {
-    decoded_ = read_special(path);
+    decoded_ = read_special(path, waiting);
   } else {
     if (fs::status(path, ignored).type() == fs::file_type::not_found)
       throw Error(ErrorKind::kNotFound, cat(name_, ": no such file"),
@@ -212,8 +220,8 @@ TextFile::TextFile(const fs::path& path) : name_(path == "-" ? "stdin" : path.st
   if (text_.starts_with("\xEF\xBB\xBF")) text_.remove_prefix(3);
 }
 
-std::string read_text(const fs::path& path) {
-  const TextFile file(path);
+std::string read_text(const fs::path& path, const std::function<void()>& waiting) {
+  const TextFile file(path, waiting);
   if (file.text().size() > kMaxBytes)
     throw Error(ErrorKind::kInvalidArgument,
                 cat(file.name(), ": a text of ", human_bytes(file.text().size()), "; the limit is ",

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -17,7 +18,8 @@ class TextFile {
   // A file, a pipe, or "-" for stdin. Throws kNotFound; kUnsupported for a folder and for files
   // that are no text, named for what they are; kCorruptFile with line and byte where the text is
   // not well-formed; kInvalidArgument when a pipe gives more than 1 GiB.
-  explicit TextFile(const fs::path& path);
+  // `waiting` is called once when a pipe gives nothing for two seconds.
+  explicit TextFile(const fs::path& path, const std::function<void()>& waiting = {});
   TextFile(const TextFile&) = delete;
   TextFile& operator=(const TextFile&) = delete;
 
@@ -33,6 +35,6 @@ class TextFile {
 };
 
 // The same for texts of at most 1 GiB.
-std::string read_text(const fs::path& path);
+std::string read_text(const fs::path& path, const std::function<void()>& waiting = {});
 
 }  // namespace nibble

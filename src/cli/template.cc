@@ -8,9 +8,9 @@
 #include "base/text_file.h"
 #include "cli/command.h"
 #include "cli/json_output.h"
-#include "cli/local_time.h"
 #include "model/find_chat_template.h"
 #include "nibble/error.h"
+#include "session/local_time.h"
 
 namespace nibble::cli {
 namespace {

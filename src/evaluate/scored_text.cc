@@ -12,6 +12,8 @@
 namespace nibble {
 namespace {
 
+constexpr std::size_t kUsualWindow = 2048;  // of the papers that gptq-N comes from
+
 // The BOS that this tokenizer puts in front of a text of its own accord.
 std::optional<std::int32_t> added_bos(const Tokenizer& tokenizer) {
   const auto bos = tokenizer.bos();
@@ -35,10 +37,22 @@ std::vector<std::int32_t> ScoredText::window_ids(const Window& window) const {
   return result;
 }
 
+NamedProtocol protocol_of(const MeasureOptions& options, std::size_t model_context) {
+  const std::size_t window = std::max<std::size_t>(2, std::min(kUsualWindow, model_context));
+  const NamedProtocol named =
+      protocols::named(options.protocol.empty() ? cat("gptq-", window) : options.protocol);
+  if (options.context != 0 && !named.protocol->reads_context)
+    throw Error(ErrorKind::kInvalidArgument,
+                cat("a context of ", options.context, " (-c) goes with hf-stride-S; ", named.name(),
+                    " has its window in its name"),
+                cat("write --protocol ", named.protocol->family, "-", options.context));
+  return named;
+}
+
 ScoredText make_scored_text(const Tokenizer& tokenizer, const TextToScore& read,
                             std::size_t model_context, const MeasureOptions& options) {
   const std::string& text = read.text;
-  const NamedProtocol named = protocols::named(options.protocol);
+  const NamedProtocol named = protocol_of(options, model_context);
   const Protocol& protocol = *named.protocol;
   ScoredText result;
   result.ids = tokenizer.encode(text, {.parse_special = protocol.parse_special});
@@ -72,9 +86,9 @@ ScoredText make_scored_text(const Tokenizer& tokenizer, const TextToScore& read,
 }
 
 TextToScore read_text_to_score(const std::filesystem::path& file,
-                               const std::filesystem::path& model, const MeasureOptions& options) {
-  // A protocol that does not exist is told before a large file is read.
-  protocols::named(options.protocol);
+                               const std::filesystem::path& model, std::size_t model_context,
+                               const MeasureOptions& options) {
+  protocol_of(options, model_context);  // refused before a large file is read
   TextToScore result{read_text(file), file == "-" ? "stdin" : file.string()};
   if (!JsonRows::recognise(result.text)) return result;
   Documents documents =
