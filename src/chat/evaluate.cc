@@ -111,8 +111,8 @@ Value Interpreter::item(const Value& object, const Value& key) {
       const auto parts = characters_of(*text);
       const auto count = static_cast<std::int64_t>(parts.size());
       const std::int64_t place = *index < 0 ? *index + count : *index;
-      return place >= 0 && place < count ? Value(parts[static_cast<std::size_t>(place)])
-                                         : missing();
+      if (place < 0 || place >= count) return missing();
+      return text_like(object, std::string(parts[static_cast<std::size_t>(place)]));
     }
   }
   if (const std::string* name = key.text()) {
@@ -157,7 +157,7 @@ Value Interpreter::slice(const Node& node) {
   if (!text) return list(std::move(chosen), object.list()->kind);
   std::string joined;
   for (const Value& part : chosen) joined += *part.text();
-  return this->text(std::move(joined));
+  return text_like(object, std::move(joined));
 }
 
 bool Interpreter::compare_two(std::string_view name, const Value& a, const Value& b) {

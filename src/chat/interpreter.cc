@@ -57,6 +57,11 @@ Value Interpreter::text(std::string text) {
   return Value(std::move(text));
 }
 
+Value Interpreter::text_like(const Value& origin, std::string text) {
+  Value plain = this->text(std::move(text));
+  return origin.is_safe() ? Value::safe(*plain.text()) : plain;
+}
+
 Value Interpreter::list(std::vector<Value> items, ListKind kind) {
   charge(items.size() / 4);
   auto list = std::make_shared<List>();

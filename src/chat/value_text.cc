@@ -189,7 +189,7 @@ std::string Interpreter::represented(const Value& value) {
   charge(1);
   if (const std::string* held = value.text()) {
     charge(held->size() / 32);
-    return quoted(*held);
+    return value.is_safe() ? cat("Markup(", quoted(*held), ")") : quoted(*held);
   }
   if (value.is_undefined()) return "Undefined";
   std::string result;

@@ -164,7 +164,7 @@ Value reverse(Run& run, const Value& v, const Arguments&) {
   if (!v.text()) return run.list(std::move(items), ListKind::kGenerator);
   std::string result;
   for (const Value& c : items) result += *c.text();
-  return run.text(std::move(result));
+  return run.text_like(v, std::move(result));
 }
 
 Arguments without_first(const Arguments& given, std::size_t count) {
