@@ -49,6 +49,7 @@ std::string human_seconds(double seconds) {
 std::string nearest_name(std::string_view name, std::span<const std::string> known) {
   std::string best;
   std::size_t best_distance = std::max<std::size_t>(2, name.size() / 3) + 1;
+  best_distance = std::min(best_distance, name.size());  // something must be alike
   for (const std::string& candidate : known) {
     const std::size_t distance = edit_distance(name, candidate);
     if (distance < best_distance) {
@@ -57,6 +58,18 @@ std::string nearest_name(std::string_view name, std::span<const std::string> kno
     }
   }
   return best;
+}
+
+std::string did_you_mean(std::string_view word, std::span<const std::string> known) {
+  const std::string near = nearest_name(word, known);
+  return near.empty() ? "" : cat("; did you mean ", near, "?");
+}
+
+Error unknown_word(std::string_view what, std::string_view word, std::span<const std::string> known,
+                   std::string_view more) {
+  return Error(ErrorKind::kInvalidArgument,
+               cat("unknown ", what, " \"", word, "\"", did_you_mean(word, known)),
+               cat("one of: ", join(known, ", "), more));
 }
 
 bool is_valid_utf8(std::string_view bytes) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/files.h"
+#include "base/sha256.h"
 #include "base/text.h"
 #include "nibble/error.h"
 

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "base/files.h"
+#include "base/sha256.h"
 #include "base/text.h"
 #include "model/generate.h"
 #include "model/transformer.h"

@@ -91,9 +91,14 @@ TEST_P(UniformGrid, AnAllZeroGroupHasScaleOne) {
   EXPECT_EQ(g->value(g->nearest(0, params), params), 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, UniformGrid,
-                         testing::Combine(testing::Values(2, 3, 4, 8),
-                                          testing::ValuesIn(kSymmetries)));
+INSTANTIATE_TEST_SUITE_P(
+    All, UniformGrid, testing::Combine(testing::Values(2, 3, 4, 8), testing::ValuesIn(kSymmetries)),
+    [](const auto& test) {
+      constexpr std::array kNames = {"Asymmetric", "Plain", "FullRange", "Signed"};
+      const auto [bits, symmetry] = test.param;
+      const auto found = std::find(kSymmetries.begin(), kSymmetries.end(), symmetry);
+      return kNames[static_cast<std::size_t>(found - kSymmetries.begin())] + std::to_string(bits);
+    });
 
 TEST(UniformGridTextbook, HasTheFieldsScales) {
   const std::vector<float> weights = {-1.5f, 0.25f, 1.0f, 3.0f};
