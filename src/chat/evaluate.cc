@@ -101,7 +101,7 @@ Value Interpreter::item(const Value& object, const Value& key) {
   }
   if (const auto index = key.integer()) {
     const List* list = object.list();
-    if (list && list->kind != ListKind::kGenerator && list->kind != ListKind::kView) {
+    if (list && has_places(list->kind)) {
       const auto count = static_cast<std::int64_t>(list->items.size());
       const std::int64_t place = *index < 0 ? *index + count : *index;
       return place >= 0 && place < count ? list->items[static_cast<std::size_t>(place)] : missing();

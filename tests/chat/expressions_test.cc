@@ -46,5 +46,7 @@ TEST(Expressions, MethodsGiveWhatPythonGives) { expect_reference("methods"); }
 TEST(Expressions, FunctionsGiveWhatJinjaGives) { expect_reference("functions"); }
 TEST(Expressions, StatementsDoWhatJinjaDoes) { expect_reference("statements"); }
 
+TEST(Expressions, WhatIsNotReadIsRefused) { expect_reference("not read"); }
+
 }  // namespace
 }  // namespace nibble
