@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "checkpoint/container.h"
+#include "checkpoint/foreign.h"
 #include "checkpoint/gguf_parts.h"
 #include "checkpoint/shard_index.h"
 #include "nibble/error.h"
@@ -117,6 +118,7 @@ std::vector<std::string> names_in(const fs::path& folder) {
 
 [[noreturn]] void refuse_without_weights(const fs::path& folder,
                                          const std::vector<std::string>& names) {
+  refuse_foreign_folder(folder, names, true);
   for (const std::string& name : names) {
     const bool is_pickle = name.starts_with("pytorch_model") || name.ends_with(".pt") ||
                            name.ends_with(".pth") || name.ends_with(".bin");
@@ -144,6 +146,7 @@ std::unique_ptr<CheckpointReader> open_checkpoint_folder(const fs::path& folder)
   const auto has = [&](std::string_view name) {
     return std::find(names.begin(), names.end(), name) != names.end();
   };
+  refuse_foreign_folder(folder, names, false);
   if (has("model.safetensors")) return open_checkpoint_file(folder / "model.safetensors");
   const fs::path index = folder / "model.safetensors.index.json";
   if (has("model.safetensors.index.json"))

@@ -9,7 +9,7 @@
 #include "cli/generation_options.h"
 #include "cli/json_output.h"
 #include "cli/line_reader.h"
-#include "cli/quantize_options.h"
+#include "cli/compute_options.h"
 #include "cli/signals.h"
 #include "cli/text_input.h"
 #include "nibble/error.h"
@@ -147,11 +147,13 @@ int run(const Options& options, const CLI::App& app, const Global& global) {
   const std::filesystem::path path = global.model(options.model);
   FoundChatTemplate chat = template_of(options, path);  // before the weights: it may be missing
   RunningModel model(path);
+  global.log_all(model.source().notes());
   model.prepare(compute);
   const std::size_t context = model.hyper().context;
   const GenerationSettings settings = settings_of(options.flags, app, model.settings());
-  ChatSession session(model, std::move(chat),
-                      options_of(options.flags, settings, context, global.seed), std::move(stops));
+  const GenerateOptions generate_options =
+      options_of(options.flags, settings, context, global.seed);
+  ChatSession session(model, std::move(chat), generate_options, std::move(stops));
   session.set_system(options.system);
   if (!one_question) {
     Dialogue(session, global, context).run();
@@ -161,7 +163,8 @@ int run(const Options& options, const CLI::App& app, const Global& global) {
   const auto on_text = global.json ? std::function<void(std::string_view)>(quiet) : print_piece;
   const ChatAnswer answer = session.ask(options.prompt, on_text);
   if (global.json) {
-    Json object = json_of(answer.written, settings, compute);
+    Json object = run_json(model.source().path(), compute);
+    object.update(json_of(answer.written, settings, generate_options));
     object["answer"] = answer.written.text;
     print_json("nibble.chat/1", std::move(object));
     return 0;

@@ -30,6 +30,8 @@ struct Global {
   LogSink log;            // a line on stderr; silent with --quiet
   LogSink detail;         // a line on stderr with --verbose only
 
+  void log_all(std::span<const std::string> lines) const;
+
   // The folder or file that a MODEL argument means.
   std::filesystem::path model(const std::string& name) const;
 };

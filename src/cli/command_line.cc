@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "cli/report.h"
+#include "kernels/kernels.h"
 
 namespace nibble::cli {
 namespace {
@@ -62,6 +63,13 @@ std::size_t command_position(const std::vector<std::string>& arguments) {
   return arguments.size();
 }
 
+std::string instruction_sets() {
+  std::string names = "auto";
+  for (const char* const* name = known_kernels(); *name != nullptr; ++name)
+    names += cat(", ", *name);
+  return names;
+}
+
 void declare_shared(CLI::App& app, Global& global) {
   const std::string group = "Every command";
   app.add_flag("--json", global.json, "One JSON object on stdout")->group(group);
@@ -69,8 +77,7 @@ void declare_shared(CLI::App& app, Global& global) {
       ->check(CLI::Range(0, kMaxThreads))
       ->group(group);
   app.add_option("-s,--seed", global.seed, "Seed of every random choice")->group(group);
-  app.add_option("--isa", global.isa, "Instruction set: auto, scalar, avx2, avx512, amx, neon")
-      ->group(group);
+  app.add_option("--isa", global.isa, "Instruction set: " + instruction_sets())->group(group);
   app.add_flag("-q,--quiet", global.quiet, "No progress, no notes")->group(group);
   app.add_flag("-v,--verbose", global.verbose, "More notes")->group(group);
   app.add_flag("--no-color", global.no_color, "No colour")->group(group);
@@ -114,6 +121,11 @@ std::vector<std::string> option_names(const CLI::App& app) {
 }
 
 }  // namespace
+
+void Global::log_all(std::span<const std::string> lines) const {
+  if (!log) return;
+  for (const std::string& line : lines) log(line);
+}
 
 std::filesystem::path Global::model(const std::string& name) const {
   return locate_model(name, places);

@@ -9,7 +9,7 @@
 #include "cli/command.h"
 #include "cli/generation_options.h"
 #include "cli/json_output.h"
-#include "cli/quantize_options.h"
+#include "cli/compute_options.h"
 #include "cli/text_input.h"
 #include "nibble/error.h"
 #include "session/running_model.h"
@@ -40,6 +40,7 @@ int run(const Options& options, const CLI::App& app, const Global& global) {
   const std::filesystem::path folder = global.model(options.model);
   const std::string prompt = prompt_of(options, app);
   RunningModel model(folder);
+  global.log_all(model.source().notes());
   model.prepare(compute);
   const GenerationSettings settings = settings_of(options.flags, app, model.settings());
   const GenerateOptions generate_options =
@@ -51,7 +52,8 @@ int run(const Options& options, const CLI::App& app, const Global& global) {
   };
   const Written written = model.write(prompt, generate_options, on_text, stops);
   if (global.json) {
-    Json object = json_of(written, settings, compute);
+    Json object = run_json(model.source().path(), compute);
+    object.update(json_of(written, settings, generate_options));
     object["text"] = written.text;
     print_json("nibble.generate/1", std::move(object));
   } else {

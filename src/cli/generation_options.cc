@@ -5,7 +5,7 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
-#include "cli/quantize_options.h"
+#include "cli/compute_options.h"
 
 namespace nibble::cli {
 namespace {
@@ -107,7 +107,8 @@ GenerateOptions options_of(const GenerationFlags& flags, const GenerationSetting
   return options;
 }
 
-Json json_of(const Written& written, const GenerationSettings& settings, Compute compute) {
+Json json_of(const Written& written, const GenerationSettings& settings,
+             const GenerateOptions& options) {
   const Generated& generated = written.generated;
   return {{"ids", generated.ids},
           {"stopped", generated.stopped},
@@ -117,7 +118,8 @@ Json json_of(const Written& written, const GenerationSettings& settings, Compute
           {"generate_seconds", generated.generate_seconds},
           {"prompt_tokens_per_second", written.prompt_rate()},
           {"tokens_per_second", written.rate()},
-          {"compute", name_of(compute)},
+          {"kv", nibble::name_of(options.kv_type())},
+          {"seed", options.sampler.seed},
           {"settings", json_of(settings)}};
 }
 

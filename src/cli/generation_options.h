@@ -34,7 +34,8 @@ Compute compute_of(const GenerationFlags& flags);
 GenerateOptions options_of(const GenerationFlags& flags, const GenerationSettings& settings,
                            std::size_t context, std::uint64_t seed);
 
-// What --json tells of a written text besides the text.
-Json json_of(const Written& written, const GenerationSettings& settings, Compute compute);
+// What --json tells of a written text besides the text and the model.
+Json json_of(const Written& written, const GenerationSettings& settings,
+             const GenerateOptions& options);
 
 }  // namespace nibble::cli

@@ -24,10 +24,11 @@ int run(const Options& options, const CLI::App& app, const Global& global) {
     throw Error(ErrorKind::kInvalidArgument, "tokenize needs one text: --file FILE or --text TEXT",
                 "--file - reads from stdin");
   const std::string text = given ? options.text : read_text(options.file);
-  const auto tokenizer = open_tokenizer(global.model(options.model));
+  const auto model = global.model(options.model);
+  const auto tokenizer = open_tokenizer(model);
   const auto ids = tokenizer->encode(text, {.add_special = !options.no_special});
   if (global.json)
-    print_json("nibble.tokenize/1", {{"ids", ids}});
+    print_json("nibble.tokenize/1", {{"model", model.string()}, {"ids", ids}});
   else
     fmt::print("{}\n", fmt::join(ids, " "));
   return 0;

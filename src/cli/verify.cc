@@ -21,14 +21,17 @@ struct Options {
 int run(const Options& options, const Global& global) {
   std::optional<std::filesystem::path> base;
   if (!options.base.empty()) base = global.model(options.base);
-  const VerifyResult result = verify_checkpoint(global.model(options.model), base);
+  const std::filesystem::path model = global.model(options.model);
+  const VerifyResult result = verify_checkpoint(model, base);
   if (global.json) {
     Json findings = Json::array();
     for (const Finding& finding : result.findings)
       findings.push_back({{"level", finding.error ? "error" : "warning"},
                           {"rule", finding.rule},
                           {"text", finding.text}});
-    print_json("nibble.verify/1", {{"passed", result.passed()},
+    print_json("nibble.verify/1", {{"model", model.string()},
+                                   {"base", base ? Json(base->string()) : Json(nullptr)},
+                                   {"passed", result.passed()},
                                    {"files_checked", result.files_checked},
                                    {"modules_checked", result.modules_checked},
                                    {"findings", findings}});

@@ -5,6 +5,7 @@
 
 #include "base/progress.h"
 #include "base/text.h"
+#include "evaluate/statistics.h"
 #include "nibble/error.h"
 
 namespace nibble {
@@ -100,6 +101,18 @@ void score_windows(std::span<const ScoredModel> models, const ScoredText& text,
     if (progress) progress(done, total);
     begin = end;
   }
+}
+
+std::vector<double> window_means(std::span<const double> values, std::span<const Window> windows) {
+  std::vector<double> means;
+  means.reserve(windows.size());
+  std::size_t first = 0;
+  for (const Window& window : windows) {
+    const std::size_t count = window.length - window.first_scored;
+    means.push_back(mean_of(values.subspan(first, count)).value);
+    first += count;
+  }
+  return means;
 }
 
 }  // namespace nibble

@@ -11,6 +11,7 @@ namespace nibble {
 namespace {
 
 constexpr std::uint64_t kMaxTextBytes = std::uint64_t{1} << 30;
+constexpr std::size_t kUsualWindow = 2048;  // of the papers that gptq-N comes from
 
 // The BOS that this tokenizer puts in front of a text of its own accord.
 std::optional<std::int32_t> added_bos(const Tokenizer& tokenizer) {
@@ -18,6 +19,15 @@ std::optional<std::int32_t> added_bos(const Tokenizer& tokenizer) {
   const auto ids = tokenizer.encode("");
   if (bos && !ids.empty() && ids.front() == *bos) return bos;
   return std::nullopt;
+}
+
+std::string read_text(const std::filesystem::path& file) {
+  try {
+    return read_file(file, kMaxTextBytes);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kNotFound) throw;
+    throw Error(error.kind(), error.what(), "a text file; data sets are not downloaded");
+  }
 }
 
 }  // namespace
@@ -35,10 +45,22 @@ std::vector<std::int32_t> ScoredText::window_ids(const Window& window) const {
   return result;
 }
 
+NamedProtocol protocol_of(const MeasureOptions& options, std::size_t model_context) {
+  const std::size_t window = std::max<std::size_t>(2, std::min(kUsualWindow, model_context));
+  const NamedProtocol named =
+      protocols::named(options.protocol.empty() ? cat("gptq-", window) : options.protocol);
+  if (options.context != 0 && !named.protocol->reads_context)
+    throw Error(ErrorKind::kInvalidArgument,
+                cat("a context of ", options.context, " (-c) goes with hf-stride-S; ", named.name(),
+                    " has its window in its name"),
+                cat("write --protocol ", named.protocol->family, "-", options.context));
+  return named;
+}
+
 ScoredText make_scored_text(const Tokenizer& tokenizer, std::string_view text,
                             const std::string& name, std::size_t model_context,
                             const MeasureOptions& options) {
-  const NamedProtocol named = protocols::named(options.protocol);
+  const NamedProtocol named = protocol_of(options, model_context);
   const Protocol& protocol = *named.protocol;
   ScoredText result;
   result.ids = tokenizer.encode(text, {.parse_special = protocol.parse_special});
@@ -73,10 +95,8 @@ ScoredText make_scored_text(const Tokenizer& tokenizer, std::string_view text,
 
 ScoredText read_scored_text(const Tokenizer& tokenizer, const std::filesystem::path& file,
                             std::size_t model_context, const MeasureOptions& options) {
-  // A protocol that does not exist is told before a large file is read.
-  protocols::named(options.protocol);
-  return make_scored_text(tokenizer, read_file(file, kMaxTextBytes), file.string(), model_context,
-                          options);
+  protocol_of(options, model_context);  // refused before a large file is read
+  return make_scored_text(tokenizer, read_text(file), file.string(), model_context, options);
 }
 
 }  // namespace nibble

@@ -23,6 +23,10 @@ struct ScoredText {
   std::vector<std::int32_t> window_ids(const Window& window) const;
 };
 
+// The protocol that is asked for, or the usual one of such a model. Throws kInvalidArgument for an
+// unknown one and for a context that it does not read.
+NamedProtocol protocol_of(const MeasureOptions& options, std::size_t model_context);
+
 // `model_context`: positions the model was trained for; a longer window is warned of.
 // Throws kInvalidArgument when the text is too short, with the tokens found and needed.
 ScoredText read_scored_text(const Tokenizer& tokenizer, const std::filesystem::path& file,

@@ -1,5 +1,4 @@
 // Which table this CPU runs; `--isa` overrides it.
-#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstring>
@@ -64,12 +63,12 @@ std::string description() {
              has_vnni() ? " VNNI" : "", has_bfloat16() ? " BF16" : "", has_tiles() ? " AMX" : "");
 }
 
-void add_fast_tables(std::vector<const Kernels*>& list) {
-  if (has_avx2()) list.push_back(&avx2::table);
-  if (has_avx512()) list.push_back(&avx512::table);
-  static const Kernels amx_table = with_tiles(avx512::table, "amx", amx::tiles);
-  if (has_tiles()) list.push_back(&amx_table);
+const Kernels* amx_table() {
+  static const Kernels table = with_tiles(avx512::table, "amx", amx::tiles);
+  return &table;
 }
+#define NIBBLE_X86(table) table
+#define NIBBLE_ARM(table) nullptr
 #elif defined(__aarch64__)
 // Every aarch64 CPU has NEON; those before Armv8.2 (Cortex-A72 and older) lack the dot product.
 bool has_dot_product() { return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0; }
@@ -79,22 +78,38 @@ std::string description() {
   return cat("aarch64, ", has_dot_product() ? "NEON dot product" : "no NEON dot product");
 }
 
-void add_fast_tables(std::vector<const Kernels*>& list) {
-  if (has_dot_product()) list.push_back(&neon::table);
-}
+#define NIBBLE_X86(table) nullptr
+#define NIBBLE_ARM(table) table
 #else
 bool has_bfloat16() { return false; }
 std::string description() { return "unknown CPU"; }
-void add_fast_tables(std::vector<const Kernels*>&) {}
+#define NIBBLE_X86(table) nullptr
+#define NIBBLE_ARM(table) nullptr
 #endif
 
-const std::vector<const Kernels*>& runnable() {
-  static const std::vector<const Kernels*> tables = [] {
-    std::vector<const Kernels*> list = {&scalar::table};
-    add_fast_tables(list);
-    return list;
-  }();
-  return tables;
+// An instruction set there are kernels for. The table of another processor's is not in this build.
+struct Known {
+  const char* name;
+  const Kernels* table;  // null where the CPU cannot run it
+};
+
+// Slowest first.
+const std::vector<Known>& known() {
+  static const std::vector<Known> all = {
+      {"scalar", &scalar::table},
+      {"avx2", NIBBLE_X86(has_avx2() ? &avx2::table : nullptr)},
+      {"avx512", NIBBLE_X86(has_avx512() ? &avx512::table : nullptr)},
+      {"amx", NIBBLE_X86(has_tiles() ? amx_table() : nullptr)},
+      {"neon", NIBBLE_ARM(has_dot_product() ? &neon::table : nullptr)},
+  };
+  return all;
+}
+
+const Kernels* best() {
+  const Kernels* table = nullptr;
+  for (const Known& one : known())
+    if (one.table != nullptr) table = one.table;
+  return table;
 }
 
 std::atomic<const Kernels*> chosen = nullptr;
@@ -104,7 +119,7 @@ std::atomic<const Kernels*> chosen = nullptr;
 const Kernels& kernels() {
   const Kernels* table = chosen.load(std::memory_order_relaxed);
   if (table == nullptr) {
-    table = runnable().back();
+    table = best();
     chosen = table;
   }
   return *table;
@@ -113,25 +128,39 @@ const Kernels& kernels() {
 void select_kernels(const char* isa) {
   const std::string name = isa;
   if (name == "auto") {
-    chosen = runnable().back();
+    chosen = best();
     return;
   }
-  for (const Kernels* table : runnable())
-    if (name == table->name) {
-      chosen = table;
-      return;
+  std::string names = "auto";
+  for (const Known& one : known()) {
+    if (name != one.name) {
+      names += cat(", ", one.name);
+      continue;
     }
-  static const std::vector<std::string> known = {"auto", "scalar", "avx2", "avx512", "amx", "neon"};
-  if (std::find(known.begin(), known.end(), name) != known.end())
-    throw Error(ErrorKind::kUnsupported, cat("this CPU cannot run the ", name, " kernels"));
+    if (one.table == nullptr)
+      throw Error(ErrorKind::kUnsupported, cat("this CPU cannot run the ", name, " kernels"));
+    chosen = one.table;
+    return;
+  }
   throw Error(ErrorKind::kInvalidArgument, cat("unknown instruction set \"", name, "\""),
-              cat("one of: ", join(known, ", ")));
+              cat("one of: ", names));
+}
+
+const char* const* known_kernels() {
+  static const std::vector<const char*> names = [] {
+    std::vector<const char*> list;
+    for (const Known& one : known()) list.push_back(one.name);
+    list.push_back(nullptr);
+    return list;
+  }();
+  return names.data();
 }
 
 const char* const* runnable_kernels() {
   static const std::vector<const char*> names = [] {
     std::vector<const char*> list;
-    for (const Kernels* table : runnable()) list.push_back(table->name);
+    for (const Known& one : known())
+      if (one.table != nullptr) list.push_back(one.name);
     list.push_back(nullptr);
     return list;
   }();

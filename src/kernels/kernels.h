@@ -134,9 +134,12 @@ struct Kernels {
 // The table in use: the best one the CPU has, unless select_kernels chose another.
 const Kernels& kernels();
 
-// "auto", "scalar", "avx2", "avx512", "amx", "neon"; throws kInvalidArgument (unknown) or
-// kUnsupported (CPU).
+// "auto" or one of known_kernels(); throws kInvalidArgument (unknown) or kUnsupported (CPU).
 void select_kernels(const char* isa);
+
+// Names of all instruction sets there are kernels for, those of other processors too;
+// null-terminated.
+const char* const* known_kernels();
 
 // Names of the tables this CPU can run, slowest first; null-terminated.
 const char* const* runnable_kernels();

@@ -13,11 +13,20 @@
 //   kSuper16Min  d f16 | m f16 | 16 × (s | n << 4) uint8           weight = d · s · code − m · n
 //
 // The codes of a block are eight steps of 64 bytes, [16 rows][4 columns]; step k holds columns
-// 4k … 4k + 3. Codes of fewer than 8 bits lie in planes, wide ones first:
+// 4k … 4k + 3. Codes of fewer than 8 bits share bytes, in planes of 64 bytes. Which step the bits
+// of a byte belong to, 7 … 0 from left to right:
 //
-//   4 bits  4 × 64 bytes: step k in the low nibbles of the k-th for k < 4, else the high ones of k
-//   − 4 2 bits  2 × 64 bytes: step k in bits 2·(k / 2) of the (k % 2)-th 1 bit   64 bytes: step k
-//   in bit k 3 = 2 + 1, 5 = 4 + 1, 6 = 4 + 2 bits, the second plane on top
+// clang-format off
+//              plane 0           plane 1           plane 2           plane 3
+//   1 bit      7 6 5 4 3 2 1 0
+//   2 bits     6 6 4 4 2 2 0 0   7 7 5 5 3 3 1 1
+//   4 bits     4 4 4 4 0 0 0 0   5 5 5 5 1 1 1 1   6 6 6 6 2 2 2 2   7 7 7 7 3 3 3 3
+//
+//   3 bits     the planes of 2 bits, then that of 1 bit on top of them
+//   5 bits     the planes of 4 bits, then that of 1 bit on top
+//   6 bits     the planes of 4 bits, then those of 2 bits on top
+//   8 bits     eight planes, step k in plane k
+// clang-format on
 //
 // Codes of the iv4 formats are indices into kIv4, whose entries + 128 are the codes meant above.
 #pragma once
@@ -27,10 +36,11 @@
 
 namespace nibble {
 
-enum PanelScheme { kGroup, kGroupZero, kGroupMin, kSuper32, kSuper32Min, kSuper16, kSuper16Min };
+// What a unit's header holds.
+enum PanelScales { kGroup, kGroupZero, kGroupMin, kSuper32, kSuper32Min, kSuper16, kSuper16Min };
 
 enum PanelType {
-#define PANEL(name, bits, table, scheme, offset) kPanel_##name,
+#define PANEL(name, bits, table, scales, offset) kPanel_##name,
 #include "kernels/panels.def"
 #undef PANEL
   kPanelTypes
@@ -38,9 +48,9 @@ enum PanelType {
 
 inline constexpr size_t kPanelRows = 16;
 inline constexpr size_t kBlockColumns = 32;
-inline constexpr size_t kSuperBlocks = 8;  // blocks in a unit of the super schemes
+inline constexpr size_t kSuperBlocks = 8;  // blocks in a unit of the super kinds
 
-// Fit for normally distributed weights: levels of IQ4_NL.
+// Fit for normally distributed weights: the levels of IQ4_NL, formats/blocks/uneven_levels.h.
 inline constexpr int8_t kIv4[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
                                     1,    13,   25,  38,  53,  69,  89,  113};
 
@@ -90,10 +100,30 @@ struct PanelKernels {
   void (*expand)(const PanelRows* w, size_t panel, uint8_t* codes, float* scales, float* lows);
 };
 
+// Both are consteval: they become numbers and never code, which files compiled with
+// instruction-set flags may not share.
+consteval size_t header_bytes(PanelScales scales) {
+  switch (scales) {
+    case kGroup:
+      return 32;
+    case kGroupZero:
+    case kGroupMin:
+      return 64;
+    case kSuper32:
+      return 32 + 8 * 16;
+    case kSuper16:
+      return 32 + 16 * 16;
+    case kSuper32Min:
+    case kSuper16Min:
+      return 64 + 16 * 16;
+  }
+  return 0;
+}
+
 // After expand: tables and sub-scales of half blocks give int8 codes, 128 for 0.
-constexpr DenseForm dense_form(int bits, bool table, PanelScheme scheme, int offset) {
-  const bool lows = scheme == kGroupZero || scheme == kGroupMin || scheme == kSuper32Min;
-  const bool bytes = table || bits > 5 || scheme == kSuper16 || scheme == kSuper16Min;
+consteval DenseForm dense_form(int bits, bool table, PanelScales scales, int offset) {
+  const bool lows = scales == kGroupZero || scales == kGroupMin || scales == kSuper32Min;
+  const bool bytes = table || bits > 5 || scales == kSuper16 || scales == kSuper16Min;
   return {bytes ? 8 : bits <= 4 ? 4 : 5, bytes ? 128 : offset, lows};
 }
 

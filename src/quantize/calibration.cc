@@ -121,9 +121,18 @@ Ids windows_of(std::string_view text, std::size_t samples, std::size_t length,
   return ids;
 }
 
-Ids tokens_of(const CalibrationSource& source, const Tokenizer& tokenizer, std::size_t samples,
+// Many tools take a data set's name here.
+MappedFile open_text(const std::filesystem::path& path) {
+  try {
+    return MappedFile(path);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kNotFound) throw;
+    throw Error(error.kind(), error.what(), "a text file; data sets are not downloaded");
+  }
+}
+
+Ids tokens_of(const MappedFile& file, const Tokenizer& tokenizer, std::size_t samples,
               std::size_t length, std::size_t vocabulary) {
-  const MappedFile file(source.path);
   const std::string_view text(reinterpret_cast<const char*>(file.bytes().data()),
                               file.bytes().size());
   const std::size_t needed = samples * length;
@@ -214,8 +223,9 @@ Calibration gather_calibration(const ModelSource& source, const Tokenizer& token
     for (std::size_t i = 0; i < counts.size(); ++i) {
       const CalibrationSource& file = options.sources[i];
       if (counts[i] == 0) continue;
+      const MappedFile text = open_text(file.path);  // names the path itself when it fails
       const Ids ids = with_context(file.path.string(), [&] {
-        return tokens_of(file, tokenizer, counts[i], result.length, hyper.vocabulary);
+        return tokens_of(text, tokenizer, counts[i], result.length, hyper.vocabulary);
       });
       result.ids.insert(result.ids.end(), ids.begin(), ids.end());
       result.description += cat(result.description.empty() ? "" : ", ",

@@ -73,16 +73,16 @@ class Verifier {
   void check_model() {
     try {
       const ModelSource source(folder_);
+      for (const std::string& note : source.notes()) warn("model.note", note);
       for (const NonFinite& found : find_nonfinite(source.checkpoint()))
         error("values.nonfinite",
               cat("tensor \"", found.tensor, "\" holds ", found.count,
                   " values that are not finite, the first at index ", found.first));
-      for (const TensorInfo& info : source.checkpoint().tensors())
-        if (info.name.ends_with(".qweight"))
-          modules_.insert(info.name.substr(0, info.name.size() - 8));
-      result_.modules_checked = modules_.size();
       const Layout* layout = layouts::claiming(source.config());
       if (layout == nullptr) return;
+      for (const TensorInfo& info : source.checkpoint().tensors())
+        if (const auto module = layout->module_of(info)) modules_.insert(*module);
+      result_.modules_checked = modules_.size();
       const auto findings =
           layout->check(source.checkpoint(), source.config()["quantization_config"]);
       result_.findings.insert(result_.findings.end(), findings.begin(), findings.end());

@@ -74,6 +74,27 @@ TEST(ScoredText, SaysHowManyTokensAreMissing) {
   }
 }
 
+TEST(ScoredText, WindowsAreAtMostTheModelsContextUnlessAskedFor) {
+  EXPECT_EQ(protocol_of({}, 512).name(), "gptq-512");
+  EXPECT_EQ(protocol_of({}, 2048).name(), "gptq-2048");
+  EXPECT_EQ(protocol_of({}, 131072).name(), "gptq-2048");
+  EXPECT_EQ(protocol_of({.protocol = "llamacpp-1024"}, 512).name(), "llamacpp-1024");
+}
+
+TEST(ScoredText, RefusesAContextThatTheProtocolDoesNotRead) {
+  EXPECT_EQ(protocol_of({.protocol = "hf-stride-16", .context = 32}, 64).name(), "hf-stride-16");
+  for (const auto& [asked, fix] : {std::pair("", "--protocol gptq-512"),
+                                   std::pair("llamacpp-256", "--protocol llamacpp-512")}) {
+    try {
+      protocol_of({.protocol = asked, .context = 512}, 2048);
+      ADD_FAILURE() << asked;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kInvalidArgument);
+      EXPECT_NE(std::string(error.what()).find(fix), std::string::npos) << error.what();
+    }
+  }
+}
+
 TEST(ScoredText, WarnsOfWindowsLongerThanTheModelKnows) {
   std::vector<std::string> lines;
   MeasureOptions options;

@@ -14,12 +14,12 @@ struct RestoreChoice {
   ~RestoreChoice() { select_kernels("auto"); }
 };
 
-std::vector<std::string> runnable() {
+std::vector<std::string> names_in(const char* const* list) {
   std::vector<std::string> names;
-  for (const char* const* name = runnable_kernels(); *name != nullptr; ++name)
-    names.emplace_back(*name);
+  for (; *list != nullptr; ++list) names.emplace_back(*list);
   return names;
 }
+std::vector<std::string> runnable() { return names_in(runnable_kernels()); }
 
 TEST(Choose, EveryRunnableTableCanBeChosen) {
   const RestoreChoice restore;
@@ -62,6 +62,27 @@ TEST(Choose, AnInstructionSetOfAnotherProcessorIsKnownButCannotRun) {
     EXPECT_EQ(std::string(error.what()), "this CPU cannot run the " + other + " kernels");
   }
   EXPECT_EQ(kernels().name, before);
+}
+
+TEST(Choose, EveryKnownNameRunsOrIsRefusedForTheCpuAndIsInTheListOfARefusal) {
+  const RestoreChoice restore;
+  const std::vector<std::string> here = runnable();
+  std::string refusal;
+  try {
+    select_kernels("none");
+  } catch (const Error& error) {
+    refusal = error.what();
+  }
+  for (const std::string& name : names_in(known_kernels())) {
+    EXPECT_NE(refusal.find(name), std::string::npos) << refusal;
+    try {
+      select_kernels(name.c_str());
+      EXPECT_NE(std::find(here.begin(), here.end(), name), here.end()) << name;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kUnsupported) << name;
+      EXPECT_EQ(std::find(here.begin(), here.end(), name), here.end()) << name;
+    }
+  }
 }
 
 TEST(Choose, BfloatArithmeticIsOnlyClaimedWithAvx512) {

@@ -18,12 +18,12 @@ namespace nibble {
 struct PanelForm {
   const char* name;
   int bits;
-  PanelScheme scheme;
+  PanelScales scales;
   DenseForm dense;
 };
 inline const PanelForm kPanelForms[kPanelTypes] = {
-#define PANEL(name, bits, table, scheme, offset) \
-  {#name, bits, scheme, dense_form(bits, table, scheme, offset)},
+#define PANEL(name, bits, table, scales, offset) \
+  {#name, bits, scales, dense_form(bits, table, scales, offset)},
 #include "kernels/panels.def"
 #undef PANEL
 };
@@ -35,11 +35,11 @@ struct PanelSample {
   std::vector<std::uint8_t> bytes;
 
   PanelSample(int index, bool extreme) : type(static_cast<PanelType>(index)) {
-    const PanelScheme scheme = kPanelForms[type].scheme;
-    blocks_per_unit = scheme >= kSuper32 ? kSuperBlocks : 4;
+    const PanelScales scales = kPanelForms[type].scales;
+    blocks_per_unit = scales >= kSuper32 ? kSuperBlocks : 4;
     const std::size_t unit = scalar::panel_unit_bytes(type, blocks_per_unit);
     const std::size_t header = scalar::panel_unit_bytes(type, 0);
-    const bool two = scheme != kGroup && scheme != kSuper32 && scheme != kSuper16;
+    const bool two = scales != kGroup && scales != kSuper32 && scales != kSuper16;
     bytes.resize(panels * units * unit);
     Random random(static_cast<std::uint64_t>(index) + 1);
     for (std::size_t at = 0; at < bytes.size(); ++at)

@@ -44,7 +44,7 @@ TEST_P(PanelKernelsOf, ExpandToTheSameDenseOperand) {
     scalar::table.panels[type].expand(&w, 1, expected_codes.data(), expected_scales.data(),
                                       expected_lows.data());
     const DenseForm form = kPanelForms[type].dense;
-    const bool rounded = kPanelForms[type].scheme >= kSuper16;
+    const bool rounded = kPanelForms[type].scales >= kSuper16;
     for (std::size_t i = 0; i < codes.size(); ++i) {
       const std::size_t at = i / 512 * 16 + i % 64 / 4;
       // Where sub-scales are rounded into the codes, each side chose a scale of its own: one step

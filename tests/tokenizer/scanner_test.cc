@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "base/random.h"
+#include "base/regex.h"
 #include "tokenizer/character_class.h"
-#include "tokenizer/regex.h"
 #include "tokenizer/unicode.h"
 
 namespace nibble::tokenizer {

@@ -3,7 +3,7 @@
 // passes by, two tiles at a time; the next two are fetched meanwhile.
 #include "kernels/amx/panels.h"
 
-namespace nibble::NIBBLE_AVX512 {
+namespace nibble::NIBBLE_ISA {
 namespace {
 
 constexpr size_t kLine = 64;  // bytes of a cache line
@@ -139,4 +139,4 @@ size_t spin_bfloat16(size_t rounds) {
   return rounds * 4 * 16 * kTileValues;
 }
 
-}  // namespace nibble::NIBBLE_AVX512
+}  // namespace nibble::NIBBLE_ISA

@@ -5,19 +5,19 @@
 #include <stdint.h>
 
 #ifdef NIBBLE_PORTABLE
-#define NIBBLE_AVX512 amx_portable
+#define NIBBLE_ISA amx_portable
 #include "kernels/amx/portable.h"
 #include "kernels/avx512/intrinsics.h"
 #define NIBBLE_TILE_FENCE() (void)0
 #else
-#define NIBBLE_AVX512 amx
+#define NIBBLE_ISA amx
 #include "kernels/avx512/intrinsics.h"
 // GCC 12 does not know that its tile intrinsics read memory: before one reads what this function
 // wrote, this makes it write.
 #define NIBBLE_TILE_FENCE() __asm__ volatile("" ::: "memory")
 #endif
 
-namespace nibble::NIBBLE_AVX512 {
+namespace nibble::NIBBLE_ISA {
 
 // How many rows of how many bytes each of the eight tile registers holds. (Intel SDM, LDTILECFG)
 struct TileShapes {
@@ -43,4 +43,4 @@ class Tiles {
   Tiles& operator=(const Tiles&) = delete;
 };
 
-}  // namespace nibble::NIBBLE_AVX512
+}  // namespace nibble::NIBBLE_ISA

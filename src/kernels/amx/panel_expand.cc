@@ -2,7 +2,7 @@
 #include "kernels/amx/panel_lines.h"
 #include "kernels/amx/panels.h"
 
-namespace nibble::NIBBLE_AVX512 {
+namespace nibble::NIBBLE_ISA {
 namespace {
 
 using panel::Line;
@@ -45,23 +45,23 @@ inline Line line(Line of_codes) {
   return {of_codes.scale, _mm512_fnmadd_ps(of_codes.scale, _mm512_set1_ps(kStart), of_codes.low)};
 }
 
-template <int Bits, bool Table, PanelScheme Scheme, int Offset>
+template <int Bits, bool Table, PanelScales Scales, int Offset>
 void expand(const PanelRows* w, size_t panel, uint16_t* out) {
   constexpr size_t kCodes = panel::kBlockBytes<Bits>;
   constexpr bool kWide = Bits == 8 || Table;
   const uint8_t* unit = w->panels + panel * w->panel_bytes;
-  const size_t blocks = Scheme >= kSuper32 ? kSuperBlocks : w->blocks_per_unit;
+  const size_t blocks = Scales >= kSuper32 ? kSuperBlocks : w->blocks_per_unit;
   for (size_t u = 0; u < w->units; ++u) {
-    const uint8_t* codes = unit + panel::header_bytes(Scheme);
+    const uint8_t* codes = unit + header_bytes(Scales);
     for (size_t b = 0; b < blocks; ++b, codes += kCodes, out += kTileValues) {
       __m512i steps[8];
       panel::unpack<Bits, Table>(codes, steps);
       Line first, second;
-      panel::lines<Scheme>(unit, b, &first, &second);
+      panel::lines<Scales>(unit, b, &first, &second);
       first = line<Offset, kWide>(first);
-      if constexpr (panel::by_halves(Scheme)) second = line<Offset, kWide>(second);
+      if constexpr (panel::by_halves(Scales)) second = line<Offset, kWide>(second);
       for (int k = 0; k < 8; ++k)
-        write<kWide>(steps[k], panel::by_halves(Scheme) && k >= 4 ? second : first, out + 64 * k);
+        write<kWide>(steps[k], panel::by_halves(Scales) && k >= 4 ? second : first, out + 64 * k);
     }
     unit = codes;
   }
@@ -70,9 +70,9 @@ void expand(const PanelRows* w, size_t panel, uint16_t* out) {
 }  // namespace
 
 const ExpandPanel expand_panel[kPanelTypes] = {
-#define PANEL(name, bits, table, scheme, offset) expand<bits, table, scheme, offset>,
+#define PANEL(name, bits, table, scales, offset) expand<bits, table, scales, offset>,
 #include "kernels/panels.def"
 #undef PANEL
 };
 
-}  // namespace nibble::NIBBLE_AVX512
+}  // namespace nibble::NIBBLE_ISA

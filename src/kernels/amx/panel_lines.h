@@ -4,7 +4,7 @@
 #include "kernels/amx/intrinsics.h"
 #include "kernels/avx512/panel_codes.h"
 
-namespace nibble::NIBBLE_AVX512 {
+namespace nibble::NIBBLE_ISA {
 namespace panel {
 
 // weight = scale · (code − offset) + low
@@ -12,34 +12,34 @@ struct Line {
   __m512 scale, low;
 };
 
-// Schemes whose half blocks have scales of their own.
-constexpr bool by_halves(PanelScheme scheme) { return scheme == kSuper16 || scheme == kSuper16Min; }
-constexpr bool has_lows(PanelScheme scheme) {
-  return scheme == kGroupZero || scheme == kGroupMin || scheme == kSuper32Min ||
-         scheme == kSuper16Min;
+// Whether half blocks have scales of their own.
+constexpr bool by_halves(PanelScales scales) { return scales == kSuper16 || scales == kSuper16Min; }
+constexpr bool has_lows(PanelScales scales) {
+  return scales == kGroupZero || scales == kGroupMin || scales == kSuper32Min ||
+         scales == kSuper16Min;
 }
 
 // Block b of a unit; `second` differs from `first` where by_halves().
-template <PanelScheme Scheme>
+template <PanelScales Scales>
 inline void lines(const uint8_t* unit, size_t b, Line* first, Line* second) {
   const __m512 zero = _mm512_setzero_ps(), d = halves(unit);
   [[maybe_unused]] __m512 m = zero;
-  if constexpr (has_lows(Scheme)) m = halves(unit + 32);
-  if constexpr (Scheme == kGroup) *first = {d, zero};
-  if constexpr (Scheme == kGroupZero) *first = {d, _mm512_fnmadd_ps(d, m, zero)};
-  if constexpr (Scheme == kGroupMin) *first = {d, m};
-  if constexpr (Scheme == kSuper32)
+  if constexpr (has_lows(Scales)) m = halves(unit + 32);
+  if constexpr (Scales == kGroup) *first = {d, zero};
+  if constexpr (Scales == kGroupZero) *first = {d, _mm512_fnmadd_ps(d, m, zero)};
+  if constexpr (Scales == kGroupMin) *first = {d, m};
+  if constexpr (Scales == kSuper32)
     *first = {_mm512_mul_ps(d, signed_bytes(bytes(unit + 32 + 16 * b))), zero};
-  if constexpr (Scheme == kSuper32Min)
+  if constexpr (Scales == kSuper32Min)
     *first = {_mm512_mul_ps(d, unsigned_bytes(bytes(unit + 64 + 16 * b))),
               _mm512_fnmadd_ps(m, unsigned_bytes(bytes(unit + 64 + 128 + 16 * b)), zero)};
   *second = *first;
-  if constexpr (Scheme == kSuper16) {
+  if constexpr (Scales == kSuper16) {
     const uint8_t* scales = unit + 32 + 32 * b;
     *first = {_mm512_mul_ps(d, signed_bytes(bytes(scales))), zero};
     *second = {_mm512_mul_ps(d, signed_bytes(bytes(scales + 16))), zero};
   }
-  if constexpr (Scheme == kSuper16Min) {
+  if constexpr (Scales == kSuper16Min) {
     const auto half = [&](__m128i both) -> Line {
       return {_mm512_mul_ps(d, unsigned_bytes(low_nibbles(both))),
               _mm512_fnmadd_ps(m, unsigned_bytes(high_nibbles(both)), zero)};
@@ -50,4 +50,4 @@ inline void lines(const uint8_t* unit, size_t b, Line* first, Line* second) {
 }
 
 }  // namespace panel
-}  // namespace nibble::NIBBLE_AVX512
+}  // namespace nibble::NIBBLE_ISA

@@ -3,7 +3,7 @@
 #include "kernels/amx/panel_lines.h"
 #include "kernels/amx/panels.h"
 
-namespace nibble::NIBBLE_AVX512 {
+namespace nibble::NIBBLE_ISA {
 namespace {
 
 constexpr int kParts = 4;  // blocks, or half blocks, whose products are under way together
@@ -82,13 +82,13 @@ inline __m512i centred(__m512i codes) {
 
 // Unpacks `count` blocks and multiplies them. Where there are fewer than the tiles take, the last
 // is multiplied again, for nothing.
-template <int Bits, bool Table, PanelScheme Scheme, int Offset, size_t Rows>
+template <int Bits, bool Table, PanelScales Scales, int Offset, size_t Rows>
 inline void start(Reader& from, size_t block, int count, const RowsOf<Rows>& x,
                   int8_t (*codes)[512], Chunk& chunk) {
-  constexpr bool kHalves = panel::by_halves(Scheme);
+  constexpr bool kHalves = panel::by_halves(Scales);
   for (int i = 0; i < count; ++i, from.next()) {
     const uint8_t* block_codes =
-        from.unit + panel::header_bytes(Scheme) + from.block * panel::kBlockBytes<Bits>;
+        from.unit + header_bytes(Scales) + from.block * panel::kBlockBytes<Bits>;
     for (size_t line = 0; line <= panel::kBlockBytes<Bits>; line += 64)
       __builtin_prefetch(block_codes + kAhead + line);
     __m512i steps[8];
@@ -96,7 +96,7 @@ inline void start(Reader& from, size_t block, int count, const RowsOf<Rows>& x,
     for (int k = 0; k < 8; ++k) _mm512_store_si512(codes[i] + 64 * k, centred<Offset>(steps[k]));
     panel::Line second;
     panel::Line* last = kHalves ? &chunk.lines[2 * i + 1] : &second;
-    panel::lines<Scheme>(from.unit, from.block, &chunk.lines[kHalves ? 2 * i : i], last);
+    panel::lines<Scales>(from.unit, from.block, &chunk.lines[kHalves ? 2 * i : i], last);
   }
   chunk.block = block;
   chunk.parts = kHalves ? 2 * count : count;
@@ -119,9 +119,9 @@ inline void start(Reader& from, size_t block, int count, const RowsOf<Rows>& x,
   _tile_stored(3, chunk.sums[3], 64);
 }
 
-template <PanelScheme Scheme, size_t Rows>
+template <PanelScales Scales, size_t Rows>
 inline void finish(const Chunk& chunk, const RowsOf<Rows>& x, __m512* total) {
-  constexpr bool kHalves = panel::by_halves(Scheme);
+  constexpr bool kHalves = panel::by_halves(Scales);
   for (int part = 0; part < chunk.parts; ++part) {
     const size_t b = chunk.block + static_cast<size_t>(kHalves ? part / 2 : part);
     const panel::Line line = chunk.lines[part];
@@ -130,7 +130,7 @@ inline void finish(const Chunk& chunk, const RowsOf<Rows>& x, __m512* total) {
       const __m512 sum = _mm512_cvtepi32_ps(_mm512_load_si512(chunk.sums[part][c]));
       const float step = x.scales[c][b];
       total[c] = _mm512_fmadd_ps(_mm512_mul_ps(sum, line.scale), _mm512_set1_ps(step), total[c]);
-      if constexpr (panel::has_lows(Scheme))
+      if constexpr (panel::has_lows(Scales))
         total[c] = _mm512_fmadd_ps(
             line.low,
             _mm512_set1_ps(low_factor<kHalves>(step, x.sums[c], b, kHalves ? part % 2 : 0)),
@@ -140,14 +140,14 @@ inline void finish(const Chunk& chunk, const RowsOf<Rows>& x, __m512* total) {
 }
 
 // A chunk is finished while the next one's products are made: their latency is long.
-template <int Bits, bool Table, PanelScheme Scheme, int Offset, size_t Rows>
+template <int Bits, bool Table, PanelScales Scales, int Offset, size_t Rows>
 void panel_by_rows(const PanelRows* w, size_t panel, const RowsOf<Rows>& x, float* y, size_t stride,
                    size_t rows) {
-  constexpr size_t kBlocks = panel::by_halves(Scheme) ? kParts / 2 : kParts;
+  constexpr size_t kBlocks = panel::by_halves(Scales) ? kParts / 2 : kParts;
   Reader from{};
   from.unit = w->panels + panel * w->panel_bytes;
-  from.per_unit = Scheme >= kSuper32 ? kSuperBlocks : w->blocks_per_unit;
-  from.unit_bytes = panel::header_bytes(Scheme) + from.per_unit * panel::kBlockBytes<Bits>;
+  from.per_unit = Scales >= kSuper32 ? kSuperBlocks : w->blocks_per_unit;
+  from.unit_bytes = header_bytes(Scales) + from.per_unit * panel::kBlockBytes<Bits>;
   const size_t blocks = w->units * from.per_unit;
   alignas(64) int8_t codes[2][kBlocks][512];
   Chunk chunks[2] = {};
@@ -155,15 +155,15 @@ void panel_by_rows(const PanelRows* w, size_t panel, const RowsOf<Rows>& x, floa
   for (size_t c = 0; c < Rows; ++c) total[c] = _mm512_setzero_ps();
   for (size_t block = 0, i = 0; block < blocks; block += kBlocks, i ^= 1) {
     const int count = static_cast<int>(blocks - block < kBlocks ? blocks - block : kBlocks);
-    start<Bits, Table, Scheme, Offset, Rows>(from, block, count, x, codes[i], chunks[i]);
-    finish<Scheme, Rows>(chunks[i ^ 1], x, total);  // none at first: no parts
+    start<Bits, Table, Scales, Offset, Rows>(from, block, count, x, codes[i], chunks[i]);
+    finish<Scales, Rows>(chunks[i ^ 1], x, total);  // none at first: no parts
     chunks[i ^ 1].parts = 0;
   }
-  for (const Chunk& chunk : chunks) finish<Scheme, Rows>(chunk, x, total);
+  for (const Chunk& chunk : chunks) finish<Scales, Rows>(chunk, x, total);
   for (size_t c = 0; c < rows; ++c) _mm512_storeu_ps(y + c * stride, total[c]);
 }
 
-template <int Bits, bool Table, PanelScheme Scheme, int Offset, size_t Rows>
+template <int Bits, bool Table, PanelScales Scales, int Offset, size_t Rows>
 void panels_by_rows(const PanelRows* w, size_t first, size_t count, const ByteRows* x, size_t row,
                     size_t rows, float* y, size_t stride) {
   RowsOf<Rows> in;
@@ -175,7 +175,7 @@ void panels_by_rows(const PanelRows* w, size_t first, size_t count, const ByteRo
     in.sums[c] = x->sums + r * x->blocks * 2;
   }
   TileShapes shapes;
-  constexpr bool kHalves = panel::by_halves(Scheme);
+  constexpr bool kHalves = panel::by_halves(Scales);
   for (int tile = 0; tile < 4; ++tile) shapes.set(tile, static_cast<int>(rows), 64);
   for (int tile = 4; tile < 8; tile += 2) {
     shapes.set(tile, static_cast<int>(rows), kHalves ? 16 : 32);
@@ -183,30 +183,30 @@ void panels_by_rows(const PanelRows* w, size_t first, size_t count, const ByteRo
   }
   const Tiles tiles(shapes);
   for (size_t p = first; p < first + count; ++p)
-    panel_by_rows<Bits, Table, Scheme, Offset, Rows>(w, p, in, y + row * stride + p * kPanelRows,
+    panel_by_rows<Bits, Table, Scales, Offset, Rows>(w, p, in, y + row * stride + p * kPanelRows,
                                                      stride, rows);
 }
 
-template <int Bits, bool Table, PanelScheme Scheme, int Offset>
+template <int Bits, bool Table, PanelScales Scales, int Offset>
 void product(const PanelRows* w, size_t first, size_t count, const ByteRows* x, size_t rows,
              float* y, size_t stride) {
   for (size_t row = 0; row < rows; row += kMostRows) {
     const size_t left = rows - row < kMostRows ? rows - row : kMostRows;
     if (left <= 4)
-      panels_by_rows<Bits, Table, Scheme, Offset, 4>(w, first, count, x, row, left, y, stride);
+      panels_by_rows<Bits, Table, Scales, Offset, 4>(w, first, count, x, row, left, y, stride);
     else if (left <= 8)
-      panels_by_rows<Bits, Table, Scheme, Offset, 8>(w, first, count, x, row, left, y, stride);
+      panels_by_rows<Bits, Table, Scales, Offset, 8>(w, first, count, x, row, left, y, stride);
     else
-      panels_by_rows<Bits, Table, Scheme, Offset, 16>(w, first, count, x, row, left, y, stride);
+      panels_by_rows<Bits, Table, Scales, Offset, 16>(w, first, count, x, row, left, y, stride);
   }
 }
 
 }  // namespace
 
 const PanelProduct panel_products[kPanelTypes] = {
-#define PANEL(name, bits, table, scheme, offset) product<bits, table, scheme, offset>,
+#define PANEL(name, bits, table, scales, offset) product<bits, table, scales, offset>,
 #include "kernels/panels.def"
 #undef PANEL
 };
 
-}  // namespace nibble::NIBBLE_AVX512
+}  // namespace nibble::NIBBLE_ISA

@@ -4,7 +4,7 @@
 #include "kernels/amx/intrinsics.h"
 #include "kernels/panel_types.h"
 
-namespace nibble::NIBBLE_AVX512 {
+namespace nibble::NIBBLE_ISA {
 
 // One tile: a block of 32 columns of 16 rows.
 inline constexpr size_t kTileValues = 16 * kBlockColumns;
@@ -26,4 +26,4 @@ using PanelProduct = void (*)(const PanelRows* w, size_t first, size_t count, co
                               size_t rows, float* y, size_t stride);
 extern const PanelProduct panel_products[kPanelTypes];
 
-}  // namespace nibble::NIBBLE_AVX512
+}  // namespace nibble::NIBBLE_ISA

@@ -1,7 +1,7 @@
 // Rows of x and of dense weights in the tiles' order, rounded to bfloat16.
 #include "kernels/amx/panels.h"
 
-namespace nibble::NIBBLE_AVX512 {
+namespace nibble::NIBBLE_ISA {
 namespace {
 
 __mmask16 lanes(size_t count) {
@@ -97,4 +97,4 @@ void panel_of_bfloat16(const uint16_t* w, size_t stride, size_t rows, size_t col
   panel_of<Bfloats>(w, stride, rows, columns, out);
 }
 
-}  // namespace nibble::NIBBLE_AVX512
+}  // namespace nibble::NIBBLE_ISA

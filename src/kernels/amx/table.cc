@@ -2,7 +2,7 @@
 #include "kernels/amx/panels.h"
 #include "kernels/kernels.h"
 
-namespace nibble::NIBBLE_AVX512 {
+namespace nibble::NIBBLE_ISA {
 
 extern const TileKernels tiles;
 const TileKernels tiles{
@@ -17,4 +17,4 @@ const TileKernels tiles{
     .spin = spin_bfloat16,
 };
 
-}  // namespace nibble::NIBBLE_AVX512
+}  // namespace nibble::NIBBLE_ISA

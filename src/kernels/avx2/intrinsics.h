@@ -6,11 +6,12 @@
 #include <simde/x86/avx2.h>
 #include <simde/x86/f16c.h>
 #include <simde/x86/fma.h>
-#define NIBBLE_AVX2 avx2_portable
+#define NIBBLE_ISA avx2_portable
 #else
 #include <immintrin.h>
-#define NIBBLE_AVX2 avx2
+#define NIBBLE_ISA avx2
 #endif
+#define NIBBLE_ISA_NAME "avx2"
 
 // The compiler may not know what `v` holds: a loop that only heats registers keeps its work.
 #ifdef NIBBLE_PORTABLE

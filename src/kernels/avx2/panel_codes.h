@@ -4,7 +4,7 @@
 #include "kernels/avx2/intrinsics.h"
 #include "kernels/panel_types.h"
 
-namespace nibble::NIBBLE_AVX2 {
+namespace nibble::NIBBLE_ISA {
 namespace panel {
 
 inline __m256i load(const uint8_t* p) {
@@ -130,12 +130,5 @@ inline __m128i low_nibbles(__m128i v) { return _mm_and_si128(v, _mm_set1_epi8(15
 inline __m128i high_nibbles(__m128i v) { return low_nibbles(_mm_srli_epi16(v, 4)); }
 inline __m256 absolute(__m256 v) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), v); }
 
-constexpr size_t header_bytes(PanelScheme scheme) {
-  if (scheme == kGroup) return 32;
-  if (scheme == kGroupZero || scheme == kGroupMin) return 64;
-  if (scheme == kSuper32) return 32 + 8 * 16;
-  return (scheme == kSuper16 ? 32 : 64) + 16 * 16;
-}
-
 }  // namespace panel
-}  // namespace nibble::NIBBLE_AVX2
+}  // namespace nibble::NIBBLE_ISA

@@ -4,7 +4,7 @@
 #include "kernels/avx2/intrinsics.h"
 #include "kernels/panel_types.h"
 
-namespace nibble::NIBBLE_AVX2 {
+namespace nibble::NIBBLE_ISA {
 
 extern const PanelKernels panel_kernels[kPanelTypes];
 
@@ -14,4 +14,4 @@ void int8_gemm(const DensePanels* w, DenseForm form, size_t panels, const ByteTi
 size_t spin_int8(size_t rounds);
 void round_to_bytes(const float* x, size_t blocks, int8_t* codes, float* scales, int32_t* sums);
 
-}  // namespace nibble::NIBBLE_AVX2
+}  // namespace nibble::NIBBLE_ISA

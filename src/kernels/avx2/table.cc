@@ -1,10 +1,11 @@
 // Float kernels, 8 lanes, and the table.
 #include "kernels/avx2/intrinsics.h"
-#include "kernels/avx2/packed.h"
+
 #include "kernels/avx2/panels.h"
+#include "kernels/vector/entries.h"
 #include "kernels/kernels.h"
 
-namespace nibble::NIBBLE_AVX2 {
+namespace nibble::NIBBLE_ISA {
 namespace {
 
 constexpr size_t kLanes = 8;
@@ -362,4 +363,4 @@ const Kernels table{
     .rounding_error = rounding_error,
 };
 
-}  // namespace nibble::NIBBLE_AVX2
+}  // namespace nibble::NIBBLE_ISA

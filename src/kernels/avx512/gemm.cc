@@ -3,7 +3,7 @@
 #include "kernels/avx512/panel_codes.h"
 #include "kernels/avx512/panels.h"
 
-namespace nibble::NIBBLE_AVX512 {
+namespace nibble::NIBBLE_ISA {
 namespace {
 
 constexpr size_t kColumns = kGemmColumns;
@@ -124,4 +124,4 @@ size_t spin_int8(size_t rounds) {
   return rounds * kSums * 64;
 }
 
-}  // namespace nibble::NIBBLE_AVX512
+}  // namespace nibble::NIBBLE_ISA

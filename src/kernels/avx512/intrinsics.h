@@ -6,16 +6,17 @@
 #include <simde/x86/avx512.h>
 #include <simde/x86/f16c.h>
 #include <simde/x86/fma.h>
-#ifndef NIBBLE_AVX512  // kernels/amx names its own copy
-#define NIBBLE_AVX512 avx512_portable
+#ifndef NIBBLE_ISA  // kernels/amx names its own copy
+#define NIBBLE_ISA avx512_portable
 #endif
 #include "kernels/avx512/portable.h"
 #else
 #include <immintrin.h>
-#ifndef NIBBLE_AVX512
-#define NIBBLE_AVX512 avx512
+#ifndef NIBBLE_ISA
+#define NIBBLE_ISA avx512
 #endif
 #endif
+#define NIBBLE_ISA_NAME "avx512"
 
 // The compiler may not know what `v` holds: a loop that only heats registers keeps its work.
 #ifdef NIBBLE_PORTABLE

@@ -4,7 +4,7 @@
 #include "kernels/avx512/intrinsics.h"
 #include "kernels/panel_types.h"
 
-namespace nibble::NIBBLE_AVX512 {
+namespace nibble::NIBBLE_ISA {
 namespace panel {
 
 inline __m512i load(const uint8_t* p) {
@@ -102,24 +102,5 @@ inline __m128i bytes(const uint8_t* p) {
 inline __m128i low_nibbles(__m128i v) { return _mm_and_si128(v, _mm_set1_epi8(15)); }
 inline __m128i high_nibbles(__m128i v) { return low_nibbles(_mm_srli_epi16(v, 4)); }
 
-constexpr size_t header_bytes(PanelScheme scheme) {
-  switch (scheme) {
-    case kGroup:
-      return 32;
-    case kGroupZero:
-    case kGroupMin:
-      return 64;
-    case kSuper32:
-      return 32 + 8 * 16;
-    case kSuper32Min:
-      return 64 + 16 * 16;
-    case kSuper16:
-      return 32 + 16 * 16;
-    case kSuper16Min:
-      return 64 + 16 * 16;
-  }
-  return 0;
-}
-
 }  // namespace panel
-}  // namespace nibble::NIBBLE_AVX512
+}  // namespace nibble::NIBBLE_ISA

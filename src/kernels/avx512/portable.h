@@ -6,7 +6,7 @@
 
 using __mmask16 = simde__mmask16;
 
-namespace nibble::NIBBLE_AVX512 {
+namespace nibble::NIBBLE_ISA {
 
 // Calls lane(i) for each lane and returns what it wrote.
 template <typename Vector, typename Lane, int Lanes = 16, typename Function>
@@ -112,4 +112,4 @@ inline int32_t _mm512_reduce_add_epi32(simde__m512i v) {
   return sum;
 }
 
-}  // namespace nibble::NIBBLE_AVX512
+}  // namespace nibble::NIBBLE_ISA

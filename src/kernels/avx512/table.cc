@@ -1,10 +1,11 @@
 // Float kernels, 16 lanes, and the table.
 #include "kernels/avx512/intrinsics.h"
-#include "kernels/avx512/packed.h"
+
 #include "kernels/avx512/panels.h"
+#include "kernels/vector/entries.h"
 #include "kernels/kernels.h"
 
-namespace nibble::NIBBLE_AVX512 {
+namespace nibble::NIBBLE_ISA {
 namespace {
 
 constexpr size_t kLanes = 16;
@@ -369,4 +370,4 @@ const Kernels table{
     .rounding_error = rounding_error,
 };
 
-}  // namespace nibble::NIBBLE_AVX512
+}  // namespace nibble::NIBBLE_ISA

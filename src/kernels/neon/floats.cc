@@ -1,6 +1,6 @@
 #include "kernels/neon/floats.h"
 
-namespace nibble::NIBBLE_NEON {
+namespace nibble::NIBBLE_ISA {
 namespace {
 
 struct Float {
@@ -178,4 +178,4 @@ NIBBLE_OF_TYPE(bfloat16, Bfloat)
 NIBBLE_OF_TYPE(half, Half)
 #undef NIBBLE_OF_TYPE
 
-}  // namespace nibble::NIBBLE_NEON
+}  // namespace nibble::NIBBLE_ISA

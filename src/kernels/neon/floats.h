@@ -4,7 +4,7 @@
 #include "kernels/kernels.h"
 #include "kernels/neon/intrinsics.h"
 
-namespace nibble::NIBBLE_NEON {
+namespace nibble::NIBBLE_ISA {
 
 inline constexpr size_t kLanes = 4;
 
@@ -38,4 +38,4 @@ void mix_bfloat16(const float* weights, const uint16_t* v, size_t stride, size_t
 void mix_half(const float* weights, const uint16_t* v, size_t stride, size_t rows, size_t columns,
               float* y);
 
-}  // namespace nibble::NIBBLE_NEON
+}  // namespace nibble::NIBBLE_ISA

@@ -3,7 +3,7 @@
 #include "kernels/neon/panel_codes.h"
 #include "kernels/neon/panels.h"
 
-namespace nibble::NIBBLE_NEON {
+namespace nibble::NIBBLE_ISA {
 namespace {
 
 using panel::kQuarters;
@@ -122,4 +122,4 @@ size_t spin_int8(size_t rounds) {
   return rounds * kSums * 16;
 }
 
-}  // namespace nibble::NIBBLE_NEON
+}  // namespace nibble::NIBBLE_ISA

@@ -3,12 +3,13 @@
 #pragma once
 
 #ifdef NIBBLE_PORTABLE
-#define NIBBLE_NEON neon_portable
+#define NIBBLE_ISA neon_portable
 #include "kernels/neon/portable.h"
 #else
 #include <arm_neon.h>
-#define NIBBLE_NEON neon
+#define NIBBLE_ISA neon
 #endif
+#define NIBBLE_ISA_NAME "neon"
 
 // The compiler may not know what `v` holds: a loop that only heats registers keeps its work.
 #ifdef NIBBLE_PORTABLE

@@ -5,7 +5,7 @@
 #include "kernels/neon/intrinsics.h"
 #include "kernels/panel_types.h"
 
-namespace nibble::NIBBLE_NEON {
+namespace nibble::NIBBLE_ISA {
 namespace panel {
 
 constexpr int kQuarters = 4;
@@ -101,13 +101,6 @@ inline float32x4_t low_nibbles(const uint8_t* p) {
 }
 inline float32x4_t high_nibbles(const uint8_t* p) { return to_float(vshr_n_u16(four_bytes(p), 4)); }
 
-constexpr size_t header_bytes(PanelScheme scheme) {
-  if (scheme == kGroup) return 32;
-  if (scheme == kGroupZero || scheme == kGroupMin) return 64;
-  if (scheme == kSuper32) return 32 + 8 * 16;
-  return (scheme == kSuper16 ? 32 : 64) + 16 * 16;
-}
-
 // What the codes of one block and quarter are multiplied with, in units of the header's halves;
 // the second of each pair is for the second half block.
 struct BlockScales {
@@ -115,18 +108,18 @@ struct BlockScales {
 };
 
 // `header`: the unit's first byte, moved by four for each quarter.
-template <PanelScheme Scheme>
+template <PanelScales Scales>
 inline BlockScales block_scales(const uint8_t* header, size_t block) {
   BlockScales found = {};
-  if constexpr (Scheme == kSuper32) found.scale[0] = signed_bytes(header + 32 + 16 * block);
-  if constexpr (Scheme == kSuper32Min) {
+  if constexpr (Scales == kSuper32) found.scale[0] = signed_bytes(header + 32 + 16 * block);
+  if constexpr (Scales == kSuper32Min) {
     found.scale[0] = unsigned_bytes(header + 64 + 16 * block);
     found.low[0] = unsigned_bytes(header + 64 + 128 + 16 * block);
   }
-  if constexpr (Scheme == kSuper16 || Scheme == kSuper16Min)
+  if constexpr (Scales == kSuper16 || Scales == kSuper16Min)
     for (size_t half = 0; half < 2; ++half) {
       const size_t at = 32 * block + 16 * half;
-      if constexpr (Scheme == kSuper16) {
+      if constexpr (Scales == kSuper16) {
         found.scale[half] = signed_bytes(header + 32 + at);
       } else {
         found.scale[half] = low_nibbles(header + 64 + at);
@@ -137,4 +130,4 @@ inline BlockScales block_scales(const uint8_t* header, size_t block) {
 }
 
 }  // namespace panel
-}  // namespace nibble::NIBBLE_NEON
+}  // namespace nibble::NIBBLE_ISA

@@ -1,10 +1,11 @@
 // Exponentials and what is made of them, and the table.
 #include "kernels/kernels.h"
 #include "kernels/neon/floats.h"
-#include "kernels/neon/packed.h"
-#include "kernels/neon/panels.h"
 
-namespace nibble::NIBBLE_NEON {
+#include "kernels/neon/panels.h"
+#include "kernels/vector/entries.h"
+
+namespace nibble::NIBBLE_ISA {
 namespace {
 
 constexpr float kExpTerms[] = {1.0f / 120, 1.0f / 24, 1.0f / 6, 0.5f, 1.0f, 1.0f};
@@ -169,4 +170,4 @@ const Kernels table{
     .rounding_error = rounding_error,
 };
 
-}  // namespace nibble::NIBBLE_NEON
+}  // namespace nibble::NIBBLE_ISA

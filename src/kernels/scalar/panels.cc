@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "formats/blocks/uneven_levels.h"
 #include "tensor/half.h"
 
 namespace nibble::scalar {
@@ -12,32 +13,20 @@ namespace {
 struct Form {
   int bits;
   bool table;
-  PanelScheme scheme;
+  PanelScales scales;
   int offset;
+  std::size_t header_bytes;
 };
 constexpr Form kForms[kPanelTypes] = {
-#define PANEL(name, bits, table, scheme, offset) {bits, table, scheme, offset},
+#define PANEL(name, bits, table, scales, offset) \
+  {bits, table, scales, offset, header_bytes(scales)},
 #include "kernels/panels.def"
 #undef PANEL
 };
 
-std::size_t header_bytes(PanelScheme scheme) {
-  switch (scheme) {
-    case kGroup:
-      return 32;
-    case kGroupZero:
-    case kGroupMin:
-      return 64;
-    case kSuper32:
-      return 32 + 8 * 16;
-    case kSuper16:
-      return 32 + 16 * 16;
-    case kSuper32Min:
-    case kSuper16Min:
-      return 64 + 16 * 16;
-  }
-  return 0;
-}
+// Files with flags of their own cannot include the formats' copy of the levels.
+static_assert(std::equal(std::begin(kIv4), std::end(kIv4), block_formats::kUnevenLevels.begin(),
+                         block_formats::kUnevenLevels.end()));
 
 int crumb(const std::uint8_t* plane, std::size_t step, std::size_t at) {
   return plane[64 * (step % 2) + at] >> (2 * (step / 2)) & 3;
@@ -50,7 +39,7 @@ float half_of(const std::uint8_t* halves, std::size_t row) {
 }  // namespace
 
 std::size_t panel_unit_bytes(PanelType type, std::size_t blocks_per_unit) {
-  return header_bytes(kForms[type].scheme) +
+  return kForms[type].header_bytes +
          blocks_per_unit * 64 * static_cast<std::size_t>(kForms[type].bits);
 }
 
@@ -79,7 +68,7 @@ PanelLine panel_line(PanelType type, const std::uint8_t* unit, std::size_t row,
   const std::size_t block = column / kBlockColumns, half = column / 16;
   const float d = half_of(unit, row);
   const auto offset = static_cast<float>(form.offset);
-  switch (form.scheme) {
+  switch (form.scales) {
     case kGroup:
       return {d, -d * offset};
     case kGroupZero:
@@ -113,8 +102,7 @@ void panel_row(PanelType type, const PanelRows& w, std::size_t row, float* out) 
   const std::uint8_t* unit = w.panels + row / kPanelRows * w.panel_bytes;
   for (std::size_t u = 0; u < w.units; ++u, unit += unit_bytes)
     for (std::size_t c = 0; c < w.blocks_per_unit * kBlockColumns; ++c) {
-      const std::uint8_t* block =
-          unit + header_bytes(kForms[type].scheme) + c / kBlockColumns * code_bytes;
+      const std::uint8_t* block = unit + kForms[type].header_bytes + c / kBlockColumns * code_bytes;
       const PanelLine line = panel_line(type, unit, lane, c);
       *out++ = line.slope * static_cast<float>(panel_code(type, block, lane, c % kBlockColumns)) +
                line.start;
@@ -145,7 +133,7 @@ void product(const PanelRows* w, size_t first, size_t count, const ByteRows* x, 
 void expand_block(const Form& form, const DenseForm& dense, const float* weights,
                   const PanelLine& line, const int* codes, std::uint8_t* out, float* scale,
                   float* low) {
-  if (form.scheme == kSuper16 || form.scheme == kSuper16Min) {
+  if (form.scales == kSuper16 || form.scales == kSuper16Min) {
     float top = 0;
     for (std::size_t c = 0; c < kBlockColumns; ++c) top = std::max(top, std::fabs(weights[c]));
     *scale = top / 127;
@@ -163,7 +151,7 @@ void expand_block(const Form& form, const DenseForm& dense, const float* weights
 template <PanelType Type>
 void expand(const PanelRows* w, size_t panel, uint8_t* codes, float* scales, float* lows) {
   constexpr Form kForm = kForms[Type];
-  constexpr DenseForm kDense = dense_form(kForm.bits, kForm.table, kForm.scheme, kForm.offset);
+  constexpr DenseForm kDense = dense_form(kForm.bits, kForm.table, kForm.scales, kForm.offset);
   const std::size_t unit_bytes = panel_unit_bytes(Type, w->blocks_per_unit);
   const std::size_t blocks = w->units * w->blocks_per_unit;
   for (std::size_t row = 0; row < kPanelRows; ++row)
@@ -172,7 +160,7 @@ void expand(const PanelRows* w, size_t panel, uint8_t* codes, float* scales, flo
           w->panels + panel * w->panel_bytes + b / w->blocks_per_unit * unit_bytes;
       const std::size_t in_unit = b % w->blocks_per_unit;
       const std::uint8_t* block =
-          unit + header_bytes(kForm.scheme) + in_unit * 64 * static_cast<std::size_t>(kForm.bits);
+          unit + kForm.header_bytes + in_unit * 64 * static_cast<std::size_t>(kForm.bits);
       float weights[kBlockColumns];
       int found[kBlockColumns];
       PanelLine line;
@@ -190,7 +178,7 @@ void expand(const PanelRows* w, size_t panel, uint8_t* codes, float* scales, flo
 }  // namespace
 
 const PanelKernels panel_kernels[kPanelTypes] = {
-#define PANEL(name, bits, table, scheme, offset) {product<kPanel_##name>, expand<kPanel_##name>},
+#define PANEL(name, bits, table, scales, offset) {product<kPanel_##name>, expand<kPanel_##name>},
 #include "kernels/panels.def"
 #undef PANEL
 };

@@ -8,12 +8,16 @@ namespace nibble {
 namespace {
 
 constexpr int kPanelBits[kPanelTypes] = {
-#define PANEL(name, bits, table, scheme, offset) bits,
+#define PANEL(name, bits, table, scales, offset) bits,
 #include "kernels/panels.def"
 #undef PANEL
 };
 
 }  // namespace
+
+bool has_code_panel(const Grid& grid) {
+  return grid.uniform() && (grid.bits == 2 || grid.bits == 3 || grid.bits == 4 || grid.bits == 8);
+}
 
 PanelType code_panel(int bits, bool fixed_zeros) {
   switch (bits) {

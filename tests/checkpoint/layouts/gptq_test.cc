@@ -18,16 +18,16 @@ const Layout& gptq() { return layouts::named("gptq"); }
 
 std::optional<Codes> read(const CheckpointReader& checkpoint, const Json& config,
                           const std::string& module) {
-  const auto stored = gptq().open(checkpoint, config, module);
-  if (stored == nullptr) return std::nullopt;
-  return codes_of(*stored);
+  const auto stored = gptq().open(checkpoint, config);
+  if (!stored->holds(module)) return std::nullopt;
+  return codes_of(*stored->open(module));
 }
 
 // Random codes whose scales are exact in float16; zeros 2^(b−1) or anywhere from `lowest_zero`.
 Codes random_codes(std::size_t rows, std::size_t columns, int bits, std::size_t group,
                    bool symmetric, int lowest_zero = 1) {
   Random random(static_cast<std::uint64_t>(bits) * 1000 + group);
-  Codes codes = make_codes(rows, columns, bits, group);
+  Codes codes = make_codes(grids::uniform(bits), rows, columns, group);
   const auto levels = static_cast<std::uint64_t>(1) << bits;
   for (auto& code : codes.codes) code = static_cast<std::uint8_t>(random.below(levels));
   for (auto& scale : codes.scales)
@@ -40,9 +40,9 @@ Codes random_codes(std::size_t rows, std::size_t columns, int bits, std::size_t 
 
 LayoutSettings settings_for(const Codes& codes, bool symmetric, const std::string& variant) {
   LayoutSettings settings;
-  settings.base = {codes.bits, codes.group_size == codes.columns ? 0 : codes.group_size};
+  settings.base = {codes.grid, codes.group_size == codes.columns ? 0 : codes.group_size};
   settings.symmetric = symmetric;
-  settings.variant = variant;
+  settings.dialect = variant;
   return settings;
 }
 
@@ -91,7 +91,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 // The published packing vectors: 32 codes k mod 8 at three bits, zero 4 in both dialects.
 TEST(Gptq, PacksThreeBitsAsTheFieldDoes) {
-  Codes codes = make_codes(32, 32, 3, 32);
+  Codes codes = make_codes(grids::uniform(3), 32, 32, 32);
   for (std::size_t o = 0; o < 32; ++o)
     for (std::size_t i = 0; i < 32; ++i) codes.row(o)[i] = i % 8;
   std::fill(codes.zeros.begin(), codes.zeros.end(), 4.0f);
@@ -107,7 +107,7 @@ TEST(Gptq, PacksThreeBitsAsTheFieldDoes) {
 }
 
 TEST(Gptq, PacksFourBitsLowNibbleFirst) {
-  Codes codes = make_codes(32, 32, 4, 32);
+  Codes codes = make_codes(grids::uniform(4), 32, 32, 32);
   for (std::size_t o = 0; o < 32; ++o)
     for (std::size_t i = 0; i < 32; ++i) codes.row(o)[i] = i % 8;
   std::fill(codes.zeros.begin(), codes.zeros.end(), 8.0f);
@@ -220,12 +220,12 @@ TEST(Gptq, RefusesTensorsThatContradictEachOther) {
 TEST(Gptq, SettingsOfOneModuleComeFromTheFirstMatchingRule) {
   const Codes codes = random_codes(32, 64, 8, 64, true);
   LayoutSettings settings;
-  settings.base = {4, 32};
-  settings.overrides = {{"model.layers.0.mlp.down_proj", {8, 0}}};
+  settings.base = {&grids::named("int4"), 32};
+  settings.overrides = {{"model.layers.0.mlp.down_proj", {&grids::named("int8"), 0}}};
   const std::string module = "model.layers.0.mlp.down_proj";
   const MemoryCheckpoint checkpoint(gptq().write(module, codes, settings));
   const auto found = read(checkpoint, gptq().config(settings), module);
-  EXPECT_EQ(found->bits, 8);
+  EXPECT_EQ(found->bits(), 8);
   EXPECT_EQ(found->codes, codes.codes);
 }
 

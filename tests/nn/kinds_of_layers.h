@@ -1,0 +1,94 @@
+// Layers of every kind there is, and products with them.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <deque>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "formats/format.h"
+#include "nn/block_linear.h"
+#include "nn/dense_linear.h"
+#include "nn/packed_linear.h"
+#include "nn/stored_linear.h"
+#include "support/memory_codes.h"
+
+namespace nibble::test {
+
+constexpr std::size_t kKindInputs = 256;
+
+// Bytes of float16 values below 2, which are bfloat16 values and, as blocks, scales and codes too.
+inline std::vector<std::byte> random_bytes(std::size_t count, std::uint64_t seed) {
+  Random random(seed);
+  std::vector<std::byte> bytes(count);
+  for (auto& byte : bytes) byte = static_cast<std::byte>(random.below(256) & 0xBB);
+  return bytes;
+}
+
+// A kind of layer; the seed chooses the weights.
+struct Kind {
+  std::string name;
+  std::function<std::unique_ptr<Linear>(std::uint64_t seed, std::vector<float> bias)> make;
+};
+
+// Every kind, with so many outputs. Keeps the bytes that the layers look at.
+class Kinds {
+ public:
+  explicit Kinds(std::size_t outputs) {
+    for (const DType type : {DType::kF32, DType::kF16, DType::kBF16})
+      all.push_back({std::string(name(type)), [=, this](std::uint64_t seed, auto bias) {
+                       const auto size = static_cast<std::size_t>(bits(type)) / 8;
+                       return dense_linear(keep(outputs * kKindInputs * size, seed), type, outputs,
+                                           kKindInputs, bias);
+                     }});
+    for (const Format* format : formats::all()) {
+      const auto codes = [=](std::uint64_t seed) {
+        Codes made = random_codes(outputs, kKindInputs, format->bits, 32, false);
+        made.codes[0] = static_cast<std::uint8_t>(seed % 4);
+        return made;
+      };
+      all.push_back({"packed " + std::string(format->name), [=](std::uint64_t seed, auto bias) {
+                       return packed_linear(pack(codes(seed)), bias);
+                     }});
+      all.push_back({"stored " + std::string(format->name), [=](std::uint64_t seed, auto bias) {
+                       return stored_linear(std::make_unique<MemoryCodes>(codes(seed)), bias);
+                     }});
+    }
+    for (const BlockFormat* format : block_formats::all())
+      all.push_back({std::string(format->name), [=, this](std::uint64_t seed, auto bias) {
+                       return block_linear(*format,
+                                           keep(outputs * format->row_bytes(kKindInputs), seed),
+                                           outputs, kKindInputs, {}, bias);
+                     }});
+  }
+  std::vector<Kind> all;
+
+ private:
+  std::span<const std::byte> keep(std::size_t count, std::uint64_t seed) {
+    return bytes_.emplace_back(random_bytes(count, seed));
+  }
+  std::deque<std::vector<std::byte>> bytes_;
+};
+
+inline Tensor random_input(std::size_t rows) {
+  Random random(rows);
+  Tensor x(rows, kKindInputs);
+  for (std::size_t i = 0; i < x.size(); ++i)
+    x.data()[i] = static_cast<float>(random.uniform() - 0.5);
+  return x;
+}
+
+inline Tensor alone(const Linear& layer, const Tensor& x, Compute compute) {
+  Tensor y(x.rows(), layer.outputs());
+  layer.forward(x.view(), y.view(), compute);
+  return y;
+}
+
+inline void expect_same(const Tensor& found, const Tensor& expected, const std::string& what) {
+  EXPECT_EQ(std::memcmp(found.data(), expected.data(), found.size() * sizeof(float)), 0) << what;
+}
+
+}  // namespace nibble::test
