@@ -24,7 +24,9 @@ set_target_properties(nibble_library PROPERTIES OUTPUT_NAME nibble EXPORT_NAME n
 
 install(TARGETS nibble)
 install(TARGETS nibble_library EXPORT nibble)
-install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/nibble DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+# Three headers are older than the contract and used inside only.
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/nibble DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+  PATTERN checkpoint.h EXCLUDE PATTERN dtype.h EXCLUDE PATTERN tensor.h EXCLUDE)
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/nibble)
 install(EXPORT nibble NAMESPACE nibble:: FILE nibbleConfig.cmake DESTINATION ${package})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/nibbleConfigVersion.cmake

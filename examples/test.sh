@@ -22,4 +22,7 @@ expect() {
   grep -q -- "$text" "$place/output" || { echo "no '$text' in the output of: $*" >&2; cat "$place/output" >&2; exit 1; }
 }
 expect '[a-z]' "$place/build/generate" "$model" 'Once upon a time'
+expect 'bits a weight' "$place/build/quantize" "$model" "$place/out" "$model/sample.txt"
+expect '[a-z]' "$place/build/generate" "$place/out" 'Once upon a time'
+expect 'divergence' "$place/build/measure" "$model" "$model/sample.txt" "$place/out"
 expect 'perplexity [0-9]' "$place/build/measure" "$model" "$model/sample.txt"

@@ -28,7 +28,7 @@ namespace nibble {
 // says nothing from `nibble generate --help`.
 struct TextOptions {
   std::size_t max_tokens = 128;               // the context ends a text too
-  std::vector<std::string> stop;              // the text ends before the first of these; at most 64
+  std::vector<std::string> stop = {};         // the text ends before the first of these; at most 64
   std::optional<double> temperature = {};     // 0 … 100; 0: always the most likely token
   std::optional<int> top_k = {};              // ≥ 0; 0: all
   std::optional<double> top_p = {};           // 0 … 1; 1: all

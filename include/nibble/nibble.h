@@ -3,6 +3,7 @@
 //   open      nibble/model.h       a folder or GGUF file becomes a Model; its tokenizer and facts
 //   generate  nibble/model.h       text from a Model, piece by piece
 //   measure   nibble/evaluate.h    perplexity; divergence between two models
+//   quantize  nibble/quantize.h    a folder of float weights becomes a small one
 //
 // A job that cannot be done throws nibble::Error, nibble/error.h. Nothing prints, reads the
 // environment or ends the process. With CMake: find_package(nibble), link nibble::nibble; programs
@@ -14,4 +15,5 @@
 #include "nibble/evaluate.h"   // IWYU pragma: export
 #include "nibble/model.h"      // IWYU pragma: export
 #include "nibble/process.h"    // IWYU pragma: export
+#include "nibble/quantize.h"   // IWYU pragma: export
 #include "nibble/tokenizer.h"  // IWYU pragma: export
