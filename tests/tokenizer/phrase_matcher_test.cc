@@ -17,8 +17,11 @@ namespace {
 // begin, end and value of every match from left to right.
 std::vector<std::array<std::size_t, 3>> all(const PhraseMatcher& matcher, std::string_view text) {
   std::vector<std::array<std::size_t, 3>> found;
-  for (std::size_t from = 0; const auto match = matcher.find(text, from); from = match->end)
+  std::size_t from = 0;
+  while (const auto match = matcher.find(text, from)) {
     found.push_back({match->begin, match->end, static_cast<std::size_t>(match->value)});
+    from = match->end;
+  }
   return found;
 }
 
