@@ -59,6 +59,7 @@ std::string human_seconds(double seconds) {
 std::string nearest_name(std::string_view name, std::span<const std::string> known) {
   std::string best;
   std::size_t best_distance = likely_changes(name) + 1;
+  best_distance = std::min(best_distance, name.size());  // something must be alike
   for (const std::string& candidate : known) {
     // Names out of files may be very long.
     if (candidate.size() >= name.size() + best_distance) continue;
@@ -69,6 +70,18 @@ std::string nearest_name(std::string_view name, std::span<const std::string> kno
     }
   }
   return best;
+}
+
+std::string did_you_mean(std::string_view word, std::span<const std::string> known) {
+  const std::string near = nearest_name(word, known);
+  return near.empty() ? "" : cat("; did you mean ", near, "?");
+}
+
+Error unknown_word(std::string_view what, std::string_view word, std::span<const std::string> known,
+                   std::string_view more) {
+  return Error(ErrorKind::kInvalidArgument,
+               cat("unknown ", what, " \"", word, "\"", did_you_mean(word, known)),
+               cat("one of: ", join(known, ", "), more));
 }
 
 bool is_valid_utf8(std::string_view bytes) { return well_formed_bytes(bytes) == bytes.size(); }

@@ -149,10 +149,21 @@ std::string title(std::string_view text) {
 
 bool is_letter(char32_t c) { return u_isalpha(static_cast<UChar32>(c)) != 0; }
 
-bool is_word_character(char32_t c) {
-  return c == U'_' || is_letter(c) ||
-         u_getIntPropertyValue(static_cast<UChar32>(c), UCHAR_NUMERIC_TYPE) != U_NT_NONE;
+namespace {
+
+int numeric_type(char32_t c) {
+  return u_getIntPropertyValue(static_cast<UChar32>(c), UCHAR_NUMERIC_TYPE);
 }
+
+}  // namespace
+
+bool is_decimal(char32_t c) { return numeric_type(c) == U_NT_DECIMAL; }
+
+bool is_digit(char32_t c) { return is_decimal(c) || numeric_type(c) == U_NT_DIGIT; }
+
+bool is_numeric(char32_t c) { return numeric_type(c) != U_NT_NONE; }
+
+bool is_word_character(char32_t c) { return c == U'_' || is_letter(c) || is_numeric(c); }
 
 bool is_printable(char32_t c) {
   if (c == ' ') return true;

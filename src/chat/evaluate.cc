@@ -101,7 +101,7 @@ Value Interpreter::item(const Value& object, const Value& key) {
   }
   if (const auto index = key.integer()) {
     const List* list = object.list();
-    if (list && list->kind != ListKind::kGenerator && list->kind != ListKind::kView) {
+    if (list && has_places(list->kind)) {
       const auto count = static_cast<std::int64_t>(list->items.size());
       const std::int64_t place = *index < 0 ? *index + count : *index;
       return place >= 0 && place < count ? list->items[static_cast<std::size_t>(place)] : missing();
@@ -116,7 +116,7 @@ Value Interpreter::item(const Value& object, const Value& key) {
     }
   }
   if (const std::string* name = key.text()) {
-    Value found = object.mapping() || !object.is_undefined() ? attribute(object, *name) : missing();
+    Value found = attribute(object, *name);
     if (!found.is_undefined()) return found;
   }
   return missing();
@@ -210,9 +210,7 @@ Value Interpreter::evaluate(const Node& node) {
 }
 
 Value Interpreter::evaluate_deep(const Node& node) {
-  if (++depth_ > kMaxDepth)
-    throw Error(ErrorKind::kUnsupported, cat("chat template, line ", line_, ": calls more than ",
-                                             kMaxDepth, " levels deep"));
+  const Level level(*this);
   const auto part = [&](std::size_t i) { return evaluate(*node.parts[i]); };
   Value result;
   switch (node.kind) {
@@ -304,7 +302,6 @@ Value Interpreter::evaluate_deep(const Node& node) {
     default:
       fail("a value was expected");
   }
-  --depth_;
   return result;
 }
 

@@ -9,21 +9,12 @@
 
 namespace nibble::chat {
 
-class Interpreter::Level {
- public:
-  explicit Level(Interpreter& run) : run_(run) {
-    if (run_.depth_ >= kMaxDepth)
-      throw Error(ErrorKind::kUnsupported, cat("chat template, line ", run_.line_,
-                                               ": calls more than ", kMaxDepth, " levels deep"));
-    ++run_.depth_;
-  }
-  ~Level() { --run_.depth_; }
-  Level(const Level&) = delete;
-  Level& operator=(const Level&) = delete;
-
- private:
-  Interpreter& run_;
-};
+Interpreter::Level::Level(Interpreter& run) : run_(run) {
+  if (run_.depth_ >= kMaxDepth)
+    throw Error(ErrorKind::kUnsupported, cat("chat template, line ", run_.line_,
+                                             ": calls more than ", kMaxDepth, " levels deep"));
+  ++run_.depth_;
+}
 
 Interpreter::Interpreter(std::int64_t now) : now_(now), start_(std::chrono::steady_clock::now()) {
   root_ = scope_ = enter(nullptr);

@@ -57,7 +57,18 @@ class Interpreter {
 
  private:
   enum class Flow { kOn, kBreak, kContinue };
-  class Level;
+
+  // Counts how deep calls and expressions have gone; refuses more than kMaxDepth.
+  class Level {
+   public:
+    explicit Level(Interpreter& run);
+    ~Level() { --run_.depth_; }
+    Level(const Level&) = delete;
+    Level& operator=(const Level&) = delete;
+
+   private:
+    Interpreter& run_;
+  };
 
   Value evaluate(const Node& node);
   Value evaluate_deep(const Node& node);

@@ -101,7 +101,10 @@ class Value {
 
 // A generator is what map or select give: true even when empty, without a length or an index. A
 // view is what items() of a mapping gives: with a length, without an index.
-enum class ListKind { kList, kTuple, kRange, kView, kGenerator };
+// kItems, kKeys and kValues: what a mapping's methods of these names give.
+enum class ListKind { kList, kTuple, kRange, kItems, kKeys, kValues, kGenerator };
+// Whether a list of this kind is reached into by place.
+inline bool has_places(ListKind kind) { return kind <= ListKind::kRange; }
 
 struct List {
   std::vector<Value> items;

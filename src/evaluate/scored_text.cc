@@ -4,6 +4,7 @@
 
 #include "base/files.h"
 #include "base/json_rows.h"
+#include "base/sha256.h"
 #include "base/text.h"
 #include "base/text_file.h"
 #include "model/documents.h"

@@ -70,9 +70,15 @@ Value rsplit(Run& run, const Value& v, const Arguments& given) {
   return run.list(std::move(parts));
 }
 
-Value splitlines(Run& run, const Value& v, const Arguments&) {
-  const auto parts = lines_of(*v.text());
+Value splitlines(Run& run, const Value& v, const Arguments& given) {
+  auto parts = lines_of(*v.text());
   run.charge(parts.size());
+  if (truth_argument(given, 0, "keepends", false))
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      const char* end =
+          i + 1 < parts.size() ? parts[i + 1].data() : v.text()->data() + v.text()->size();
+      parts[i] = {parts[i].data(), static_cast<std::size_t>(end - parts[i].data())};
+    }
   std::vector<Value> lines;
   for (const std::string_view part : parts) lines.push_back(run.text_like(v, std::string(part)));
   return run.list(std::move(lines));
@@ -148,8 +154,6 @@ Value every_character(const Value& v, const Passes& passes) {
   return !v.text()->empty();
 }
 
-bool is_digit(char32_t c) { return c >= '0' && c <= '9'; }
-
 Value format(Run& run, const Value& v, const Arguments& given) {
   return run.text_like(v, brace_format(run, v, given));
 }
@@ -189,14 +193,14 @@ constexpr std::array<NamedBuiltin, 27> kTextMethods = {{
     {"isdigit",
      [](Run&, const Value& v, const Arguments&) { return every_character(v, is_digit); }},
     {"isnumeric",
-     [](Run&, const Value& v, const Arguments&) { return every_character(v, is_digit); }},
+     [](Run&, const Value& v, const Arguments&) { return every_character(v, is_numeric); }},
     {"isdecimal",
-     [](Run&, const Value& v, const Arguments&) { return every_character(v, is_digit); }},
+     [](Run&, const Value& v, const Arguments&) { return every_character(v, is_decimal); }},
     {"isalpha",
      [](Run&, const Value& v, const Arguments&) { return every_character(v, is_letter); }},
     {"isalnum",
      [](Run&, const Value& v, const Arguments&) {
-       return every_character(v, [](char32_t c) { return is_letter(c) || is_digit(c); });
+       return every_character(v, [](char32_t c) { return is_letter(c) || is_numeric(c); });
      }},
     {"isspace",
      [](Run&, const Value& v, const Arguments&) { return every_character(v, is_space); }},
@@ -216,13 +220,18 @@ Value get(Run& run, const Value& v, const Arguments& given) {
   return otherwise ? *otherwise : Value(None{});
 }
 
-Value parts(Run& run, const Value& v, bool keys, bool values) {
+Value parts(Run& run, const Value& v, ListKind kind) {
   std::vector<Value> result;
   for (const auto& [key, value] : v.mapping()->entries)
-    result.push_back(keys && values ? run.list({key, value}, ListKind::kTuple)
-                     : keys         ? key
-                                    : value);
-  return run.list(std::move(result), ListKind::kView);
+    result.push_back(kind == ListKind::kItems  ? run.list({key, value}, ListKind::kTuple)
+                     : kind == ListKind::kKeys ? key
+                                               : value);
+  return run.list(std::move(result), kind);
+}
+
+template <ListKind kKind>
+Value view(Run& run, const Value& v, const Arguments&) {
+  return parts(run, v, kKind);
 }
 
 Value refused(Run& run, const Value&, const Arguments&) {
@@ -231,10 +240,9 @@ Value refused(Run& run, const Value&, const Arguments&) {
 
 constexpr std::array<NamedBuiltin, 10> kMappingMethods = {{
     {"get", get},
-    {"items", [](Run& run, const Value& v, const Arguments&) { return parts(run, v, true, true); }},
-    {"keys", [](Run& run, const Value& v, const Arguments&) { return parts(run, v, true, false); }},
-    {"values",
-     [](Run& run, const Value& v, const Arguments&) { return parts(run, v, false, true); }},
+    {"items", view<ListKind::kItems>},
+    {"keys", view<ListKind::kKeys>},
+    {"values", view<ListKind::kValues>},
     {"copy", [](Run&, const Value& v, const Arguments&) { return v; }},
     {"pop", refused},
     {"popitem", refused},

@@ -71,6 +71,12 @@ Value to_int(Run& run, const Value& v, const Arguments& given) {
     std::int64_t whole = 0;
     const int base = static_cast<int>(
         std::clamp<std::int64_t>(integer_argument(run, given, 1, "base", 10), 2, 36));
+    if (const char letter = base == 16  ? 'x'
+                            : base == 8 ? 'o'
+                            : base == 2 ? 'b'
+                                        : '\0';
+        letter != '\0' && digits.size() > 2 && digits[0] == '0' && (digits[1] | 0x20) == letter)
+      digits.remove_prefix(2);
     const auto read = std::from_chars(digits.data(), end, whole, base);
     if (read.ec == std::errc() && read.ptr == end) return whole;
     const auto real = std::from_chars(digits.data(), end, number);
@@ -111,7 +117,10 @@ Value round_number(Run& run, const Value& v, const Arguments& given) {
     if (v.integer() && digits >= 0) return v.is_bool() ? Value(*v.integer()) : v;
     if (digits < 0) {
       const double scale = std::pow(10.0, static_cast<double>(-digits));
-      return std::nearbyint(number / scale) * scale;
+      const double rounded = std::nearbyint(number / scale) * scale;
+      // An integer stays one: of at most 19 digits, so that the scale is exact or the result is 0.
+      if (v.integer() && std::fabs(rounded) < 9.2e18) return static_cast<std::int64_t>(rounded);
+      return rounded;
     }
     // Through decimal digits, as Python does it: 2.675 is a little less than it looks.
     const std::string text = fmt::format("{:.{}f}", number, static_cast<int>(digits));
