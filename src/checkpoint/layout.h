@@ -3,6 +3,7 @@
 // there and one line in its list for each.
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <span>
@@ -76,6 +77,8 @@ class StoredModules {
   // Its codes, which lie in the reader as long as that lives. Throws kCorruptFile when its tensors
   // contradict each other or the config.
   virtual std::unique_ptr<StoredCodes> open(const std::string& module) const = 0;
+  // What a user should know about how the tensors were read, against what the config says.
+  virtual std::span<const std::string> notes() const { return {}; }
 };
 
 struct Layout {
@@ -88,6 +91,8 @@ struct Layout {
   // `config` is read once, here. Throws kCorruptFile or kUnsupported naming the key.
   std::unique_ptr<StoredModules> (*open)(const CheckpointReader& reader,
                                          const Json& config) = nullptr;
+  // The file of settings that older tools write instead of a quantization_config; empty: none.
+  std::string_view side_config = {};
   // The module that a tensor of this name belongs to as its codes ("….q_proj.qweight"), if any.
   std::optional<std::string> (*module_of)(const TensorInfo& tensor) = nullptr;
   // The layout's own rules on a finished checkpoint, and `consumers` of what it holds.
@@ -119,6 +124,10 @@ std::span<const Layout* const> all();
 const Layout& named(std::string_view name);  // throws kInvalidArgument with the known names
 // The layout of a whole config.json; null without quantization_config; throws kUnsupported.
 const Layout* claiming(const Json& config);
+// `config` with the settings that older tools leave in a file of their own beside it
+// (quantize_config.json). Throws kCorruptFile when nothing tells how packed tensors were packed.
+Json with_side_config(Json config, const std::filesystem::path& folder,
+                      const CheckpointReader& reader);
 // `wanted`, or the first dialect where it is empty; throws kInvalidArgument with the known ones.
 std::string dialect_of(const Layout& layout, std::string_view wanted);
 }  // namespace layouts

@@ -85,6 +85,7 @@ void flush_stdout() {
 int run_program(std::vector<std::string> arguments) {
   Global global;
   global.places = model_places();
+  keep_standard_files_apart();
   global.state_folder = state_folder();
   install_signal_handlers();
   try {

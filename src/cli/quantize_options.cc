@@ -154,8 +154,10 @@ void declare(CLI::App& app, QuantizeFlags& flags) {
                  "tokens in a window; default: 512, or the model's context");
   app.add_option("--compute", flags.compute, "arithmetic: auto, f32 or bf16")
       ->capture_default_str();
-  app.add_option("--memory", flags.memory,
-                 "use at most this much memory; activations go to disk when needed");
+  app.add_option(
+      "--memory", flags.memory,
+      "use at most this much memory, beside the program and mapped model files; activations go "
+      "to disk when needed");
   app.add_option("--max-shard-size", flags.max_shard, "largest output file")->capture_default_str();
   app.add_flag("--allow-nonfinite", flags.allow_nonfinite,
                "leave tensors with NaN or infinities unquantized");

@@ -38,8 +38,14 @@ int run(const Options& options, const Global& global) {
   } else {
     for (const Finding& finding : result.findings)
       fmt::print("{}: {} [{}]\n", finding.error ? "error" : "warning", finding.text, finding.rule);
-    fmt::print("{}: {} files match SHA256SUMS, {} quantized modules follow their layout's rules\n",
-               result.passed() ? "ok" : "failed", result.files_checked, result.modules_checked);
+    if (result.passed() && result.files_checked == 0 && result.modules_checked == 0)
+      fmt::print(
+          "nothing to check: no SHA256SUMS, no quantized module; the model opens, and all its "
+          "values are finite\n");
+    else
+      fmt::print(
+          "{}: {} files match SHA256SUMS, {} quantized modules follow their layout's rules\n",
+          result.passed() ? "ok" : "failed", result.files_checked, result.modules_checked);
   }
   return result.passed() ? 0 : kBadFile;
 }

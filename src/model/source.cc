@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "checkpoint/foreign.h"
 #include "checkpoint/layout.h"
 #include "formats/block_format.h"
 #include "model/config/settled_config.h"
@@ -173,6 +174,9 @@ struct ModelSource::Parts {
     const auto warnings = checkpoint->warnings();
     notes.assign(warnings.begin(), warnings.end());
     notes.insert(notes.end(), settled.notes.begin(), settled.notes.end());
+    if (modules == nullptr) return;
+    const auto read_otherwise = modules->notes();
+    notes.insert(notes.end(), read_otherwise.begin(), read_otherwise.end());
   }
 
   void divide_frequencies() {
@@ -188,12 +192,14 @@ ModelSource::ModelSource(const std::filesystem::path& path) : parts_(std::make_u
   parts.path = path;
   parts.folder = std::filesystem::is_directory(path) ? path : path.parent_path();
   parts.checkpoint = open_checkpoint(path);
+  refuse_foreign_tensors(*parts.checkpoint);
   if (parts.checkpoint->gguf() != nullptr) {
     parts.checkpoint = with_hf_names(std::move(parts.checkpoint));
     parts.described = parts.checkpoint->files().front().string();
   } else {
     parts.described = (parts.folder / "config.json").string();
-    parts.config = read_json(parts.described);
+    parts.config =
+        layouts::with_side_config(read_json(parts.described), parts.folder, *parts.checkpoint);
   }
   with_context(parts.described, [&] {
     const bool gguf = parts.checkpoint->gguf() != nullptr;

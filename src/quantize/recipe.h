@@ -17,8 +17,8 @@
 
 namespace nibble {
 
-// For modules whose full name a regular expression (Python's syntax) is found in; what is left out stays as asked for
-// the whole model.
+// For modules whose full name a regular expression (Python's) is found in; what is left out stays
+// as asked for the whole model.
 struct Override {
   std::string pattern;
   std::optional<std::string> method;
@@ -35,7 +35,7 @@ struct QuantizeOptions {
   std::map<std::string, std::string> settings;  // of methods and transforms, as given
   std::string layout;                           // empty: the first that can hold the grid
   std::string dialect;                          // of the layout; empty: its first
-  std::vector<std::string> skip;                // regular expressions, searched in module names
+  std::vector<std::string> skip;                // in Python's syntax, searched in module names
   std::vector<Override> overrides;              // first match wins
   CalibrationOptions calibration;
   Compute compute = Compute::kFloat32;

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "base/files.h"
+#include "base/sha256.h"
 #include "base/text.h"
 #include "model/source.h"
 #include "nibble/error.h"
@@ -148,7 +149,10 @@ bool VerifyResult::passed() const {
 VerifyResult verify_checkpoint(const std::filesystem::path& folder,
                                const std::optional<std::filesystem::path>& base) {
   if (!std::filesystem::is_directory(folder))
-    throw Error(ErrorKind::kInvalidArgument, cat(folder.string(), " is not a folder"));
+    throw Error(ErrorKind::kInvalidArgument,
+                cat(folder.string(), " is not a folder: verify checks what nibble quantize wrote"),
+                cat("for a single file: nibble show ", folder.string(),
+                    ", and sha256sum against the sum that its publisher names"));
   return Verifier(folder).run(base);
 }
 

@@ -157,6 +157,7 @@ extern const Layout gptq{
     .dialects = kDialects,
     .claims = claims,
     .open = open_gptq,
+    .side_config = "quantize_config.json",
     .module_of = module_of,
     .check = check_gptq,
     .usual_groups = kUsualGroups,

@@ -16,6 +16,10 @@ class Checker {
       : reader_(reader), config_(read_gptq_config(json)) {}
 
   std::vector<Finding> run() {
+    if (is_second_dialect(reader_, config_)) {
+      config_.checkpoint_format = "gptq_v2";
+      findings_.push_back({false, "gptq.dialect", kSecondDialectNote});
+    }
     std::size_t modules = 0;
     for (const TensorInfo& info : reader_.tensors()) {
       if (!info.name.ends_with(".qweight")) continue;

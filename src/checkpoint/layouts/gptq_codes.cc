@@ -229,17 +229,23 @@ namespace {
 class GptqModules final : public StoredModules {
  public:
   GptqModules(const CheckpointReader& reader, const Json& config)
-      : reader_(reader), config_(read_gptq_config(config)) {}
+      : reader_(reader), config_(read_gptq_config(config)) {
+    if (!is_second_dialect(reader_, config_)) return;
+    config_.checkpoint_format = "gptq_v2";
+    notes_.push_back(kSecondDialectNote);
+  }
   bool holds(const std::string& module) const override {
     return reader_.find(module + ".qweight") != nullptr;
   }
   std::unique_ptr<StoredCodes> open(const std::string& module) const override {
     return open_gptq_module(reader_, config_, module);
   }
+  std::span<const std::string> notes() const override { return notes_; }
 
  private:
   const CheckpointReader& reader_;
   GptqConfig config_;
+  std::vector<std::string> notes_;
 };
 
 }  // namespace

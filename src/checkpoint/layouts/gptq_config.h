@@ -29,6 +29,12 @@ struct GptqConfig {
 // Throws kCorruptFile or kUnsupported naming the key.
 GptqConfig read_gptq_config(const Json& config);
 
+// Does a checkpoint that calls itself symmetric and of the first dialect hold the zeros of the
+// second? Every stored zero is the middle of its grid then; a writer of the first stores the middle
+// less one.
+bool is_second_dialect(const CheckpointReader& reader, const GptqConfig& config);
+extern const std::string kSecondDialectNote;
+
 Json write_gptq_config(const LayoutSettings& settings);
 
 // Layout::open.

@@ -1,5 +1,7 @@
 #include "checkpoint/layouts/module_rules.h"
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "nibble/error.h"
 
@@ -7,7 +9,8 @@ namespace nibble::layouts {
 namespace {
 
 constexpr std::size_t kMaxPatternBytes = 1000;
-constexpr std::size_t kMaxBytesTogether = 64 << 10;  // Oniguruma may take a kilobyte for each
+constexpr std::size_t kMaxBytesTogether = 64 << 10;   // Oniguruma may take a kilobyte for each
+constexpr std::uint64_t kStepsTogether = 5'000'000;  // of matching, for all modules
 
 // The one name that such a pattern matches: names with escaped dots, and an end.
 std::optional<std::string> only_name(std::string_view pattern) {
@@ -34,6 +37,9 @@ std::optional<std::string> only_name(std::string_view pattern) {
 
 }  // namespace
 
+ModuleRules::ModuleRules()
+    : steps_left_(std::make_shared<std::atomic<std::uint64_t>>(kStepsTogether)) {}
+
 void ModuleRules::add(const std::string& pattern, std::optional<ModuleSettings> settings) {
   if (pattern.size() > kMaxPatternBytes)
     throw Error(ErrorKind::kCorruptFile,
@@ -51,12 +57,20 @@ void ModuleRules::add(const std::string& pattern, std::optional<ModuleSettings> 
   rules_.push_back(settings);
 }
 
+bool ModuleRules::matches(const Regex& regex, const std::string& module) const {
+  const std::uint64_t before = steps_left_->load();
+  std::uint64_t left = before;
+  const bool result = regex.matches_start(module, left);
+  steps_left_->fetch_sub(std::min(before - left, steps_left_->load()));
+  return result;
+}
+
 const ModuleSettings* ModuleRules::find(const std::string& module) const {
   const auto named = names_.find(module);
   std::size_t rule = named == names_.end() ? rules_.size() : named->second;
   for (const Expression& expression : expressions_) {
     if (expression.rule > rule) break;
-    if (!expression.regex->matches_start(module, steps_left_)) continue;
+    if (!matches(*expression.regex, module)) continue;
     rule = expression.rule;
     break;
   }

@@ -2,6 +2,7 @@
 // syntax, of which the first that matches the start of a module's full name decides.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -14,8 +15,11 @@
 
 namespace nibble::layouts {
 
+// Rules are asked by several threads at once.
 class ModuleRules {
  public:
+  ModuleRules();
+
   // No settings: the rule leaves its modules alone. Throws what Regex throws, and kCorruptFile when
   // the patterns are too many together.
   void add(const std::string& pattern, std::optional<ModuleSettings> settings);
@@ -28,6 +32,8 @@ class ModuleRules {
   bool empty() const { return rules_.empty(); }
 
  private:
+  bool matches(const Regex& regex, const std::string& module) const;
+
   struct Expression {
     std::size_t rule;
     std::shared_ptr<const Regex> regex;
@@ -38,7 +44,7 @@ class ModuleRules {
   std::map<std::string, std::size_t> names_;
   std::vector<Expression> expressions_;
   std::size_t expression_bytes_ = 0;
-  mutable std::uint64_t steps_left_ = 20'000'000;
+  std::shared_ptr<std::atomic<std::uint64_t>> steps_left_;
 };
 
 }  // namespace nibble::layouts

@@ -76,15 +76,18 @@ TEST_P(GptqRoundTrip, ReadsBackWhatItWrote) {
   EXPECT_TRUE(found->group_index.empty());
 }
 
-INSTANTIATE_TEST_SUITE_P(AllDialects, GptqRoundTrip,
-                         testing::Values(Case{2, 32, true, "gptq"}, Case{3, 32, true, "gptq"},
-                                         Case{4, 32, true, "gptq"}, Case{8, 32, true, "gptq"},
-                                         Case{2, 64, false, "gptq"}, Case{3, 64, false, "gptq"},
-                                         Case{4, 64, false, "gptq"}, Case{8, 64, false, "gptq"},
-                                         Case{2, 128, false, "gptq_v2"},
-                                         Case{3, 128, false, "gptq_v2"},
-                                         Case{4, 128, false, "gptq_v2"},
-                                         Case{8, 128, false, "gptq_v2"}));
+INSTANTIATE_TEST_SUITE_P(
+    AllDialects, GptqRoundTrip,
+    testing::Values(Case{2, 32, true, "gptq"}, Case{3, 32, true, "gptq"}, Case{4, 32, true, "gptq"},
+                    Case{8, 32, true, "gptq"}, Case{2, 64, false, "gptq"},
+                    Case{3, 64, false, "gptq"}, Case{4, 64, false, "gptq"},
+                    Case{8, 64, false, "gptq"}, Case{2, 128, false, "gptq_v2"},
+                    Case{3, 128, false, "gptq_v2"}, Case{4, 128, false, "gptq_v2"},
+                    Case{8, 128, false, "gptq_v2"}),
+    [](const auto& test) {
+      return cat("Bits", test.param.bits, "Groups", test.param.group,
+                 test.param.symmetric ? "Symmetric_" : "Asymmetric_", test.param.variant);
+    });
 
 // The published packing vectors: 32 codes k mod 8 at three bits, zero 4 in both dialects.
 TEST(Gptq, PacksThreeBitsAsTheFieldDoes) {
@@ -237,6 +240,39 @@ TEST(Gptq, WarnsWhenMarlinWillRefuse) {
   }
   EXPECT_NE(std::find(rules.begin(), rules.end(), "vllm.marlin.bits"), rules.end());
   EXPECT_NE(std::find(rules.begin(), rules.end(), "vllm.marlin.shape"), rules.end());
+}
+
+// A v1 writer stores the middle less one; only a v2 writer stores the middle.
+TEST(Gptq, ReadsTheSecondDialectInAFolderThatClaimsTheFirst) {
+  for (const int bits : {2, 3, 4, 8}) {
+    const Codes codes = random_codes(32, 64, bits, 32, true);
+    const MemoryCheckpoint checkpoint(
+        gptq().write("m", codes, settings_for(codes, true, "gptq_v2")));
+    const Json config = gptq().config(settings_for(codes, true, "gptq"));
+    const auto modules = gptq().open(checkpoint, config);
+    EXPECT_EQ(codes_of(*modules->open("m")).zeros, codes.zeros) << bits;
+    ASSERT_EQ(modules->notes().size(), 1u) << bits;
+    EXPECT_NE(modules->notes()[0].find("read as gptq_v2"), std::string::npos);
+    const auto findings = gptq().check(checkpoint, config);
+    EXPECT_TRUE(std::none_of(findings.begin(), findings.end(),
+                             [](const Finding& finding) { return finding.error; }));
+    EXPECT_TRUE(std::any_of(findings.begin(), findings.end(),
+                            [](const Finding& finding) { return finding.rule == "gptq.dialect"; }));
+  }
+}
+
+TEST(Gptq, BelievesTheConfigWhereTheZerosAreNotAllThoseOfTheSecondDialect) {
+  const Codes first = random_codes(32, 64, 4, 32, true);
+  const MemoryCheckpoint v1(gptq().write("m", first, settings_for(first, true, "gptq")));
+  EXPECT_TRUE(gptq().open(v1, gptq().config(settings_for(first, true, "gptq")))->notes().empty());
+  // Middle plus one everywhere, but the config does not say that the grid is symmetric.
+  Codes shifted = first;
+  for (float& zero : shifted.zeros) zero = 9;
+  const LayoutSettings asymmetric = settings_for(shifted, false, "gptq");
+  const MemoryCheckpoint other(gptq().write("m", shifted, asymmetric));
+  const auto modules = gptq().open(other, gptq().config(asymmetric));
+  EXPECT_EQ(codes_of(*modules->open("m")).zeros, shifted.zeros);
+  EXPECT_TRUE(modules->notes().empty());
 }
 
 }  // namespace

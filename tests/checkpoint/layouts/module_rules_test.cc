@@ -10,11 +10,12 @@
 namespace nibble::layouts {
 namespace {
 
-constexpr ModuleSettings kEight = {8, 64}, kTwo = {2, 32}, kThree = {3, 128};
+const ModuleSettings kEight = {&grids::uniform(8), 64}, kTwo = {&grids::uniform(2), 32},
+                     kThree = {&grids::uniform(3), 128};
 
 int bits_of(const ModuleRules& rules, const std::string& module) {
   const ModuleSettings* found = rules.find(module);
-  return found == nullptr ? 0 : found->bits;
+  return found == nullptr ? 0 : found->grid->bits;
 }
 
 TEST(ModuleRules, TheFirstRuleThatMatchesDecides) {
