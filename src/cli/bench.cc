@@ -12,6 +12,7 @@
 #include "cli/command.h"
 #include "cli/compute_options.h"
 #include "cli/json_output.h"
+#include "cli/number_check.h"
 #include "kernels/kernels.h"
 #include "nibble/error.h"
 #include "nn/panels/panel_ranges.h"
@@ -114,18 +115,17 @@ Run setup(CLI::App& app, const Global& global) {
   const auto list = [&](const char* name, Sizes& sizes, const char* help) {
     app.add_option(name, sizes, help)
         ->delimiter(',')
-        ->check(CLI::Range(std::size_t{0}, std::size_t{1} << 20))
+        ->check(whole_number(0, 1 << 20))
         ->capture_default_str();
   };
-  app.add_option("MODEL,-m,--model", options->model, "Folder, file or org/name in the cache")
-      ->required();
+  app.add_option("MODEL", options->model, "Folder, file or org/name in the cache")->required();
   list("-p,--n-prompt", options->prompts, "Prompt lengths, with commas between; 0: none");
   list("-n,--n-gen", options->generates, "Tokens to generate; 0: none");
   list("-d,--n-depth", options->depths, "Tokens already in the cache");
   list("--parallel", options->parallels, "Sequences generated together");
   list("--sweep", options->sweep, "Every test at each of these depths");
   app.add_option("-r,--repetitions", options->repetitions, "Runs of each test")
-      ->check(CLI::Range(1, 1000))
+      ->check(whole_number(1, 1000))
       ->capture_default_str();
   app.add_option("--kv", options->kv,
                  "Type of the cache of keys and values: auto, f32, f16, bf16 or q8_0")

@@ -9,6 +9,7 @@
 #include "cli/compute_options.h"
 #include "cli/json_output.h"
 #include "cli/measure_options.h"
+#include "cli/number_check.h"
 #include "cli/table.h"
 #include "nibble/error.h"
 #include "session/running_model.h"
@@ -127,6 +128,7 @@ int run(const Options& options, const Global& global) {
   MeasureOptions measure = options_of(options.measure, global, "Comparing");
   measure.compute_other = compute_of_other(options);
   measure.base_tokenizer = base_tokenizer(options);
+  global.progress({"Comparing", "loading…", 0, 1});
   const CompareResult result = compare_models(base, other, options.measure.file, measure);
   const auto samples = write_samples(options, base, other);
   if (!global.json) {
@@ -156,7 +158,7 @@ Run setup(CLI::App& app, const Global& global) {
   app.add_option("-p,--prompt", options->prompts, "Continue this prompt with both; may be repeated")
       ->allow_extra_args(false);
   app.add_option("-n,--n-predict,--max-tokens", options->tokens, "Tokens to write for each prompt")
-      ->check(CLI::Range(0, 1 << 24))
+      ->check(whole_number(0, 1 << 24))
       ->capture_default_str();
   return [options, &global] { return run(*options, global); };
 }

@@ -9,6 +9,7 @@
 #include "cli/table.h"
 #include "formats/block_format.h"
 #include "formats/format.h"
+#include "formats/grid.h"
 
 namespace nibble::cli {
 namespace {
@@ -42,6 +43,10 @@ Json json_of(std::string_view name, const Abilities& abilities) {
 }
 
 void print_tables() {
+  Table values({"grid", "bits/weight", "what a code means"});
+  for (const Grid* grid : grids::all())
+    values.add({std::string(grid->name), fmt::format("{:.4g}", grid->bits_per_weight()),
+                std::string(grid->summary)});
   Table running({"format", "bits", "codes in a block", "bytes in a block"});
   for (const Format* format : formats::all())
     running.add({std::string(format->name), std::to_string(format->bits),
@@ -53,8 +58,13 @@ void print_tables() {
     row.push_back(std::to_string(format->block));
     blocks.add(std::move(row));
   }
-  Table files({"layout", "read", "run", "write"});
-  for (const Layout* layout : layouts::all()) files.add(cells(layout->name, abilities_of(*layout)));
+  Table files({"layout", "read", "run", "write", "who reads it"});
+  for (const Layout* layout : layouts::all()) {
+    auto row = cells(layout->name, abilities_of(*layout));
+    row.emplace_back(layout->summary);
+    files.add(std::move(row));
+  }
+  fmt::print("Values of weights\n{}\n", values.text());
   fmt::print("Codes while they run, scales and zeros beside them\n{}\n", running.text());
   fmt::print("Blocks of GGUF files\n{}\n", blocks.text());
   fmt::print("Layouts of quantized layers in safetensors files\n{}\n", files.text());
@@ -62,7 +72,13 @@ void print_tables() {
 }
 
 void print_object() {
-  Json running = Json::array(), blocks = Json::array(), files = Json::array();
+  Json values = Json::array(), running = Json::array(), blocks = Json::array(),
+       files = Json::array();
+  for (const Grid* grid : grids::all())
+    values.push_back({{"name", grid->name},
+                      {"bits", grid->bits},
+                      {"dimension", grid->dimension},
+                      {"summary", grid->summary}});
   for (const Format* format : formats::all())
     running.push_back({{"name", format->name},
                        {"bits", format->bits},
@@ -75,10 +91,15 @@ void print_object() {
     block["block_bytes"] = format->block_bytes;
     blocks.push_back(std::move(block));
   }
-  for (const Layout* layout : layouts::all())
-    files.push_back(json_of(layout->name, abilities_of(*layout)));
-  print_json("nibble.formats/1",
-             {{"formats", running}, {"block_types", blocks}, {"layouts", files}});
+  for (const Layout* layout : layouts::all()) {
+    Json file = json_of(layout->name, abilities_of(*layout));
+    file["summary"] = layout->summary;
+    file["dialects"] = std::vector<std::string>(layout->dialects.begin(), layout->dialects.end());
+    files.push_back(std::move(file));
+  }
+  print_json(
+      "nibble.formats/1",
+      {{"grids", values}, {"formats", running}, {"block_types", blocks}, {"layouts", files}});
 }
 
 Run setup(CLI::App&, const Global& global) {

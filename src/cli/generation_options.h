@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/command.h"
 #include "model/generate.h"
 #include "nibble/compute.h"
 #include "session/generation_settings.h"
@@ -33,6 +34,9 @@ Compute compute_of(const GenerationFlags& flags);
 // `context`: of the model, what "-n -1" means.
 GenerateOptions options_of(const GenerationFlags& flags, const GenerationSettings& settings,
                            std::size_t context, std::uint64_t seed);
+
+// "; seed 7" where the text depends on it, else nothing.
+std::string seed_text(const GenerationSettings& settings, const Global& global);
 
 // What --json tells of a written text besides the text and the model.
 Json json_of(const Written& written, const GenerationSettings& settings,

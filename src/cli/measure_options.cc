@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/compute_options.h"
+#include "cli/number_check.h"
 
 namespace nibble::cli {
 namespace {
@@ -21,9 +22,9 @@ void declare(CLI::App& app, MeasureFlags& flags) {
       "gptq-N, llamacpp-N or hf-stride-S; default: gptq-N with N the model's context, at "
       "most 2048");
   app.add_option("--windows", flags.windows, "Only the first windows; 0: all")
-      ->check(CLI::Range(std::int64_t{0}, kMaxCount));
+      ->check(whole_number(0, kMaxCount));
   app.add_option("-c,--ctx-size", flags.context, "Window of hf-stride-S; 0: the model's context")
-      ->check(CLI::Range(std::int64_t{0}, kMaxCount));
+      ->check(whole_number(0, kMaxCount));
   app.add_option("--compute", flags.compute, "Arithmetic: f32, bf16, int8 or auto")
       ->capture_default_str();
 }

@@ -18,6 +18,7 @@ struct Options {
 int run(const Options& options, const Global& global) {
   const std::filesystem::path model = global.model(options.model);
   const MeasureOptions measure = options_of(options.measure, global, "Perplexity");
+  global.progress({"Perplexity", "loading…", 0, 1});
   const PerplexityResult result = measure_perplexity(model, options.measure.file, measure);
   if (global.json) {
     Json object = run_json(model, measure.compute);

@@ -30,8 +30,7 @@ std::vector<Finding> refusals_of(const Recipe& recipe) {
   for (const PlannedModule& module : recipe.modules)
     modules.push_back({module.name, module.shape.rows, module.shape.columns, module.settings()});
   const auto consumers = recipe.layout->consumers;
-  return consumers == nullptr ? std::vector<Finding>()
-                              : consumers(modules, recipe.layout_settings);
+  return consumers == nullptr ? std::vector<Finding>() : consumers(modules, recipe.layout_settings);
 }
 
 std::vector<std::string> plan_lines(const Plan& plan, const std::vector<Finding>& refusals) {
@@ -123,6 +122,7 @@ int run(const Options& options, const Global& global) {
       else
         global.log(line);
     }
+    if (!options.dry_run) global.progress({"Quantizing", "calibration", 0, 1});
   };
   sinks.module_done = [&](const ModuleReport& module, std::size_t done, std::size_t total) {
     if (global.detail)

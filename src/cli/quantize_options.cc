@@ -1,5 +1,6 @@
 #include "cli/quantize_options.h"
 
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <filesystem>
@@ -90,6 +91,13 @@ CalibrationSource parse_source(const std::string& text) {
   return {text.substr(0, colon), *weight};
 }
 
+// Where --help shows what is no everyday choice.
+constexpr std::pair<const char*, const char*> kGroups[] = {
+    {"--samples", "Calibration"},      {"--seq-len", "Calibration"},     {"--skip", "Modules"},
+    {"--override", "Modules"},         {"--allow-nonfinite", "Modules"}, {"--layout", "Output"},
+    {"--checkpoint-format", "Output"}, {"--max-shard-size", "Output"},   {"--force", "Output"},
+    {"--compute", "Machine"},          {"--memory", "Machine"}};
+
 // Each option of methods and transforms, declared where it is read, with who reads it.
 void declare_settings(CLI::App& app, QuantizeFlags& flags) {
   std::vector<const OptionSpec*> specs;
@@ -110,7 +118,8 @@ void declare_settings(CLI::App& app, QuantizeFlags& flags) {
            },
            cat(spec->help, "; default: ", spec->initial, " (", join(readers[spec->name], ", "),
                ")"))
-        ->type_name(spec->is_number() ? "NUMBER" : "WORD");
+        ->type_name(spec->is_number() ? "NUMBER" : "WORD")
+        ->group("Method and transforms");
 }
 
 }  // namespace
@@ -145,12 +154,15 @@ void declare(CLI::App& app, QuantizeFlags& flags) {
                  "tokens in a window; default: 512, or the model's context");
   app.add_option("--compute", flags.compute, "arithmetic: auto, f32 or bf16")
       ->capture_default_str();
-  app.add_option("--memory", flags.memory,
-                 "use at most this much memory; activations go to disk when needed");
+  app.add_option(
+      "--memory", flags.memory,
+      "use at most this much memory, beside the program and mapped model files; activations go "
+      "to disk when needed");
   app.add_option("--max-shard-size", flags.max_shard, "largest output file")->capture_default_str();
   app.add_flag("--allow-nonfinite", flags.allow_nonfinite,
                "leave tensors with NaN or infinities unquantized");
   app.add_flag("--force", flags.force, "replace an existing output");
+  for (const auto& [option, group] : kGroups) app.get_option(option)->group(group);
 }
 
 QuantizeOptions options_of(const QuantizeFlags& flags, std::uint64_t seed) {

@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "base/progress.h"
+#include "cli/terminal/terminal_mode.h"
 
 namespace nibble::cli {
 namespace {
@@ -14,7 +15,10 @@ volatile sig_atomic_t stop_signal = 0;
 
 void on_stop(int signal) {
   // Twice: the user does not want to wait. Files being written keep their name NAME.partial.
-  if (stop_signal != 0 && signal == SIGINT) _exit(128 + signal);
+  if (stop_signal != 0 && signal == SIGINT) {
+    restore_terminal();
+    _exit(128 + signal);
+  }
   stop_signal = signal;
   request_stop();
 }
@@ -24,6 +28,7 @@ void on_bus_error(int) {
       "error: a model file became shorter while it was being read\n"
       "  why: another program is writing to it, or its disk went away\n"
       "  fix: wait until the file is complete, then run the command again\n";
+  restore_terminal();
   [[maybe_unused]] const auto written = write(STDERR_FILENO, kText, sizeof(kText) - 1);
   _exit(3);
 }

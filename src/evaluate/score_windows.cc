@@ -92,6 +92,7 @@ void score_windows(std::span<const ScoredModel> models, const ScoredText& text,
   Runner runner(models, text, use);
   const auto total = static_cast<double>(text.window_tokens());
   double done = 0;
+  if (progress) progress(done, total);
   for (std::size_t begin = 0; begin < text.windows.size();) {
     throw_if_stopped();
     const std::size_t end = batch_end(text.windows, begin);

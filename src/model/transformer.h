@@ -72,9 +72,9 @@ class Transformer {
   // for bit a sequence gets what it gets alone while the ids that go through together, its own
   // alone as well, stay within one of these counts; beyond, what it gets alone but for the order of
   // sums:
-  //   float arithmetic, and layers that are not packed   1 … 4
-  //   packed layers in kInt8                             1 … 8, and 9 or more
-  //   the same on a CPU with tile registers              1 … 2, 3 … 16, and 17 or more
+  //   float arithmetic, and layers without panels   1 … 4
+  //   layers with panels in kInt8                   1 … 8, and 9 or more
+  //   the same on a CPU with tile registers         1 … 2, 3 … 16, and 17 or more
   // The output head sees one row for each sequence.
   Tensor extend(Batch batch, Compute compute) const;
 

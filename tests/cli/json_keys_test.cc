@@ -135,6 +135,8 @@ TEST_F(JsonKeys, OfTokensAndLists) {
   expect_keys("detokenize", "nibble detokenize $MODEL --ids 46 --json");
   expect_keys("formats", "nibble formats --json");
   expect_keys("methods", "nibble methods --json");
+  expect_keys("completion", "nibble completion bash --json");
+  expect_keys("man", "nibble man --json");
 }
 
 TEST_F(JsonKeys, OfErrorsWithTheFixInItsOwnPlace) {

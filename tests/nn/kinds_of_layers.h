@@ -9,12 +9,12 @@
 #include <string>
 #include <vector>
 
-#include "formats/format.h"
 #include "nn/block_linear.h"
+#include "nn/codes_linear.h"
 #include "nn/dense_linear.h"
-#include "nn/packed_linear.h"
 #include "nn/stored_linear.h"
 #include "support/memory_codes.h"
+#include "tensor/half.h"
 
 namespace nibble::test {
 
@@ -26,6 +26,21 @@ inline std::vector<std::byte> random_bytes(std::size_t count, std::uint64_t seed
   std::vector<std::byte> bytes(count);
   for (auto& byte : bytes) byte = static_cast<std::byte>(random.below(256) & 0xBB);
   return bytes;
+}
+
+// Groups of 32 with scales that float16 holds, and zeros where the grid has them.
+inline Codes codes_of_grid(const Grid& grid, std::size_t rows, std::uint64_t seed) {
+  Random random(seed);
+  Codes codes = make_codes(grid, rows, kKindInputs, 32);
+  for (std::size_t r = 0; r < rows; ++r) {
+    for (std::size_t i = 0; i < codes.codes_per_row(); ++i)
+      codes.set_code(r, i, static_cast<Code>(random.below(grid.levels())));
+    for (std::size_t g = 0; g < codes.groups(); ++g)
+      codes.set_params(r, g,
+                       {half_to_float(float_to_half(static_cast<float>(random.uniform() - 0.5))),
+                        grid.uniform() ? static_cast<float>(random.below(grid.levels())) : 0});
+  }
+  return codes;
 }
 
 // A kind of layer; the seed chooses the weights.
@@ -44,16 +59,12 @@ class Kinds {
                        return dense_linear(keep(outputs * kKindInputs * size, seed), type, outputs,
                                            kKindInputs, bias);
                      }});
-    for (const Format* format : formats::all()) {
-      const auto codes = [=](std::uint64_t seed) {
-        Codes made = random_codes(outputs, kKindInputs, format->bits, 32, false);
-        made.codes[0] = static_cast<std::uint8_t>(seed % 4);
-        return made;
-      };
-      all.push_back({"packed " + std::string(format->name), [=](std::uint64_t seed, auto bias) {
-                       return packed_linear(pack(codes(seed)), bias);
+    for (const Grid* grid : grids::all()) {
+      const auto codes = [=](std::uint64_t seed) { return codes_of_grid(*grid, outputs, seed); };
+      all.push_back({"codes of " + std::string(grid->name), [=](std::uint64_t seed, auto bias) {
+                       return codes_linear(codes(seed), bias);
                      }});
-      all.push_back({"stored " + std::string(format->name), [=](std::uint64_t seed, auto bias) {
+      all.push_back({"stored " + std::string(grid->name), [=](std::uint64_t seed, auto bias) {
                        return stored_linear(std::make_unique<MemoryCodes>(codes(seed)), bias);
                      }});
     }
