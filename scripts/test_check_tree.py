@@ -96,6 +96,14 @@ class CheckTree(unittest.TestCase):
         self.expect("specs", "src/quantize/plan.cc:2",
                     {"src/quantize/plan.cc": '// P.\nauto c = "GemmaForCausalLM";\n'})
 
+    def test_the_texts_for_all_instruction_sets_name_no_intrinsic(self):
+        self.expect("kernels", "src/kernels/vector/dot.h:3",
+                    {"src/kernels/vector/dot.h": "// D.\n#pragma once\n__m256 zero();\n"})
+
+    def test_the_texts_for_all_instruction_sets_include_no_library(self):
+        self.expect("kernels", "src/kernels/vector/dot.h:3",
+                    {"src/kernels/vector/dot.h": "// D.\n#pragma once\n#include <algorithm>\n"})
+
     def test_intrinsics_stay_in_the_folders_of_their_instruction_set(self):
         self.expect("kernels", "src/formats/int4.cc:2",
                     {"src/formats/int4.cc": "// I.\n__m256i x;\nextern const Format int4{};\n"})

@@ -5,8 +5,6 @@
 namespace nibble::NIBBLE_ISA {
 namespace {
 
-using panel::Line;
-
 // Column J of a step (16 rows of 4 codes) as float bits. Codes below 128 go into the fraction of
 // 128, which `line` takes away again: no conversion.
 template <int J, bool Wide>
@@ -47,7 +45,7 @@ inline Line line(Line of_codes) {
 
 template <int Bits, bool Table, PanelScales Scales, int Offset>
 void expand(const PanelRows* w, size_t panel, uint16_t* out) {
-  constexpr size_t kCodes = panel::kBlockBytes<Bits>;
+  constexpr size_t kCodes = kBlockBytes<Bits>;
   constexpr bool kWide = Bits == 8 || Table;
   const uint8_t* unit = w->panels + panel * w->panel_bytes;
   const size_t blocks = Scales >= kSuper32 ? kSuperBlocks : w->blocks_per_unit;
@@ -55,13 +53,13 @@ void expand(const PanelRows* w, size_t panel, uint16_t* out) {
     const uint8_t* codes = unit + header_bytes(Scales);
     for (size_t b = 0; b < blocks; ++b, codes += kCodes, out += kTileValues) {
       __m512i steps[8];
-      panel::unpack<Bits, Table>(codes, steps);
+      unpack<Bits, Table>(codes, steps);
       Line first, second;
-      panel::lines<Scales>(unit, b, &first, &second);
+      lines<Scales>(unit, b, &first, &second);
       first = line<Offset, kWide>(first);
-      if constexpr (panel::by_halves(Scales)) second = line<Offset, kWide>(second);
+      if constexpr (by_halves(Scales)) second = line<Offset, kWide>(second);
       for (int k = 0; k < 8; ++k)
-        write<kWide>(steps[k], panel::by_halves(Scales) && k >= 4 ? second : first, out + 64 * k);
+        write<kWide>(steps[k], by_halves(Scales) && k >= 4 ? second : first, out + 64 * k);
     }
     unit = codes;
   }

@@ -2,10 +2,11 @@
 #pragma once
 
 #include "kernels/amx/intrinsics.h"
-#include "kernels/avx512/panel_codes.h"
+#include "kernels/avx512/codes.h"
+// the text:
+#include "kernels/vector/panel_codes.h"
 
 namespace nibble::NIBBLE_ISA {
-namespace panel {
 
 // weight = scale · (code − offset) + low
 struct Line {
@@ -29,25 +30,23 @@ inline void lines(const uint8_t* unit, size_t b, Line* first, Line* second) {
   if constexpr (Scales == kGroupZero) *first = {d, _mm512_fnmadd_ps(d, m, zero)};
   if constexpr (Scales == kGroupMin) *first = {d, m};
   if constexpr (Scales == kSuper32)
-    *first = {_mm512_mul_ps(d, signed_bytes(bytes(unit + 32 + 16 * b))), zero};
+    *first = {_mm512_mul_ps(d, signed_bytes(unit + 32 + 16 * b)), zero};
   if constexpr (Scales == kSuper32Min)
-    *first = {_mm512_mul_ps(d, unsigned_bytes(bytes(unit + 64 + 16 * b))),
-              _mm512_fnmadd_ps(m, unsigned_bytes(bytes(unit + 64 + 128 + 16 * b)), zero)};
+    *first = {_mm512_mul_ps(d, unsigned_bytes(unit + 64 + 16 * b)),
+              _mm512_fnmadd_ps(m, unsigned_bytes(unit + 64 + 128 + 16 * b), zero)};
   *second = *first;
   if constexpr (Scales == kSuper16) {
     const uint8_t* scales = unit + 32 + 32 * b;
-    *first = {_mm512_mul_ps(d, signed_bytes(bytes(scales))), zero};
-    *second = {_mm512_mul_ps(d, signed_bytes(bytes(scales + 16))), zero};
+    *first = {_mm512_mul_ps(d, signed_bytes(scales)), zero};
+    *second = {_mm512_mul_ps(d, signed_bytes(scales + 16)), zero};
   }
   if constexpr (Scales == kSuper16Min) {
-    const auto half = [&](__m128i both) -> Line {
-      return {_mm512_mul_ps(d, unsigned_bytes(low_nibbles(both))),
-              _mm512_fnmadd_ps(m, unsigned_bytes(high_nibbles(both)), zero)};
+    const auto half = [&](const uint8_t* both) -> Line {
+      return {_mm512_mul_ps(d, low_nibbles(both)), _mm512_fnmadd_ps(m, high_nibbles(both), zero)};
     };
-    *first = half(bytes(unit + 64 + 32 * b));
-    *second = half(bytes(unit + 64 + 32 * b + 16));
+    *first = half(unit + 64 + 32 * b);
+    *second = half(unit + 64 + 32 * b + 16);
   }
 }
 
-}  // namespace panel
 }  // namespace nibble::NIBBLE_ISA

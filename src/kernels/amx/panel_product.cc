@@ -68,7 +68,7 @@ struct Reader {
 // Products under way: parts [0, parts) from `block` on.
 struct Chunk {
   alignas(64) int32_t sums[kParts][16][16];
-  panel::Line lines[kParts];
+  Line lines[kParts];
   size_t block;
   int parts;
 };
@@ -85,18 +85,17 @@ inline __m512i centred(__m512i codes) {
 template <int Bits, bool Table, PanelScales Scales, int Offset, size_t Rows>
 inline void start(Reader& from, size_t block, int count, const RowsOf<Rows>& x,
                   int8_t (*codes)[512], Chunk& chunk) {
-  constexpr bool kHalves = panel::by_halves(Scales);
+  constexpr bool kHalves = by_halves(Scales);
   for (int i = 0; i < count; ++i, from.next()) {
-    const uint8_t* block_codes =
-        from.unit + header_bytes(Scales) + from.block * panel::kBlockBytes<Bits>;
-    for (size_t line = 0; line <= panel::kBlockBytes<Bits>; line += 64)
+    const uint8_t* block_codes = from.unit + header_bytes(Scales) + from.block * kBlockBytes<Bits>;
+    for (size_t line = 0; line <= kBlockBytes<Bits>; line += 64)
       __builtin_prefetch(block_codes + kAhead + line);
     __m512i steps[8];
-    panel::unpack<Bits, Table>(block_codes, steps);
+    unpack<Bits, Table>(block_codes, steps);
     for (int k = 0; k < 8; ++k) _mm512_store_si512(codes[i] + 64 * k, centred<Offset>(steps[k]));
-    panel::Line second;
-    panel::Line* last = kHalves ? &chunk.lines[2 * i + 1] : &second;
-    panel::lines<Scales>(from.unit, from.block, &chunk.lines[kHalves ? 2 * i : i], last);
+    Line second;
+    Line* last = kHalves ? &chunk.lines[2 * i + 1] : &second;
+    lines<Scales>(from.unit, from.block, &chunk.lines[kHalves ? 2 * i : i], last);
   }
   chunk.block = block;
   chunk.parts = kHalves ? 2 * count : count;
@@ -121,16 +120,16 @@ inline void start(Reader& from, size_t block, int count, const RowsOf<Rows>& x,
 
 template <PanelScales Scales, size_t Rows>
 inline void finish(const Chunk& chunk, const RowsOf<Rows>& x, __m512* total) {
-  constexpr bool kHalves = panel::by_halves(Scales);
+  constexpr bool kHalves = by_halves(Scales);
   for (int part = 0; part < chunk.parts; ++part) {
     const size_t b = chunk.block + static_cast<size_t>(kHalves ? part / 2 : part);
-    const panel::Line line = chunk.lines[part];
+    const Line line = chunk.lines[part];
 #pragma GCC unroll 16
     for (size_t c = 0; c < Rows; ++c) {
       const __m512 sum = _mm512_cvtepi32_ps(_mm512_load_si512(chunk.sums[part][c]));
       const float step = x.scales[c][b];
       total[c] = _mm512_fmadd_ps(_mm512_mul_ps(sum, line.scale), _mm512_set1_ps(step), total[c]);
-      if constexpr (panel::has_lows(Scales))
+      if constexpr (has_lows(Scales))
         total[c] = _mm512_fmadd_ps(
             line.low,
             _mm512_set1_ps(low_factor<kHalves>(step, x.sums[c], b, kHalves ? part % 2 : 0)),
@@ -143,11 +142,11 @@ inline void finish(const Chunk& chunk, const RowsOf<Rows>& x, __m512* total) {
 template <int Bits, bool Table, PanelScales Scales, int Offset, size_t Rows>
 void panel_by_rows(const PanelRows* w, size_t panel, const RowsOf<Rows>& x, float* y, size_t stride,
                    size_t rows) {
-  constexpr size_t kBlocks = panel::by_halves(Scales) ? kParts / 2 : kParts;
+  constexpr size_t kBlocks = by_halves(Scales) ? kParts / 2 : kParts;
   Reader from{};
   from.unit = w->panels + panel * w->panel_bytes;
   from.per_unit = Scales >= kSuper32 ? kSuperBlocks : w->blocks_per_unit;
-  from.unit_bytes = header_bytes(Scales) + from.per_unit * panel::kBlockBytes<Bits>;
+  from.unit_bytes = header_bytes(Scales) + from.per_unit * kBlockBytes<Bits>;
   const size_t blocks = w->units * from.per_unit;
   alignas(64) int8_t codes[2][kBlocks][512];
   Chunk chunks[2] = {};
@@ -175,7 +174,7 @@ void panels_by_rows(const PanelRows* w, size_t first, size_t count, const ByteRo
     in.sums[c] = x->sums + r * x->blocks * 2;
   }
   TileShapes shapes;
-  constexpr bool kHalves = panel::by_halves(Scales);
+  constexpr bool kHalves = by_halves(Scales);
   for (int tile = 0; tile < 4; ++tile) shapes.set(tile, static_cast<int>(rows), 64);
   for (int tile = 4; tile < 8; tile += 2) {
     shapes.set(tile, static_cast<int>(rows), kHalves ? 16 : 32);

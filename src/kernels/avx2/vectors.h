@@ -9,7 +9,11 @@
 namespace nibble::NIBBLE_ISA {
 
 inline constexpr size_t kLanes = 8;
-inline constexpr size_t kPackedRows = 2;  // at once: as many as the registers take
+inline constexpr size_t kGemmColumns = 3;  // rows of x in a tile of ByteTiles
+inline constexpr size_t kPackedRows = 2;   // at once: as many as the registers take
+inline constexpr size_t kGemvRun = 2;      // vectors of a row with a sum each
+inline constexpr bool kFetchesNextRows = false;
+inline constexpr size_t kMixVectors = 8, kMixSums = 1;
 
 using Floats = __m256;
 using Ints = __m256i;
@@ -31,6 +35,7 @@ inline Floats div(Floats a, Floats b) { return _mm256_div_ps(a, b); }
 // Where one of them is NaN: b.
 inline Floats larger(Floats a, Floats b) { return _mm256_max_ps(a, b); }
 inline Floats smaller(Floats a, Floats b) { return _mm256_min_ps(a, b); }
+inline Floats larger_number(Floats a, Floats b) { return larger(a, b); }
 inline Floats absolute(Floats v) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), v); }
 inline Floats negated(Floats v) { return sub(_mm256_setzero_ps(), v); }
 inline Floats whole(Floats v) { return _mm256_round_ps(v, _MM_FROUND_TO_NEAREST_INT); }

@@ -9,7 +9,11 @@
 namespace nibble::NIBBLE_ISA {
 
 inline constexpr size_t kLanes = 16;
-inline constexpr size_t kPackedRows = 4;  // at once: as many as the registers take
+inline constexpr size_t kGemmColumns = 6;  // rows of x in a tile of ByteTiles
+inline constexpr size_t kPackedRows = 4;   // at once: as many as the registers take
+inline constexpr size_t kGemvRun = 2;      // vectors of a row with a sum each
+inline constexpr bool kFetchesNextRows = true;
+inline constexpr size_t kMixVectors = 4, kMixSums = 2;
 
 using Floats = __m512;
 using Ints = __m512i;
@@ -48,6 +52,7 @@ inline Floats div(Floats a, Floats b) { return _mm512_div_ps(a, b); }
 // Where one of them is NaN: b.
 inline Floats larger(Floats a, Floats b) { return _mm512_max_ps(a, b); }
 inline Floats smaller(Floats a, Floats b) { return _mm512_min_ps(a, b); }
+inline Floats larger_number(Floats a, Floats b) { return larger(a, b); }
 inline Floats absolute(Floats v) { return _mm512_abs_ps(v); }
 inline Floats negated(Floats v) { return sub(_mm512_setzero_ps(), v); }
 inline Floats whole(Floats v) { return _mm512_roundscale_ps(v, 0); }

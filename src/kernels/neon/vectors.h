@@ -7,7 +7,11 @@
 namespace nibble::NIBBLE_ISA {
 
 inline constexpr size_t kLanes = 4;
-inline constexpr size_t kPackedRows = 4;  // at once: as many as the registers take
+inline constexpr size_t kGemmColumns = 4;  // rows of x in a tile of ByteTiles
+inline constexpr size_t kPackedRows = 4;   // at once: as many as the registers take
+inline constexpr size_t kGemvRun = 4;      // vectors of a row with a sum each
+inline constexpr bool kFetchesNextRows = false;
+inline constexpr size_t kMixVectors = 8, kMixSums = 1;
 
 using Floats = float32x4_t;
 using Ints = int32x4_t;
@@ -28,6 +32,8 @@ inline Floats div(Floats a, Floats b) { return vdivq_f32(a, b); }
 // Where one of them is NaN: NaN.
 inline Floats larger(Floats a, Floats b) { return vmaxq_f32(a, b); }
 inline Floats smaller(Floats a, Floats b) { return vminq_f32(a, b); }
+// b where a is NaN.
+inline Floats larger_number(Floats a, Floats b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
 inline Floats absolute(Floats v) { return vabsq_f32(v); }
 inline Floats negated(Floats v) { return vmulq_n_f32(v, -1); }
 inline Floats whole(Floats v) { return vrndnq_f32(v); }
