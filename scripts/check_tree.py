@@ -178,7 +178,9 @@ def check_names(path, text, specs, findings):
     if not path.startswith(("src/", "include/")) or path.startswith("src/model/specs/") or not specs:
         return
     names = "|".join(map(re.escape, specs))
-    pattern = re.compile(rf"(?<![A-Za-z0-9])({names})(?![A-Za-z0-9])|\b\w+For(CausalLM)\b", re.I)
+    # Not in the names of programs: llama.cpp, llama-quantize, PEFT's AutoPeftModelForCausalLM.
+    pattern = re.compile(
+        rf"(?<![A-Za-z0-9])({names})(?![A-Za-z0-9]|\.cpp|-[a-z])|\b(?!Auto)\w+For(CausalLM)\b", re.I)
     for match in pattern.finditer(without_comments(text)):
         findings.error(path, line_of(text, match.start()), "specs",
                        f"'{match[0]}' belongs into its file under model/specs/")

@@ -1,10 +1,10 @@
 #include "cli/compute_options.h"
 
-#include <charconv>
 #include <cmath>
 #include <optional>
 #include <vector>
 
+#include "base/number.h"
 #include "base/text.h"
 #include "nibble/error.h"
 #include "nn/linear.h"
@@ -29,14 +29,6 @@ Value named(const std::string& option, const std::string& text, const Names<Valu
               cat("one of: ", join(names, ", ")));
 }
 
-std::optional<double> number(std::string_view text) {
-  double value = 0;
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (problem != std::errc() || end != text.data() + text.size() || !std::isfinite(value))
-    return std::nullopt;
-  return value;
-}
-
 }  // namespace
 
 std::uint64_t parse_size(const std::string& option, const std::string& text) {
@@ -44,7 +36,7 @@ std::uint64_t parse_size(const std::string& option, const std::string& text) {
       {"", 1},          {"B", 1},    {"K", 1 << 10}, {"KiB", 1 << 10}, {"KB", 1e3}, {"M", 1 << 20},
       {"MiB", 1 << 20}, {"MB", 1e6}, {"G", 1 << 30}, {"GiB", 1 << 30}, {"GB", 1e9}};
   const auto unit_at = text.find_first_not_of("0123456789.");
-  const auto value = number(std::string_view(text).substr(0, unit_at));
+  const auto value = parse_number(std::string_view(text).substr(0, unit_at));
   const std::string unit = unit_at == text.npos ? "" : text.substr(unit_at);
   for (const auto& [name, factor] : kUnits)
     if (name == unit && value && *value > 0 && *value * factor < 1e18)

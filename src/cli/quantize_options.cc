@@ -1,28 +1,20 @@
 #include "cli/quantize_options.h"
 
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <filesystem>
 
+#include "base/number.h"
 #include "base/text.h"
 #include "cli/compute_options.h"
 #include "nibble/error.h"
-#include "quantize/rounder.h"
+#include "quantize/layer/rounder.h"
 
 namespace nibble::cli {
 namespace {
 
-std::optional<double> number(std::string_view text) {
-  double value = 0;
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (problem != std::errc() || end != text.data() + text.size() || !std::isfinite(value))
-    return std::nullopt;
-  return value;
-}
-
 std::size_t parse_group(const std::string& option, const std::string& text) {
-  const auto value = number(text);
+  const auto value = parse_number(text);
   if (!value || *value != std::floor(*value) || *value == 0 || *value < -1 || *value > 1 << 24)
     throw Error(ErrorKind::kInvalidArgument, cat(option, " \"", text, "\" is not a group size"),
                 "a number of columns such as 128, or -1 for one group in each row");
@@ -46,7 +38,7 @@ const Grid& grid_of_bits(const std::string& option, int bits) {
 
 // "8", "int8", "nf4"
 const Grid& grid_named(const std::string& option, const std::string& text) {
-  if (const auto bits = number(text)) return grid_of_bits(option, static_cast<int>(*bits));
+  if (const auto bits = parse_number(text)) return grid_of_bits(option, static_cast<int>(*bits));
   for (const std::string_view word : kSymmetryOption.words)
     if (word == text)
       throw Error(
@@ -83,7 +75,7 @@ Override parse_override(const std::string& text) {
 CalibrationSource parse_source(const std::string& text) {
   const auto colon = text.rfind(':');
   if (std::filesystem::exists(text) || colon == text.npos) return {text, 1};
-  const auto weight = number(text.substr(colon + 1));
+  const auto weight = parse_number(text.substr(colon + 1));
   if (!weight) return {text, 1};
   if (*weight <= 0)
     throw Error(ErrorKind::kInvalidArgument,

@@ -1,5 +1,5 @@
 // The values that weights of one group may take. A grid is data: what a code means. How weights are
-// brought onto it is quantize/rounder.h, what a file can hold of it checkpoint/layout.h.
+// brought onto it is quantize/layer/rounder.h, what a file can hold of it checkpoint/layout.h.
 #pragma once
 
 #include <cstddef>

@@ -6,7 +6,7 @@
 #include "base/parallel.h"
 #include "base/progress.h"
 #include "base/text.h"
-#include "quantize/moments.h"
+#include "quantize/layer/moments.h"
 
 namespace nibble {
 namespace {

@@ -10,7 +10,7 @@
 #include "nibble/error.h"
 #include "nn/codes_linear.h"
 #include "nn/matmul.h"
-#include "quantize/moments.h"
+#include "quantize/layer/moments.h"
 
 namespace nibble {
 namespace {

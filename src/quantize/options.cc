@@ -1,24 +1,16 @@
 #include "quantize/options.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <optional>
 
 #include "base/check.h"
+#include "base/number.h"
 #include "base/text.h"
 #include "nibble/error.h"
 
 namespace nibble {
 namespace {
-
-std::optional<double> as_number(std::string_view text) {
-  double value = 0;
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (problem != std::errc() || end != text.data() + text.size() || !std::isfinite(value))
-    return std::nullopt;
-  return value;
-}
 
 }  // namespace
 
@@ -39,7 +31,7 @@ void Options::set(const OptionSpec& spec, std::string value) {
                  near.empty() ? "" : cat("; did you mean ", near, "?")),
              cat("one of: ", join(words, ", ")));
     }
-    const auto number = as_number(value);
+    const auto number = parse_number(value);
     const std::string range =
         cat(spec.whole ? "a whole number" : "a number", " from ", spec.lowest, " to ", spec.highest,
             words.empty() ? "" : cat(", or ", join(words, ", ")));
@@ -60,7 +52,7 @@ const std::string& Options::text(std::string_view name) const {
 }
 
 double Options::number(std::string_view name) const {
-  const auto number = as_number(text(name));
+  const auto number = parse_number(text(name));
   if (!number)
     throw Error(ErrorKind::kInvalidArgument, cat("--", name, " was not worked out to a number"));
   return *number;

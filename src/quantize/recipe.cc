@@ -8,8 +8,8 @@
 #include "base/regex.h"
 #include "base/text.h"
 #include "nibble/error.h"
-#include "quantize/feedback_options.h"
-#include "quantize/rounder.h"
+#include "quantize/layer/feedback_options.h"
+#include "quantize/layer/rounder.h"
 
 namespace nibble {
 namespace {

@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <array>
 
-#include "quantize/layer_error.h"
-#include "quantize/rounding.h"
+#include "quantize/layer/layer_error.h"
+#include "quantize/layer/rounding.h"
 
 namespace nibble::methods {
 namespace {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "quantize/method.h"
-#include "quantize/rounder.h"
+#include "quantize/layer/rounder.h"
 
 namespace nibble::test {
 

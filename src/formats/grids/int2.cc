@@ -1,3 +1,4 @@
+// Four evenly spaced values: scale · (code − zero), code 0 … 3.
 #include "formats/grid.h"
 
 namespace nibble::grids {

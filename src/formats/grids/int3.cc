@@ -1,3 +1,4 @@
+// Eight evenly spaced values: scale · (code − zero), code 0 … 7.
 #include "formats/grid.h"
 
 namespace nibble::grids {

@@ -1,3 +1,4 @@
+// Sixteen evenly spaced values: scale · (code − zero), code 0 … 15.
 #include "formats/grid.h"
 
 namespace nibble::grids {

@@ -1,3 +1,4 @@
+// 64 evenly spaced values: scale · (code − zero), code 0 … 63.
 #include "formats/grid.h"
 
 namespace nibble::grids {

@@ -1,3 +1,4 @@
+// 256 evenly spaced values: scale · (code − zero), code 0 … 255.
 #include "formats/grid.h"
 
 namespace nibble::grids {

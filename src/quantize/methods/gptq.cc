@@ -15,11 +15,11 @@
 #include "base/text.h"
 #include "kernels/kernels.h"
 #include "nn/matmul.h"
-#include "quantize/feedback_options.h"
-#include "quantize/inverse_factor.h"
-#include "quantize/layer_error.h"
-#include "quantize/polisher.h"
-#include "quantize/rounding.h"
+#include "quantize/layer/feedback_options.h"
+#include "quantize/layer/inverse_factor.h"
+#include "quantize/layer/layer_error.h"
+#include "quantize/layer/polisher.h"
+#include "quantize/layer/rounding.h"
 
 namespace nibble::methods {
 namespace {

@@ -8,8 +8,8 @@
 #include <cmath>
 
 #include "base/parallel.h"
-#include "quantize/layer_error.h"
-#include "quantize/rounding.h"
+#include "quantize/layer/layer_error.h"
+#include "quantize/layer/rounding.h"
 
 namespace nibble::methods {
 namespace {

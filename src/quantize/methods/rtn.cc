@@ -1,7 +1,7 @@
 // Round to nearest: each weight to the closest value of its group's grid. The measure of all
 // others.
-#include "quantize/layer_error.h"
-#include "quantize/rounding.h"
+#include "quantize/layer/layer_error.h"
+#include "quantize/layer/rounding.h"
 
 namespace nibble::methods {
 namespace {

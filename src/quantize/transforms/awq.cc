@@ -13,7 +13,7 @@
 #include "kernels/kernels.h"
 #include "nn/matmul.h"
 #include "quantize/recipe.h"
-#include "quantize/rounding.h"
+#include "quantize/layer/rounding.h"
 #include "quantize/transform.h"
 
 namespace nibble::transforms {

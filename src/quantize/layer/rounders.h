@@ -1,7 +1,7 @@
 // The kinds of rounders that make_rounder chooses from.
 #pragma once
 
-#include "quantize/rounder.h"
+#include "quantize/layer/rounder.h"
 
 namespace nibble {
 

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <vector>
 
-#include "quantize/rounders.h"
+#include "quantize/layer/rounders.h"
 
 namespace nibble {
 namespace {

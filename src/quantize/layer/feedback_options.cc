@@ -1,4 +1,4 @@
-#include "quantize/feedback_options.h"
+#include "quantize/layer/feedback_options.h"
 
 #include <array>
 

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "base/random.h"
-#include "quantize/rounder.h"
+#include "quantize/layer/rounder.h"
 #include "tensor/half.h"
 
 namespace nibble {

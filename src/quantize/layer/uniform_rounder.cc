@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "kernels/kernels.h"
-#include "quantize/rounders.h"
+#include "quantize/layer/rounders.h"
 
 namespace nibble {
 namespace {

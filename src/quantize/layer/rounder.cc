@@ -1,4 +1,4 @@
-#include "quantize/rounder.h"
+#include "quantize/layer/rounder.h"
 
 #include <algorithm>
 #include <array>
@@ -6,7 +6,7 @@
 #include <string>
 
 #include "nibble/error.h"
-#include "quantize/rounders.h"
+#include "quantize/layer/rounders.h"
 #include "tensor/half.h"
 
 namespace nibble {

@@ -1,4 +1,4 @@
-#include "quantize/rounding.h"
+#include "quantize/layer/rounding.h"
 
 #include "base/parallel.h"
 

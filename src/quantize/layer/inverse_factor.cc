@@ -1,4 +1,4 @@
-#include "quantize/inverse_factor.h"
+#include "quantize/layer/inverse_factor.h"
 
 #include <cblas.h>
 

@@ -1,4 +1,4 @@
-#include "quantize/moments.h"
+#include "quantize/layer/moments.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -9,7 +9,7 @@
 #include "kernels/kernels.h"
 #include "nn/inputs/bfloat16_rows.h"
 #include "nn/matmul.h"
-#include "quantize/inverse_factor.h"
+#include "quantize/layer/inverse_factor.h"
 
 namespace nibble {
 namespace {

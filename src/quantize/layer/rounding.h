@@ -2,7 +2,7 @@
 #pragma once
 
 #include "quantize/method.h"
-#include "quantize/rounder.h"
+#include "quantize/layer/rounder.h"
 
 namespace nibble {
 

@@ -1,4 +1,4 @@
-#include "quantize/layer_error.h"
+#include "quantize/layer/layer_error.h"
 
 #include <algorithm>
 

@@ -6,7 +6,7 @@
 namespace nibble {
 
 extern const OptionSpec kDampingOption;       // share of the mean diagonal added to H at first
-extern const OptionSpec kDriftShareOption;    // quantize/moments.h; decided by default
+extern const OptionSpec kDriftShareOption;    // quantize/layer/moments.h; decided by default
 extern const OptionSpec kDriftSamplesOption;  // windows that show the drift; decided by default
 
 }  // namespace nibble

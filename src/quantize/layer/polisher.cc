@@ -1,4 +1,4 @@
-#include "quantize/polisher.h"
+#include "quantize/layer/polisher.h"
 
 #include <algorithm>
 #include <numeric>

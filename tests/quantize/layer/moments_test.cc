@@ -1,11 +1,11 @@
 // Second moments against sums in double, and the correction against least squares.
-#include "quantize/moments.h"
+#include "quantize/layer/moments.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-#include "quantize/inverse_factor.h"
+#include "quantize/layer/inverse_factor.h"
 #include "quantize/obq_reference.h"
 #include "quantize/sample_task.h"
 

@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "quantize/obq_reference.h"
-#include "quantize/rounding.h"
+#include "quantize/layer/rounding.h"
 #include "quantize/sample_task.h"
 
 namespace nibble {
