@@ -85,8 +85,7 @@ std::vector<std::int32_t> Model::chat_prompt(std::string_view message) const {
   const FoundChatTemplate found = find_chat_template(parts_->model.source().path());
   Conversation conversation;
   conversation.messages = Json::array({{{"role", "user"}, {"content", message}}});
-  conversation.bos_token = found.bos_token;
-  conversation.eos_token = found.eos_token;
+  conversation.special_tokens = found.special_tokens;
   conversation.now = local_time();
   const std::string text =
       with_context(found.origin, [&] { return found.chat.render(conversation); });
