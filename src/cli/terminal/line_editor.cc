@@ -37,7 +37,7 @@ std::wstring wide(std::string_view bytes) {
 
 std::string narrow(std::wstring_view text) {
   std::string result;
-  for (const wchar_t c : text) tokenizer::append_utf8(result, static_cast<char32_t>(c));
+  for (const wchar_t c : text) append_utf8(result, static_cast<char32_t>(c));
   return result;
 }
 
