@@ -50,9 +50,9 @@ std::string percent(const CeilingShare& share) {
 std::string ceiling_note(const BenchReport& report) {
   if (report.ceiling_measurements == 1) return {};
   return fmt::format(
-      "The ceilings were measured {} times, since a test went above them; the best counts{}.\n",
+      "The ceilings were measured {} times: a test went above them. The best counts{}.\n",
       report.ceiling_measurements,
-      report.exceeds_ceilings() ? ", and is still too low: the machine has other work" : "");
+      report.exceeds_ceilings() ? ";\nit is still too low: the machine has other work" : "");
 }
 
 std::string quoted(const std::string& text) {
