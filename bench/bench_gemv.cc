@@ -67,7 +67,7 @@ void dense(DType dtype, std::span<const std::byte> bytes) {
 }
 
 void packed(int bits) {
-  Codes codes = make_codes(kSize, kSize, bits, 128);
+  Codes codes = make_codes(grids::uniform(bits), kSize, kSize, 128);
   Random random(static_cast<std::uint64_t>(bits));
   for (auto& code : codes.codes) code = static_cast<std::uint8_t>(random.below(1u << bits));
   for (auto& scale : codes.scales) scale = 0.01f;

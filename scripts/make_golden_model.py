@@ -13,8 +13,8 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from transformers import (AutoModelForCausalLM, Gemma3ForCausalLM, Gemma3TextConfig, LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM,
-                          Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM)
+from transformers import (AutoModelForCausalLM, Gemma3ForCausalLM, Gemma3TextConfig, LlamaConfig, LlamaForCausalLM, MinistralConfig,
+                          MinistralForCausalLM, MistralConfig, MistralForCausalLM, Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM)
 
 OUT = Path(__file__).parent.parent / "tests/golden/model"
 TOKENS = 40
@@ -25,6 +25,8 @@ GEMMA = GROUPED | dict(num_hidden_layers=4, head_dim=12, query_pre_attn_scalar=2
 PLAIN_ROPE = {"rope_type": "default", "rope_theta": 10000.0}
 LLAMA3_ROPE = {"rope_type": "llama3", "rope_theta": 500000.0, "factor": 8.0, "low_freq_factor": 1.0,
                "high_freq_factor": 4.0, "original_max_position_embeddings": 64}
+YARN_ROPE = {"rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0, "original_max_position_embeddings": 64,
+             "beta_fast": 8.0, "beta_slow": 0.5}
 LINEAR_ROPE = {"rope_type": "linear", "rope_theta": 10000.0, "factor": 2.5}
 
 # case: model class, config, type of the stored weights, config.json as transformers 4 wrote it
@@ -52,7 +54,13 @@ CASES = {
         "full_attention", "sliding_attention", "sliding_attention", "full_attention"], rope_parameters={
         "full_attention": {"rope_type": "default", "rope_theta": 1e6},
         "sliding_attention": {"rope_type": "default", "rope_theta": 5e3}}), torch.float32, False),
+    "llama_yarn": (LlamaForCausalLM, LlamaConfig(**GROUPED | dict(head_dim=16), rope_parameters=YARN_ROPE),
+                   torch.bfloat16, True),
+    # What transformers makes of a Mistral config with layer_types.
+    "mistral_types": (MinistralForCausalLM, MinistralConfig(**GROUPED, head_dim=12, sliding_window=8, layer_types=[
+        "sliding_attention", "full_attention"], rope_parameters=PLAIN_ROPE), torch.bfloat16, False),
 }
+WRITTEN_AS = {"mistral_types": {"architectures": ["MistralForCausalLM"], "model_type": "mistral"}}
 
 
 def randomize(model, seed):
@@ -95,9 +103,11 @@ def make_case(name, seed):
     (folder / "generation_config.json").unlink(missing_ok=True)
     # Loaded again: model.to() has also rounded what is not stored, the frequencies of RoPE.
     model = model_class.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+    path = folder / "config.json"
     if old:
-        path = folder / "config.json"
         path.write_text(json.dumps(old_layout(json.loads(path.read_text())), indent=2) + "\n")
+    if name in WRITTEN_AS:
+        path.write_text(json.dumps(json.loads(path.read_text()) | WRITTEN_AS[name], indent=2) + "\n")
     ids = torch.randint(0, config.vocab_size, (TOKENS,), generator=torch.Generator().manual_seed(seed + 1000))
     logits = model(ids[None]).logits[0]
     save_file({"ids": ids, "logits": logits.contiguous()}, folder / "expected.safetensors")

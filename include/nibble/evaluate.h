@@ -7,17 +7,22 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "nibble/compute.h"
 
 namespace nibble {
 
 struct MeasureOptions {
-  std::string protocol = "gptq-2048";  // gptq-N, llamacpp-N, hf-stride-S
-  std::size_t windows = 0;             // only the first ones; 0: all
-  std::size_t context = 0;             // window of hf-stride-S; 0: the model's own context
+  // gptq-N, llamacpp-N, hf-stride-S; empty: gptq-N with N = min(2048, the model's context).
+  std::string protocol = {};
+  std::size_t windows = 0;  // only the first ones; 0: all
+  std::size_t context = 0;  // window of hf-stride-S, refused elsewhere; 0: the model's own context
   Compute compute = Compute::kFloat32;
   std::optional<Compute> compute_other = {};  // of the second model compared; empty: as the first
+  // Two models compared: both read the text as the first one's tokenizer does. Otherwise it is
+  // refused when their own tokenizers read it differently.
+  bool base_tokenizer = false;
   std::function<void(double done, double total)> progress = {};  // in tokens
   std::function<void(std::string_view line)> log = {};           // warnings
 };
@@ -35,8 +40,9 @@ struct Scope {
 struct PerplexityResult {
   Scope scope;
   double perplexity = 0;
-  double standard_error = 0;  // of the perplexity
-  double mean_nll = 0;        // nats per token; perplexity is its exponential
+  double standard_error = 0;       // of the perplexity
+  double mean_nll = 0;             // nats per token; perplexity is its exponential
+  std::vector<double> window_nll;  // nats per scored token of each window, in the text's order
 };
 
 // All divergences in nats, over the scored positions.
@@ -53,16 +59,18 @@ struct CompareResult {
   double log_ratio_error = 0;  // paired: smaller than the errors of the two suggest
   double perplexity_base = 0, perplexity_base_error = 0;
   double perplexity = 0, perplexity_error = 0;
+  std::vector<double> window_nll_base, window_nll;  // nats per scored token of each window
 };
 
 // `model` is a model folder. Throws kInvalidArgument (unknown protocol, text too short for one
-// window), kNotFound, kNumeric (logits that are not finite).
+// window, a context that the protocol does not read), kNotFound, kNumeric (logits that are not
+// finite).
 PerplexityResult measure_perplexity(const std::filesystem::path& model,
                                     const std::filesystem::path& text,
                                     const MeasureOptions& options = {});
 
 // Runs both models side by side, window by window. Also throws kInvalidArgument when they do not
-// read the text as the same tokens or differ in vocabulary.
+// read the text as the same tokens or differ in the size of their vocabularies.
 CompareResult compare_models(const std::filesystem::path& base, const std::filesystem::path& other,
                              const std::filesystem::path& text, const MeasureOptions& options = {});
 

@@ -1,7 +1,6 @@
 #include "base/files.h"
 
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -14,6 +13,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/staged.h"
 #include "base/text.h"
 #include "nibble/error.h"
 
@@ -42,6 +42,12 @@ std::uint64_t free_bytes(const fs::path& path) {
               cat(path.string(), ": the disk is full: ", needed, " bytes (", human_bytes(needed),
                   ") are needed, ", left, " (", human_bytes(left), ") are free"),
               "free some space or choose an output folder on another disk");
+}
+
+[[noreturn]] void fail_too_large(const fs::path& path) {
+  throw Error(ErrorKind::kResource,
+              cat(path.string(), ": cannot grow: a file may not be so large here"),
+              "raise the limit (ulimit -f), or choose an output folder on another file system");
 }
 
 // Owns a descriptor while a file is being read.
@@ -180,6 +186,7 @@ std::string read_file(const fs::path& path, std::uint64_t max_bytes) {
 AtomicFile::AtomicFile(fs::path path, std::uint64_t reserve_bytes)
     : path_(std::move(path)), partial_(path_.string() + ".partial") {
   descriptor_ = create_locked(partial_);
+  stage(partial_);
   if (reserve_bytes == 0) return;
   int code = 0;
   do {
@@ -193,6 +200,8 @@ AtomicFile::AtomicFile(fs::path path, std::uint64_t reserve_bytes)
   if (!full) return;
   ::close(descriptor_);
   ::unlink(partial_.c_str());
+  unstage(partial_);
+  if (code == EFBIG) fail_too_large(path_);
   fail_full(path_, reserve_bytes);
 }
 
@@ -200,6 +209,7 @@ AtomicFile::~AtomicFile() {
   if (descriptor_ >= 0) {
     // While the lock is held nobody else can have made a new partial file of this name.
     if (!committed_) ::unlink(partial_.c_str());
+    unstage(partial_);
     ::close(descriptor_);
   }
 }
@@ -215,6 +225,7 @@ void AtomicFile::write_at(std::uint64_t offset, std::span<const std::byte> bytes
                                    static_cast<off_t>(offset));
     if (count < 0 && errno == EINTR) continue;
     if (count < 0 && (errno == ENOSPC || errno == EDQUOT)) fail_full(path_, bytes.size());
+    if (count < 0 && errno == EFBIG) fail_too_large(path_);
     if (count < 0) fail(partial_, "write to the file", errno);
     bytes = bytes.subspan(static_cast<std::size_t>(count));
     offset += static_cast<std::uint64_t>(count);
@@ -232,6 +243,7 @@ void AtomicFile::commit() {
     const int code = errno;
     fail(path_, "rename the finished file", code);
   }
+  unstage(partial_);
   committed_ = true;
   const int descriptor = std::exchange(descriptor_, -1);
   if (::close(descriptor) != 0) fail(path_, "close the file", errno);
@@ -263,48 +275,6 @@ bool same_file(const fs::path& a, const fs::path& b) {
   std::error_code ignored;
   return fs::weakly_canonical(fs::absolute(a), ignored) ==
          fs::weakly_canonical(fs::absolute(b), ignored);
-}
-
-Sha256::Sha256() : state_(EVP_MD_CTX_new()) {
-  if (state_ == nullptr ||
-      EVP_DigestInit_ex(static_cast<EVP_MD_CTX*>(state_), EVP_sha256(), nullptr) != 1)
-    throw Error(ErrorKind::kResource, "the cryptographic library gives no SHA-256");
-}
-
-Sha256::~Sha256() { EVP_MD_CTX_free(static_cast<EVP_MD_CTX*>(state_)); }
-
-void Sha256::add(std::span<const std::byte> bytes) {
-  if (EVP_DigestUpdate(static_cast<EVP_MD_CTX*>(state_), bytes.data(), bytes.size()) != 1)
-    throw Error(ErrorKind::kResource, "SHA-256 failed in the cryptographic library");
-}
-
-std::string Sha256::finish() {
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned int count = 0;
-  if (EVP_DigestFinal_ex(static_cast<EVP_MD_CTX*>(state_), digest, &count) != 1)
-    throw Error(ErrorKind::kResource, "SHA-256 failed in the cryptographic library");
-  std::string text;
-  for (unsigned int i = 0; i < count; ++i)
-    fmt::format_to(std::back_inserter(text), "{:02x}", digest[i]);
-  return text;
-}
-
-std::string sha256(std::span<const std::byte> bytes) {
-  Sha256 hash;
-  hash.add(bytes);
-  return hash.finish();
-}
-
-std::string sha256_of_file(const fs::path& path) {
-  const MappedFile file(path);
-  Sha256 hash;
-  for (auto rest = file.bytes(); !rest.empty();) {
-    const auto part = rest.first(std::min(rest.size(), kStep));
-    hash.add(part);
-    file.drop(part);
-    rest = rest.subspan(part.size());
-  }
-  return hash.finish();
 }
 
 }  // namespace nibble

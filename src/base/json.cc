@@ -91,10 +91,8 @@ Json parse_json(std::string_view text, const JsonLimits& limits) {
 }
 
 Json read_json(const std::filesystem::path& path, std::uint64_t max_bytes) {
-  return with_context(path.string(), [&] {
-    const std::string text = read_file(path, max_bytes);
-    return parse_json(text);
-  });
+  const std::string text = read_file(path, max_bytes);  // its messages have the path already
+  return with_context(path.string(), [&] { return parse_json(text); });
 }
 
 std::int64_t json_int(const Json& object, const char* key, std::int64_t otherwise, std::int64_t low,

@@ -13,6 +13,8 @@
 #include <thread>
 #include <vector>
 
+#include "nibble/error.h"
+
 namespace nibble {
 namespace {
 
@@ -32,7 +34,11 @@ int cgroup_cpus() {
   return 0;
 }
 
-int thread_count = 0;
+std::atomic<int> thread_count = 0;  // 0: nobody has said
+
+// Whether this thread runs tiles of a loop. What these call on all threads runs on this one alone:
+// the others are busy with the loop around it, and its end would wait for itself.
+thread_local bool inside_loop = false;
 
 // Threads that wait for a loop to help with. They look for one busily for some microseconds, as
 // long as the pause between two layers of a model, then sleep. A loop does not wait for helpers
@@ -51,6 +57,7 @@ class Pool {
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
+  // For one caller at a time.
   void run(std::size_t count, const std::function<void(std::size_t)>& work) {
     work_ = &work;
     count_ = count;
@@ -60,7 +67,9 @@ class Pool {
     door_.fetch_or(kOpen);
     ++loops_;
     loops_.notify_all();
+    inside_loop = true;
     take_tiles();
+    inside_loop = false;
     std::uint32_t inside = door_.fetch_and(~kOpen) & ~kOpen;
     for (int spin = 0; inside != 0; inside = door_.load())
       if (++spin > kSpins)
@@ -75,6 +84,7 @@ class Pool {
   static constexpr int kSpins = 1000;               // some 200 microseconds
 
   void help() {
+    inside_loop = true;
     std::uint32_t seen = 0;
     for (;;) {
       for (int spin = 0; loops_.load() == seen; ++spin)
@@ -111,6 +121,8 @@ class Pool {
   std::vector<std::thread> threads_;
 };
 
+// Held by the thread whose loop the pool runs, and while the pool changes: callers take turns.
+std::mutex turn;
 std::unique_ptr<Pool> pool;
 
 }  // namespace
@@ -124,22 +136,31 @@ int available_threads() {
 }
 
 void set_threads(int count) {
+  if (inside_loop)
+    throw Error(ErrorKind::kInvalidArgument, "set_threads was called inside a parallel loop",
+                "set the number of threads before the loop begins");
   const int wanted = count > 0 ? count : available_threads();
+  const std::lock_guard lock(turn);
   if (wanted == thread_count) return;
   pool.reset();
   thread_count = wanted;
 }
 
 int threads() {
-  if (thread_count == 0) set_threads(0);
+  if (thread_count == 0) {
+    int unsaid = 0;
+    thread_count.compare_exchange_strong(unsaid, available_threads());
+  }
   return thread_count;
 }
 
 void parallel_for(std::size_t count, const std::function<void(std::size_t)>& work) {
-  if (count <= 1 || threads() == 1) {  // waking the others would cost more than most tiles
+  // One tile: waking the others would cost more than most tiles.
+  if (count <= 1 || inside_loop || threads() == 1) {
     for (std::size_t i = 0; i < count; ++i) work(i);
     return;
   }
+  const std::lock_guard lock(turn);
   if (pool == nullptr) pool = std::make_unique<Pool>(threads() - 1);
   pool->run(count, work);
 }

@@ -5,36 +5,10 @@
 
 #include "base/text.h"
 #include "checkpoint/container.h"
+#include "checkpoint/foreign.h"
 #include "nibble/error.h"
 
 namespace nibble {
-namespace {
-
-constexpr std::string_view kPickleFix =
-    "convert it once with: python -c \"import torch, safetensors.torch as s; "
-    "w = torch.load('IN', map_location='cpu', weights_only=True); "
-    "s.save_file({k: v.contiguous().clone() for k, v in w.items()}, 'model.safetensors', "
-    "metadata={'format': 'pt'})\"";
-
-bool begins_with(std::span<const std::byte> bytes, std::string_view magic) {
-  return bytes.size() >= magic.size() &&
-         std::equal(magic.begin(), magic.end(), bytes.begin(),
-                    [](char a, std::byte b) { return static_cast<std::byte>(a) == b; });
-}
-
-// Kinds that people try to open and that are not containers of ours.
-void refuse_foreign(const MappedFile& file) {
-  const auto bytes = file.bytes();
-  const std::string path = file.path().string();
-  if (begins_with(bytes, "PK\3\4") || begins_with(bytes, "\x80\x02"))
-    throw Error(
-        ErrorKind::kUnsupported,
-        cat(path, ": is a pickle (PyTorch) file, which can run code; such files are not read"),
-        kPickleFix);
-}
-
-}  // namespace
-
 const TensorInfo* CheckpointReader::find(std::string_view name) const {
   const auto all = tensors();
   const auto found = std::lower_bound(
@@ -47,15 +21,14 @@ const TensorInfo& CheckpointReader::at(std::string_view name) const {
   if (const TensorInfo* info = find(name)) return *info;
   std::vector<std::string> known;
   for (const TensorInfo& info : tensors()) known.push_back(info.name);
-  const std::string near = nearest_name(name, known);
   throw Error(ErrorKind::kNotFound,
               cat("no tensor \"", name, "\" in ", files().empty() ? "" : files().front().string(),
-                  near.empty() ? "" : cat("; did you mean \"", near, "\"?")));
+                  did_you_mean(name, known)));
 }
 
 std::unique_ptr<CheckpointReader> open_checkpoint_file(const fs::path& path) {
   MappedFile file(path);
-  refuse_foreign(file);
+  refuse_foreign_file(file);
   for (const Container* container : containers::all())
     if (container->recognises(file.bytes())) return container->open(std::move(file));
   // Nothing fits: the strictest reader says which rule is broken first.

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "checkpoint/container.h"
+#include "checkpoint/foreign.h"
 #include "checkpoint/gguf_parts.h"
 #include "checkpoint/shard_index.h"
 #include "nibble/error.h"
@@ -14,10 +15,9 @@ namespace {
 // Several files that look like one.
 class ShardedReader final : public CheckpointReader {
  public:
-  ShardedReader(const fs::path& folder, const fs::path& index_path) {
-    const ShardIndex index = parse_shard_index(read_file(index_path, ShardIndex::kMaxBytes));
+  ShardedReader(const fs::path& folder, const ShardIndex& index) {
     for (const std::string& shard : index.shards) open_shard(folder, shard);
-    merge();
+    merge(index);
     check_against(index);
   }
 
@@ -43,20 +43,34 @@ class ShardedReader final : public CheckpointReader {
     shards_.push_back(open_checkpoint_file(folder / name));
   }
 
-  void merge() {
+  // Where a name lies in several shards, the index says which one counts.
+  void merge(const ShardIndex& index) {
     std::vector<std::pair<const TensorInfo*, std::uint32_t>> all;
     for (std::uint32_t i = 0; i < shards_.size(); ++i)
       for (const TensorInfo& info : shards_[i]->tensors()) all.emplace_back(&info, i);
     std::sort(all.begin(), all.end(),
               [](const auto& a, const auto& b) { return a.first->name < b.first->name; });
+    std::size_t overlaid = 0;
     for (const auto& [info, shard] : all) {
-      if (!tensors_.empty() && tensors_.back().name == info->name)
+      const auto listed = std::lower_bound(
+          index.tensors.begin(), index.tensors.end(), info->name,
+          [](const auto& entry, const std::string& name) { return entry.first < name; });
+      const bool is_listed = listed != index.tensors.end() && listed->first == info->name;
+      if (is_listed && listed->second != shard) {
+        ++overlaid;
+        continue;
+      }
+      if (!is_listed && !tensors_.empty() && tensors_.back().name == info->name)
         throw Error(ErrorKind::kCorruptFile,
                     cat("tensor \"", info->name, "\" lies in two shards: ",
                         file_name(owner_.back()), " and ", file_name(shard)));
       tensors_.push_back(*info);
       owner_.push_back(shard);
     }
+    if (overlaid > 0)
+      warnings_.push_back(cat(overlaid,
+                              " tensors lie in another shard too; those that the index "
+                              "names are read"));
   }
 
   void check_against(const ShardIndex& index) {
@@ -117,6 +131,7 @@ std::vector<std::string> names_in(const fs::path& folder) {
 
 [[noreturn]] void refuse_without_weights(const fs::path& folder,
                                          const std::vector<std::string>& names) {
+  refuse_foreign_folder(folder, names, true);
   for (const std::string& name : names) {
     const bool is_pickle = name.starts_with("pytorch_model") || name.ends_with(".pt") ||
                            name.ends_with(".pth") || name.ends_with(".bin");
@@ -144,11 +159,21 @@ std::unique_ptr<CheckpointReader> open_checkpoint_folder(const fs::path& folder)
   const auto has = [&](std::string_view name) {
     return std::find(names.begin(), names.end(), name) != names.end();
   };
+  refuse_foreign_folder(folder, names, false);
+  const fs::path index_path = folder / "model.safetensors.index.json";
+  if (has("model.safetensors.index.json")) {
+    const ShardIndex index = with_context(index_path.string(), [&] {
+      return parse_shard_index(read_file(index_path, ShardIndex::kMaxBytes));
+    });
+    // Beside an index of other files the single file counts, as for the transformers library; an
+    // index that names it lays other files over it.
+    const bool names_it = std::find(index.shards.begin(), index.shards.end(),
+                                    "model.safetensors") != index.shards.end();
+    if (!has("model.safetensors") || names_it)
+      return with_context(index_path.string(),
+                          [&] { return std::make_unique<ShardedReader>(folder, index); });
+  }
   if (has("model.safetensors")) return open_checkpoint_file(folder / "model.safetensors");
-  const fs::path index = folder / "model.safetensors.index.json";
-  if (has("model.safetensors.index.json"))
-    return with_context(index.string(),
-                        [&] { return std::make_unique<ShardedReader>(folder, index); });
   std::vector<std::string> found;
   for (const std::string& name : names)
     if (name.ends_with(".safetensors")) found.push_back(name);

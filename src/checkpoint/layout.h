@@ -1,8 +1,11 @@
-// How a quantized linear layer lies in a checkpoint as named tensors: GPTQ's qweight, qzeros,
-// scales, g_idx. One file in layouts/ and one line in its list for each.
+// How quantized linear layers lie in a checkpoint as named tensors: GPTQ's qweight, qzeros, scales,
+// g_idx. A layout alone knows its files; nothing outside layouts/ states a fact of one. One file
+// there and one line in its list for each.
 #pragma once
 
+#include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,20 +26,41 @@ struct Finding {
   std::string text;
 };
 
-struct ModuleSettings {  // what one module was asked for
-  int bits = 4;
-  std::size_t group_size = 128;  // 0: one group for the whole row
+// Which scales, zeros and groups a layout can hold.
+struct Storable {
+  bool half_scales = true;    // scales are float16, otherwise float32
+  bool integer_zeros = true;  // zeros are integers, otherwise any number
+  float lowest_zero = 0;
+  bool group_index = false;  // columns may be put into groups in any order
+  // Brings the scales and zeros of a whole matrix to the nearest that can be stored, where they are
+  // stored together (quantized once more); null where each stands alone.
+  void (*together)(Codes& codes) = nullptr;
 };
 
-struct LayoutSettings {  // of the whole checkpoint
+struct ModuleSettings {  // of one module
+  const Grid* grid = nullptr;
+  std::size_t group_size = 128;  // columns; 0: the whole row
+  bool operator==(const ModuleSettings& other) const = default;
+};
+CodeShape code_shape(std::size_t rows, std::size_t columns, const ModuleSettings& settings);
+
+// What a checkpoint says about itself besides its tensors.
+struct LayoutSettings {
   ModuleSettings base;
-  bool symmetric = true;
-  bool group_index = false;  // act-order with groups in processing order
-  std::string variant;       // a layout's own dialect: "gptq", "gptq_v2"
+  std::string dialect;       // one of the layout's
+  bool symmetric = true;     // all zeros are the middle of their grid
+  bool group_index = false;  // columns lie in their groups in another order than in the row
   // Modules that differ from `base`, and modules left alone, by full name.
   std::vector<std::pair<std::string, ModuleSettings>> overrides;
   std::vector<std::string> skipped;
-  double damping = 0.01;  // told to people who read the config
+  DType dtype = DType::kBF16;  // of the original weights
+  double damping = 0.01;       // told to people who read the config
+};
+
+struct ShapedModule {  // a quantized module as it lies in a checkpoint, or as it will
+  std::string name;
+  std::size_t rows = 0, columns = 0;
+  ModuleSettings settings;
 };
 
 struct NamedBytes {
@@ -44,21 +68,45 @@ struct NamedBytes {
   std::vector<std::byte> bytes;
 };
 
+// The quantized modules of an opened checkpoint. For several threads at once.
+class StoredModules {
+ public:
+  virtual ~StoredModules() = default;
+  // Is this module stored as codes? Costs nothing.
+  virtual bool holds(const std::string& module) const = 0;
+  // Its codes, which lie in the reader as long as that lives. Throws kCorruptFile when its tensors
+  // contradict each other or the config.
+  virtual std::unique_ptr<StoredCodes> open(const std::string& module) const = 0;
+  // What a user should know about how the tensors were read, against what the config says.
+  virtual std::span<const std::string> notes() const { return {}; }
+};
+
 struct Layout {
   std::string_view name;
-  // Does config.json's quantization_config (null when absent) describe this layout?
+  std::string_view summary;                         // who reads it
+  std::span<const std::string_view> dialects = {};  // the first is taken where none is named
+
+  // Reading. Does config.json's quantization_config describe this layout?
   bool (*claims)(const Json& config) = nullptr;
-  // The codes of module "model.layers.0.self_attn.q_proj", which lie in `reader` as long as it
-  // lives; null when the module is not quantized. Throws kCorruptFile when its tensors contradict
-  // each other or the config.
-  std::unique_ptr<StoredCodes> (*open)(const CheckpointReader& reader, const Json& config,
-                                       const std::string& module) = nullptr;
-  // Why this layout cannot hold a [rows, columns] matrix so quantized; empty when it can.
-  std::string (*refusal)(std::size_t rows, std::size_t columns,
-                         const ModuleSettings& module_settings) = nullptr;
+  // `config` is read once, here. Throws kCorruptFile or kUnsupported naming the key.
+  std::unique_ptr<StoredModules> (*open)(const CheckpointReader& reader,
+                                         const Json& config) = nullptr;
+  // The file of settings that older tools write instead of a quantization_config; empty: none.
+  std::string_view side_config = {};
+  // The module that a tensor of this name belongs to as its codes ("….q_proj.qweight"), if any.
+  std::optional<std::string> (*module_of)(const TensorInfo& tensor) = nullptr;
+  // The layout's own rules on a finished checkpoint, and `consumers` of what it holds.
+  std::vector<Finding> (*check)(const CheckpointReader& reader, const Json& config) = nullptr;
+
+  // Writing. Group sizes that readers expect, the best first.
+  std::span<const std::size_t> usual_groups = {};
+  // Why this layout cannot hold such codes; empty when it can.
+  std::string (*refusal)(const CodeShape& shape) = nullptr;
+  Storable (*storable)(const CodeShape& shape, std::string_view dialect) = nullptr;
+  // Codes, scales, zeros and whatever else grows with the matrix.
+  double (*bits_per_weight)(const CodeShape& shape, std::string_view dialect) = nullptr;
   // Names, types and shapes of the tensors that `write` will give, in file order.
-  std::vector<TensorInfo> (*plan)(const std::string& module, std::size_t rows, std::size_t columns,
-                                  const ModuleSettings& module_settings,
+  std::vector<TensorInfo> (*plan)(const std::string& module, const CodeShape& shape,
                                   const LayoutSettings& settings) = nullptr;
   std::vector<NamedBytes> (*write)(const std::string& module, const Codes& codes,
                                    const LayoutSettings& settings) = nullptr;
@@ -66,8 +114,9 @@ struct Layout {
   Json (*config)(const LayoutSettings& settings) = nullptr;
   std::vector<std::pair<std::string, std::string>> (*files)(const LayoutSettings& settings) =
       nullptr;
-  // The layout's own rules on a finished checkpoint, and which consumers will refuse it.
-  std::vector<Finding> (*check)(const CheckpointReader& reader, const Json& config) = nullptr;
+  // Which known readers will refuse such modules, as warnings: told before any work. Null: none.
+  std::vector<Finding> (*consumers)(std::span<const ShapedModule> modules,
+                                    const LayoutSettings& settings) = nullptr;
 };
 
 namespace layouts {
@@ -75,6 +124,12 @@ std::span<const Layout* const> all();
 const Layout& named(std::string_view name);  // throws kInvalidArgument with the known names
 // The layout of a whole config.json; null without quantization_config; throws kUnsupported.
 const Layout* claiming(const Json& config);
+// `config` with the settings that older tools leave in a file of their own beside it
+// (quantize_config.json). Throws kCorruptFile when nothing tells how packed tensors were packed.
+Json with_side_config(Json config, const std::filesystem::path& folder,
+                      const CheckpointReader& reader);
+// `wanted`, or the first dialect where it is empty; throws kInvalidArgument with the known ones.
+std::string dialect_of(const Layout& layout, std::string_view wanted);
 }  // namespace layouts
 
 }  // namespace nibble

@@ -48,17 +48,22 @@ std::string replaced(std::string text, std::string_view from, std::string_view t
   return text;
 }
 
+std::vector<std::string> names_in(const fs::path& folder) {
+  std::vector<std::string> names;
+  std::error_code failure;
+  for (fs::directory_iterator entry(folder, failure), end; !failure && entry != end;
+       entry.increment(failure))
+    names.push_back(entry->path().filename().string());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
 std::vector<std::string> cached_names(const fs::path& cache) {
   static constexpr std::string_view kPrefix = "models--";
   std::vector<std::string> names;
-  std::error_code failure;
-  for (fs::directory_iterator entry(cache, failure), end; !failure && entry != end;
-       entry.increment(failure)) {
-    const std::string folder = entry->path().filename().string();
+  for (const std::string& folder : names_in(cache))
     if (folder.starts_with(kPrefix))
       names.push_back(replaced(folder.substr(kPrefix.size()), "--", "/"));
-  }
-  std::sort(names.begin(), names.end());
   return names;
 }
 
@@ -81,6 +86,19 @@ std::string download_command(const std::string& name, const std::string& revisio
 
 [[noreturn]] void refuse_absent(const std::string& model, const std::string& name,
                                 const std::string& revision, const fs::path& cache) {
+  // "a/model" where a folder "a" lies here: a mistyped path rather than a name of the hub.
+  std::error_code ignored;
+  const fs::path parent = fs::path(model).parent_path();
+  if (!parent.empty() && fs::is_directory(parent, ignored)) {
+    std::vector<std::string> beside;
+    for (const auto& file : near_names(fs::path(model).filename().string(), names_in(parent)))
+      beside.push_back((parent / file).string());
+    throw Error(
+        ErrorKind::kNotFound,
+        cat("there is no file or folder \"", model, "\", nor is it in the cache ", cache.string(),
+            beside.empty() ? "" : cat("\n  did you mean ", join(beside, ", "), "?")),
+        cat("check the path; a model of this name is downloaded with: hf download ", name));
+  }
   const auto near = near_names(name, cached_names(cache));
   throw Error(ErrorKind::kNotFound,
               cat("model \"", model, "\" is neither a path nor in the cache ", cache.string(),

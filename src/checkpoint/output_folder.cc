@@ -12,6 +12,8 @@
 #include <cstring>
 #include <map>
 
+#include "base/sha256.h"
+#include "base/staged.h"
 #include "base/text.h"
 #include "nibble/error.h"
 
@@ -147,6 +149,7 @@ OutputFolder::~OutputFolder() {
   if (lock_ < 0) return;
   std::error_code ignored;  // nothing better can be done while giving up
   if (!finished_) fs::remove_all(staging_, ignored);
+  unstage(staging_);
   ::close(lock_);
 }
 
@@ -170,6 +173,7 @@ void OutputFolder::lock() {
     if (fstat(opened, &locked) == 0 && lstat(staging_.c_str(), &named) == 0 &&
         locked.st_ino == named.st_ino && locked.st_dev == named.st_dev) {
       lock_ = opened;
+      stage(staging_);
       for (const auto& entry : fs::directory_iterator(staging_)) fs::remove_all(entry.path());
       return;
     }
@@ -245,6 +249,8 @@ void OutputFolder::finish() {
   for (const auto& entry : fs::recursive_directory_iterator(staging_))
     if (entry.is_directory()) sync_folder(entry.path());
   sync_folder(staging_);
+  // From here on the name may stand for the older output.
+  unstage(staging_);
   replace_target();
   finished_ = true;
   sync_folder(target_.parent_path());

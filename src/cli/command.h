@@ -21,14 +21,17 @@ struct Global {
   bool quiet = false;
   bool verbose = false;
   bool no_color = false;
-  int threads = 0;  // 0: as many as the machine allows
-  std::uint64_t seed = 0;
+  int threads = 0;         // 0: as many as the machine allows
+  std::uint64_t seed = 0;  // of --seed, else what Command::draws_seed says
   std::string isa = "auto";
 
   ModelPlaces places;
-  ProgressSink progress;  // a bar or lines on stderr; silent with --quiet
-  LogSink log;            // a line on stderr; silent with --quiet
-  LogSink detail;         // a line on stderr with --verbose only
+  std::filesystem::path state_folder;  // what is kept from run to run; empty: nowhere
+  ProgressSink progress;               // a bar or lines on stderr; silent with --quiet
+  LogSink log;                         // a line on stderr; silent with --quiet
+  LogSink detail;                      // a line on stderr with --verbose only
+
+  void log_all(std::span<const std::string> lines) const;
 
   // The folder or file that a MODEL argument means.
   std::filesystem::path model(const std::string& name) const;
@@ -44,6 +47,7 @@ struct Command {
   std::string_view examples;  // command lines, shown first in --help
   // Declares the options on `app`; `global` outlives what it returns.
   Run (*setup)(CLI::App& app, const Global& global) = nullptr;
+  bool draws_seed = false;  // without --seed another one each time; else 0
 };
 
 // In the order `nibble --help` prints them.

@@ -1,6 +1,7 @@
 // From argv to the work to do.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,10 @@ struct Parsed {
   Run run;                        // empty: `text` is all there is to say
   std::string text;               // help or version, for stdout
 };
+
+// The parser of a command's options and of those that all share; `run` reads them from `global` and
+// from what the parser holds.
+std::unique_ptr<CLI::App> app_of(const Command& command, Global& global, Run& run);
 
 // `arguments` without the program's name. Fills `global`. Throws kInvalidArgument with the nearest
 // known word for an unknown command or option.

@@ -4,12 +4,15 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/text.h"
 #include "cli/command.h"
+#include "cli/compute_options.h"
 #include "cli/json_output.h"
 #include "cli/measure_options.h"
-#include "cli/quantize_options.h"
-#include "cli/running_model.h"
+#include "cli/number_check.h"
 #include "cli/table.h"
+#include "nibble/error.h"
+#include "session/running_model.h"
 
 namespace nibble::cli {
 namespace {
@@ -18,6 +21,7 @@ struct Options {
   std::string base, other;
   MeasureFlags measure;
   std::string compute_other;  // empty: as the first
+  std::string tokenizer = "own";
   std::vector<std::string> prompts;
   std::size_t tokens = 64;
 };
@@ -31,6 +35,14 @@ Compute compute_of_other(const Options& options) {
 struct Sample {
   std::string prompt, base, other;
 };
+
+bool base_tokenizer(const Options& options) {
+  if (options.tokenizer != "own" && options.tokenizer != "base")
+    throw Error(ErrorKind::kInvalidArgument,
+                cat("--tokenizer \"", options.tokenizer, "\" is not known"),
+                "own: each model's, which must read the text alike; base: BASE's for both");
+  return options.tokenizer == "base";
+}
 
 std::vector<Sample> write_samples(const Options& options, const std::filesystem::path& base,
                                   const std::filesystem::path& other) {
@@ -73,8 +85,9 @@ Json object_of(const CompareResult& result, const std::vector<Sample>& samples) 
                  {"perplexity_base", result.perplexity_base},
                  {"perplexity_base_stderr", result.perplexity_base_error},
                  {"perplexity", result.perplexity},
-                 {"perplexity_stderr", result.perplexity_error}};
-  object.update(scope_json(result.scope));
+                 {"perplexity_stderr", result.perplexity_error},
+                 {"window_nll_base", result.window_nll_base},
+                 {"window_nll", result.window_nll}};
   Json texts = Json::array();
   for (const Sample& sample : samples)
     texts.push_back({{"prompt", sample.prompt}, {"base", sample.base}, {"other", sample.other}});
@@ -114,12 +127,21 @@ int run(const Options& options, const Global& global) {
   const std::filesystem::path other = global.model(options.other);
   MeasureOptions measure = options_of(options.measure, global, "Comparing");
   measure.compute_other = compute_of_other(options);
+  measure.base_tokenizer = base_tokenizer(options);
+  global.progress({"Comparing", "loading…", 0, 1});
   const CompareResult result = compare_models(base, other, options.measure.file, measure);
   const auto samples = write_samples(options, base, other);
-  if (global.json)
-    print_json("nibble.compare/1", object_of(result, samples));
-  else
+  if (!global.json) {
     print_text(result, samples, options.measure.file);
+    return 0;
+  }
+  Json object = run_json(other, *measure.compute_other);
+  object["model_base"] = base.string();
+  object["compute_base"] = name_of(measure.compute);
+  object["tokenizer"] = options.tokenizer;
+  object.update(object_of(result, samples));
+  object.update(scope_json(result.scope, options.measure.file));
+  print_json("nibble.compare/1", object);
   return 0;
 }
 
@@ -130,10 +152,13 @@ Run setup(CLI::App& app, const Global& global) {
   declare(app, options->measure);
   app.add_option("--compute-other", options->compute_other,
                  "Arithmetic of OTHER; default: the same. With MODEL twice: what arithmetic costs");
+  app.add_option("--tokenizer", options->tokenizer,
+                 "own: each model's, which must read the text alike; base: BASE's for both")
+      ->capture_default_str();
   app.add_option("-p,--prompt", options->prompts, "Continue this prompt with both; may be repeated")
       ->allow_extra_args(false);
   app.add_option("-n,--n-predict,--max-tokens", options->tokens, "Tokens to write for each prompt")
-      ->check(CLI::Range(0, 1 << 24))
+      ->check(whole_number(0, 1 << 24))
       ->capture_default_str();
   return [options, &global] { return run(*options, global); };
 }

@@ -8,15 +8,15 @@
 
 #include "base/files.h"
 #include "base/text.h"
-#include "cli/chat_session.h"
 #include "cli/command.h"
+#include "cli/compute_options.h"
 #include "cli/json_output.h"
-#include "cli/quantize_options.h"
-#include "cli/running_model.h"
 #include "cli/table.h"
 #include "nibble/error.h"
 #include "nibble/evaluate.h"
 #include "quantize/quantize.h"
+#include "session/chat_session.h"
+#include "session/running_model.h"
 
 namespace nibble::cli {
 namespace {
@@ -103,7 +103,7 @@ fs::path demo_folder() {
 QuantizeOptions recipe(const std::string& method, int bits, std::size_t group, std::uint64_t seed) {
   QuantizeOptions options;
   options.method = method;
-  options.bits = bits;
+  options.grid = cat("int", bits);
   options.group_size = group;
   options.compute = parse_compute("auto");
   options.calibration.samples = 64;
@@ -124,7 +124,7 @@ std::string one_line(std::string text) {
   return text;
 }
 
-void print_rows(const std::vector<Row>& rows, const Global& global) {
+void print_rows(const std::vector<Row>& rows, const fs::path& model, const Global& global) {
   if (global.json) {
     Json list = Json::array();
     for (const Row& row : rows)
@@ -136,7 +136,11 @@ void print_rows(const std::vector<Row>& rows, const Global& global) {
                       {"top1", row.result.top1},
                       {"tokens_per_second", row.rate},
                       {"sample", row.sample}});
-    print_json("nibble.demo/1", {{"rows", list}, {"protocol", rows.back().result.scope.protocol}});
+    Json object = run_json(model);  // each step has the arithmetic that its command uses
+    object["seed"] = global.seed;
+    object["rows"] = std::move(list);
+    object["protocol"] = rows.back().result.scope.protocol;
+    print_json("nibble.demo/1", object);
     return;
   }
   Table table({"model", "size", "bits/weight", "perplexity", "mean KL", "same top-1", "tokens/s"});
@@ -179,7 +183,7 @@ int run_table(const Options& options, const Global& global) {
       rows[0].result.perplexity = row.result.perplexity_base;
       rows.push_back(std::move(row));
     }
-  print_rows(rows, global);
+  print_rows(rows, model, global);
   if (global.json) return 0;
   fmt::print(
       "perplexity and KL divergence: {} on {}; GPTQ calibrated on text the model wrote itself\n\n",
@@ -209,11 +213,14 @@ int run_chat(const Options& options, const Global& global) {
   global.log("the quantized model answers the same question");
   const Written after = answered(out);
   if (global.json) {
-    print_json("nibble.demo_chat/1", {{"question", kQuestion},
-                                      {"original", before.text},
-                                      {"quantized", after.text},
-                                      {"bytes", weight_bytes(out)},
-                                      {"bytes_original", weight_bytes(model)}});
+    Json object = run_json(model);
+    object.update({{"seed", global.seed},
+                   {"question", kQuestion},
+                   {"original", before.text},
+                   {"quantized", after.text},
+                   {"bytes", weight_bytes(out)},
+                   {"bytes_original", weight_bytes(model)}});
+    print_json("nibble.demo_chat/1", object);
     return 0;
   }
   fmt::print("{}\n", kQuestion);

@@ -6,9 +6,9 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "base/text_file.h"
 #include "cli/command.h"
 #include "cli/json_output.h"
-#include "cli/text_input.h"
 #include "model/open_tokenizer.h"
 #include "nibble/error.h"
 
@@ -45,7 +45,8 @@ int run(const Options& options, const CLI::App& app, const Global& global) {
     throw Error(ErrorKind::kInvalidArgument, "detokenize needs ids: --ids 1,2,3 or --file FILE",
                 "--file - reads from stdin");
   const auto ids = parse_ids(given ? options.ids : read_text(options.file));
-  const auto tokenizer = open_tokenizer(global.model(options.model));
+  const auto model = global.model(options.model);
+  const auto tokenizer = open_tokenizer(model);
   for (const std::int32_t id : ids)
     if (id < 0 || id >= tokenizer->vocabulary_size())
       throw Error(ErrorKind::kInvalidArgument,
@@ -53,7 +54,7 @@ int run(const Options& options, const CLI::App& app, const Global& global) {
                       tokenizer->vocabulary_size() - 1));
   const std::string text = tokenizer->decode(ids, !options.special);
   if (global.json)
-    print_json("nibble.detokenize/1", {{"text", text}});
+    print_json("nibble.detokenize/1", {{"model", model.string()}, {"text", text}});
   else
     fmt::print("{}{}", text, isatty(STDOUT_FILENO) != 0 ? "\n" : "");
   return 0;

@@ -6,13 +6,12 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "base/text_file.h"
 #include "cli/command.h"
 #include "cli/generation_options.h"
 #include "cli/json_output.h"
-#include "cli/quantize_options.h"
-#include "cli/running_model.h"
-#include "cli/text_input.h"
 #include "nibble/error.h"
+#include "session/running_model.h"
 
 namespace nibble::cli {
 namespace {
@@ -26,7 +25,7 @@ std::string prompt_of(const Options& options, const CLI::App& app) {
   const bool typed = app.get_option("--prompt")->count() > 0;
   if (typed && !options.file.empty())
     throw Error(ErrorKind::kInvalidArgument, "--prompt and --file exclude each other");
-  if (typed) return options.prompt;
+  if (typed) return options.prompt == "-" ? read_text("-") : options.prompt;
   if (!options.file.empty()) return read_text(options.file);
   if (isatty(STDIN_FILENO) != 0)
     throw Error(ErrorKind::kInvalidArgument, "there is no prompt",
@@ -40,8 +39,9 @@ int run(const Options& options, const CLI::App& app, const Global& global) {
   const std::filesystem::path folder = global.model(options.model);
   const std::string prompt = prompt_of(options, app);
   RunningModel model(folder);
+  global.log_all(model.source().notes());
   model.prepare(compute);
-  const GenerationSettings settings = settings_of(options.flags, app, model.source().folder());
+  const GenerationSettings settings = settings_of(options.flags, app, model.settings());
   const GenerateOptions generate_options =
       options_of(options.flags, settings, model.source().hyper().context, global.seed);
   const auto on_text = [&](std::string_view piece) {
@@ -51,23 +51,24 @@ int run(const Options& options, const CLI::App& app, const Global& global) {
   };
   const Written written = model.write(prompt, generate_options, on_text, stops);
   if (global.json) {
-    Json object = json_of(written, settings, compute);
+    Json object = run_json(model.source().path(), compute);
+    object.update(json_of(written, settings, generate_options));
     object["text"] = written.text;
     print_json("nibble.generate/1", std::move(object));
   } else {
-    fmt::print("\n");
+    on_text("\n");
   }
-  global.log(fmt::format("{} prompt tokens, {:.1f} tokens/s; {} generated, {:.1f} tokens/s",
+  global.log(fmt::format("{} prompt tokens, {:.1f} tokens/s; {} generated, {:.1f} tokens/s{}",
                          written.prompt_tokens, written.prompt_rate(), written.generated.ids.size(),
-                         written.rate()));
+                         written.rate(), seed_text(settings, global)));
   return 0;
 }
 
 Run setup(CLI::App& app, const Global& global) {
   const auto options = std::make_shared<Options>();
   app.add_option("MODEL", options->model, "Folder or org/name in the cache")->required();
-  app.add_option("-p,--prompt", options->prompt, "Text to continue");
-  app.add_option("-f,--file", options->file, "File to continue; - is stdin");
+  app.add_option("-p,--prompt", options->prompt, "Text to continue; - is stdin");
+  app.add_option("-f,--file", options->file, "File to continue; - is stdin")->type_name("FILE");
   declare(app, options->flags);
   return [options, &app, &global] { return run(*options, app, global); };
 }
@@ -81,6 +82,7 @@ extern const Command generate_command{
         "  nibble generate MODEL -p \"Once upon a time\" -n 64\n"
         "  nibble generate MODEL -f prompt.txt --temp 0\n",
     .setup = setup,
+    .draws_seed = true,
 };
 
 }  // namespace nibble::cli

@@ -2,29 +2,16 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <nlohmann/json.hpp>
 
-#include "cli/quantize_options.h"
+#include "cli/compute_options.h"
+#include "cli/number_check.h"
+#include "cli/option_table.h"
 
 namespace nibble::cli {
 namespace {
 
 constexpr std::int64_t kMostTokens = 1 << 24;
-
-// CLI::Range lets NaN through, and says less.
-CLI::Validator number_from(double low, double high) {
-  return CLI::Validator(
-      [low, high](std::string& text) -> std::string {
-        double value = 0;
-        const char* end = text.data() + text.size();
-        const auto parsed = std::from_chars(text.data(), end, value);
-        if (parsed.ec == std::errc() && parsed.ptr == end && value >= low && value <= high)
-          return {};
-        return fmt::format("\"{}\" is no number from {} to {}", text, low, high);
-      },
-      fmt::format("{}..{}", low, high));
-}
 
 }  // namespace
 
@@ -33,7 +20,7 @@ void declare(CLI::App& app, GenerationFlags& flags) {
   const std::string group = "Sampling";
   app.add_option("-n,--n-predict,--max-tokens", flags.tokens,
                  "Most tokens to write; -1: until the context is full")
-      ->check(CLI::Range(std::int64_t{-1}, kMostTokens))
+      ->check(whole_number(-1, kMostTokens))
       ->capture_default_str();
   app.add_option("--stop", flags.stop, "End the text before this string; may be given repeatedly")
       ->allow_extra_args(false);
@@ -47,7 +34,7 @@ void declare(CLI::App& app, GenerationFlags& flags) {
   number("--temp,--temperature", settings.temperature, 0, 100,
          "Temperature; 0: always the most likely token");
   app.add_option("--top-k", settings.top_k, "Only the k most likely tokens; 0: all")
-      ->check(CLI::Range(0, 1 << 24))
+      ->check(whole_number(0, 1 << 24))
       ->capture_default_str()
       ->group(group);
   number("--top-p", settings.top_p, 0, 1, "Only the likeliest tokens with this share together");
@@ -60,24 +47,26 @@ void declare(CLI::App& app, GenerationFlags& flags) {
          "Taken off for each time a recent token occurs; 0: none");
   app.add_option("--repeat-last,--repeat-last-n", settings.repeat_last,
                  "How many tokens count as recent; -1: all, 0: none")
-      ->check(CLI::Range(std::int64_t{-1}, kMostTokens))
+      ->check(whole_number(-1, kMostTokens))
       ->capture_default_str()
       ->group(group);
   app.add_option("--kv", flags.kv,
                  "Type of the cache of keys and values: auto (f16, with --exact f32), f32, f16, "
                  "bf16 or q8_0")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->group(kArithmeticGroup);
   auto* compute =
       app.add_option("--compute", flags.compute,
                      "Arithmetic: int8, f32 or bf16; auto: int8 where weights are packed")
-          ->capture_default_str();
+          ->capture_default_str()
+          ->group(kArithmeticGroup);
   app.add_flag("--exact", flags.exact, "Do not round the inputs of packed layers to bytes")
-      ->excludes(compute);
+      ->excludes(compute)
+      ->group(kArithmeticGroup);
 }
 
 GenerationSettings settings_of(const GenerationFlags& flags, const CLI::App& app,
-                               const std::filesystem::path& folder) {
-  GenerationSettings settings = generation_settings(folder);
+                               GenerationSettings settings) {
   const GenerationSettings& typed = flags.settings;
   const auto take = [&](const char* name, auto member) {
     if (app.get_option(name)->count() > 0) settings.*member = typed.*member;
@@ -104,21 +93,16 @@ GenerateOptions options_of(const GenerationFlags& flags, const GenerationSetting
   options.max_tokens = flags.tokens < 0 ? context : static_cast<std::size_t>(flags.tokens);
   options.compute = compute_of(flags);
   options.kv = parse_kv(flags.kv, options.compute);
-  SamplerOptions& sampler = options.sampler;
-  sampler.temperature = static_cast<float>(settings.temperature);
-  sampler.top_k = static_cast<std::size_t>(settings.top_k);
-  sampler.top_p = static_cast<float>(settings.top_p);
-  sampler.min_p = static_cast<float>(settings.min_p);
-  sampler.repeat_penalty = static_cast<float>(settings.repeat_penalty);
-  sampler.presence_penalty = static_cast<float>(settings.presence_penalty);
-  sampler.frequency_penalty = static_cast<float>(settings.frequency_penalty);
-  sampler.repeat_last =
-      settings.repeat_last < 0 ? context : static_cast<std::size_t>(settings.repeat_last);
-  sampler.seed = seed;
+  options.sampler = sampler_options(settings, context, seed);
   return options;
 }
 
-Json json_of(const Written& written, const GenerationSettings& settings, Compute compute) {
+std::string seed_text(const GenerationSettings& settings, const Global& global) {
+  return settings.temperature > 0 ? fmt::format("; seed {}", global.seed) : "";
+}
+
+Json json_of(const Written& written, const GenerationSettings& settings,
+             const GenerateOptions& options) {
   const Generated& generated = written.generated;
   return {{"ids", generated.ids},
           {"stopped", generated.stopped},
@@ -128,7 +112,8 @@ Json json_of(const Written& written, const GenerationSettings& settings, Compute
           {"generate_seconds", generated.generate_seconds},
           {"prompt_tokens_per_second", written.prompt_rate()},
           {"tokens_per_second", written.rate()},
-          {"compute", name_of(compute)},
+          {"kv", nibble::name_of(options.kv_type())},
+          {"seed", options.sampler.seed},
           {"settings", json_of(settings)}};
 }
 

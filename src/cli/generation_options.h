@@ -3,14 +3,14 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
-#include <filesystem>
 #include <string>
 #include <vector>
 
-#include "cli/generation_settings.h"
-#include "cli/running_model.h"
+#include "cli/command.h"
 #include "model/generate.h"
 #include "nibble/compute.h"
+#include "session/generation_settings.h"
+#include "session/running_model.h"
 
 namespace nibble::cli {
 
@@ -25,9 +25,9 @@ struct GenerationFlags {
 // `flags` holds the defaults and must outlive `app`.
 void declare(CLI::App& app, GenerationFlags& flags);
 
-// What the command line says, else generation_config.json in `folder`, else our defaults.
+// `settings` (the model's own) with what the command line says in their place.
 GenerationSettings settings_of(const GenerationFlags& flags, const CLI::App& app,
-                               const std::filesystem::path& folder);
+                               GenerationSettings settings);
 
 Compute compute_of(const GenerationFlags& flags);
 
@@ -35,7 +35,11 @@ Compute compute_of(const GenerationFlags& flags);
 GenerateOptions options_of(const GenerationFlags& flags, const GenerationSettings& settings,
                            std::size_t context, std::uint64_t seed);
 
-// What --json tells of a written text besides the text.
-Json json_of(const Written& written, const GenerationSettings& settings, Compute compute);
+// "; seed 7" where the text depends on it, else nothing.
+std::string seed_text(const GenerationSettings& settings, const Global& global);
+
+// What --json tells of a written text besides the text and the model.
+Json json_of(const Written& written, const GenerationSettings& settings,
+             const GenerateOptions& options);
 
 }  // namespace nibble::cli

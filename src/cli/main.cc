@@ -40,6 +40,16 @@ ModelPlaces model_places() {
   return places;
 }
 
+// XDG_STATE_HOME/nibble, else ~/.local/state/nibble.
+std::filesystem::path state_folder() {
+  namespace fs = std::filesystem;
+  if (const fs::path state = variable("XDG_STATE_HOME"); state.is_absolute())
+    return state / "nibble";
+  if (const fs::path home = variable("HOME"); home.is_absolute())
+    return home / ".local" / "state" / "nibble";
+  return {};
+}
+
 // "4" or "4,2" (per nesting level); anything else counts as not given.
 int threads_of_environment() {
   const std::string text = variable("OMP_NUM_THREADS");
@@ -75,6 +85,8 @@ void flush_stdout() {
 int run_program(std::vector<std::string> arguments) {
   Global global;
   global.places = model_places();
+  keep_standard_files_apart();
+  global.state_folder = state_folder();
   install_signal_handlers();
   try {
     const Parsed parsed = parse(std::move(arguments), global);

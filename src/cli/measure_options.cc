@@ -4,7 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "cli/quantize_options.h"
+#include "cli/compute_options.h"
+#include "cli/number_check.h"
 
 namespace nibble::cli {
 namespace {
@@ -15,13 +16,15 @@ constexpr std::int64_t kMaxCount = std::int64_t{1} << 40;
 }  // namespace
 
 void declare(CLI::App& app, MeasureFlags& flags) {
-  app.add_option("--file", flags.file, "Text to score")->required();
-  app.add_option("--protocol", flags.protocol, "gptq-N, llamacpp-N or hf-stride-S")
-      ->capture_default_str();
+  app.add_option("-f,--file", flags.file, "Text to score, or JSON rows; - is stdin")->required();
+  app.add_option(
+      "--protocol", flags.protocol,
+      "gptq-N, llamacpp-N or hf-stride-S; default: gptq-N with N the model's context, at "
+      "most 2048");
   app.add_option("--windows", flags.windows, "Only the first windows; 0: all")
-      ->check(CLI::Range(std::int64_t{0}, kMaxCount));
+      ->check(whole_number(0, kMaxCount));
   app.add_option("-c,--ctx-size", flags.context, "Window of hf-stride-S; 0: the model's context")
-      ->check(CLI::Range(std::int64_t{0}, kMaxCount));
+      ->check(whole_number(0, kMaxCount));
   app.add_option("--compute", flags.compute, "Arithmetic: f32, bf16, int8 or auto")
       ->capture_default_str();
 }
@@ -45,10 +48,14 @@ std::string scope_text(const Scope& scope, const std::string& file) {
                      scope.text_sha256.substr(0, 12));
 }
 
-Json scope_json(const Scope& scope) {
-  return {{"protocol", scope.protocol},       {"context", scope.context},
-          {"windows", scope.windows},         {"tokens", scope.tokens},
-          {"text_tokens", scope.text_tokens}, {"text_sha256", scope.text_sha256}};
+Json scope_json(const Scope& scope, const std::string& file) {
+  return {{"protocol", scope.protocol},
+          {"context", scope.context},
+          {"windows", scope.windows},
+          {"tokens", scope.tokens},
+          {"text", file},
+          {"text_tokens", scope.text_tokens},
+          {"text_sha256", scope.text_sha256}};
 }
 
 }  // namespace nibble::cli

@@ -12,7 +12,7 @@ namespace nibble::cli {
 
 struct MeasureFlags {
   std::string file;
-  std::string protocol = "gptq-2048";
+  std::string protocol;  // empty: as MeasureOptions
   std::size_t windows = 0;
   std::size_t context = 0;
   std::string compute = "f32";
@@ -23,7 +23,7 @@ MeasureOptions options_of(const MeasureFlags& flags, const Global& global, std::
 
 // "32,704 tokens in 64 windows of 512, gptq-512, test.txt (sha256 …)"
 std::string scope_text(const Scope& scope, const std::string& file);
-// protocol, context, windows, tokens, text_tokens, text_sha256
-Json scope_json(const Scope& scope);
+// protocol, context, windows, tokens, text, text_tokens, text_sha256
+Json scope_json(const Scope& scope, const std::string& file);
 
 }  // namespace nibble::cli

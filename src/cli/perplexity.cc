@@ -16,14 +16,17 @@ struct Options {
 };
 
 int run(const Options& options, const Global& global) {
-  const PerplexityResult result =
-      measure_perplexity(global.model(options.model), options.measure.file,
-                         options_of(options.measure, global, "Perplexity"));
+  const std::filesystem::path model = global.model(options.model);
+  const MeasureOptions measure = options_of(options.measure, global, "Perplexity");
+  global.progress({"Perplexity", "loading…", 0, 1});
+  const PerplexityResult result = measure_perplexity(model, options.measure.file, measure);
   if (global.json) {
-    Json object = {{"perplexity", result.perplexity},
+    Json object = run_json(model, measure.compute);
+    object.update({{"perplexity", result.perplexity},
                    {"stderr", result.standard_error},
-                   {"mean_nll", result.mean_nll}};
-    object.update(scope_json(result.scope));
+                   {"mean_nll", result.mean_nll},
+                   {"window_nll", result.window_nll}});
+    object.update(scope_json(result.scope, options.measure.file));
     print_json("nibble.perplexity/1", object);
     return 0;
   }

@@ -1,7 +1,6 @@
 #include "cli/progress_bar.h"
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +8,8 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "cli/progress_line.h"
+#include "cli/terminal/columns.h"
 
 namespace nibble::cli {
 namespace {
@@ -17,7 +18,6 @@ constexpr double kRedrawSeconds = 0.1;
 constexpr double kLineSeconds = 10;  // between plain lines, unless much was done meanwhile
 constexpr double kLineShare = 0.05;
 constexpr double kLineLeastSeconds = 2;  // a short job is not worth twenty lines
-constexpr std::size_t kBarWidth = 24;
 
 double seconds_since(std::chrono::steady_clock::time_point moment) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - moment).count();
@@ -28,20 +28,13 @@ double share_of(const ProgressEvent& event) {
   return std::clamp(event.work_done / event.work_total, 0.0, 1.0);
 }
 
-std::size_t terminal_width() {
-  winsize size = {};
-  if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
-  return 80;
-}
-
 }  // namespace
-
-double ProgressBar::elapsed() const { return seconds_since(started_); }
 
 std::string ProgressBar::remaining(const ProgressEvent& event) const {
   const double share = share_of(event);
-  if (share <= 0 || elapsed() < 0.5) return "";
-  return human_seconds(elapsed() * (1 - share) / share) + " left";
+  const double worked = seconds_since(working_);
+  if (share <= 0 || worked < 0.5) return "";
+  return human_seconds(worked * (1 - share) / share);
 }
 
 void ProgressBar::show(const ProgressEvent& event) {
@@ -51,13 +44,14 @@ void ProgressBar::show(const ProgressEvent& event) {
   if (first) {
     clear();
     job_ = event.job;
-    started_ = printed_ = Clock::now();
+    started_ = working_ = printed_ = Clock::now();
     printed_share_ = 0;
   }
   const double share = share_of(event);
+  if (share <= 0) working_ = Clock::now();  // loading says nothing about the time that is left
   const double since = seconds_since(printed_);
   if (options_.terminal) {
-    if (first || since >= kRedrawSeconds || share >= 1) draw(event);
+    if (first || since >= kRedrawSeconds || share >= 1 || share <= 0) draw(event);
   } else if (since >= kLineSeconds ||
              (since >= kLineLeastSeconds && share >= printed_share_ + kLineShare)) {
     print_line(event);
@@ -70,24 +64,25 @@ void ProgressBar::show(const ProgressEvent& event) {
 
 void ProgressBar::draw(const ProgressEvent& event) {
   printed_ = Clock::now();
-  const double share = share_of(event);
-  const auto full = static_cast<std::size_t>(share * kBarWidth);
-  std::string text =
-      fmt::format("{} [{}{}] {:3.0f}%  {}  {}  {}", event.job, std::string(full, '#'),
-                  std::string(kBarWidth - full, '.'), share * 100, remaining(event),
-                  human_bytes(memory_use().resident), event.label);
-  text.resize(std::min(text.size(), terminal_width() - 1));
-  fmt::print(stderr, "\r\33[K{}", text);
+  const std::size_t columns = terminal_columns(STDERR_FILENO);
+  const std::string text = progress_line({.job = event.job,
+                                          .share = share_of(event),
+                                          .remaining = remaining(event),
+                                          .memory = human_bytes(memory_use().resident),
+                                          .label = event.label},
+                                         columns - 1);
+  fmt::print(stderr, "\r{}\33[K{}", erase_line(drawn_columns_, columns), text);
   std::fflush(stderr);
-  drawn_ = true;
+  drawn_columns_ = columns_of(text);
 }
 
 void ProgressBar::print_line(const ProgressEvent& event) {
   printed_ = Clock::now();
   printed_share_ = share_of(event);
-  fmt::print(stderr, "{}: {:.0f}%, {} passed, {}, {} in memory  {}\n", event.job,
-             printed_share_ * 100, human_seconds(elapsed()), remaining(event),
-             human_bytes(memory_use().resident), event.label);
+  const std::string left = remaining(event);
+  fmt::print(stderr, "{}: {:.0f}%, {} passed, {}{} in memory  {}\n", event.job,
+             printed_share_ * 100, human_seconds(seconds_since(started_)),
+             left.empty() ? "" : left + " left, ", human_bytes(memory_use().resident), event.label);
 }
 
 void ProgressBar::line(std::string_view text) {
@@ -98,10 +93,10 @@ void ProgressBar::line(std::string_view text) {
 }
 
 void ProgressBar::clear() {
-  if (!drawn_) return;
-  fmt::print(stderr, "\r\33[K");
+  if (drawn_columns_ == 0) return;
+  fmt::print(stderr, "{}", erase_line(drawn_columns_, terminal_columns(STDERR_FILENO)));
   std::fflush(stderr);
-  drawn_ = false;
+  drawn_columns_ = 0;
 }
 
 }  // namespace nibble::cli

@@ -33,14 +33,13 @@ class ProgressBar {
   void draw(const ProgressEvent& event);
   void print_line(const ProgressEvent& event);
   std::string remaining(const ProgressEvent& event) const;
-  double elapsed() const;
 
   Options options_;
   std::mutex mutex_;
   std::string job_;
-  Clock::time_point started_, printed_;
+  Clock::time_point started_, working_, printed_;  // working_: the last event with nothing done
   double printed_share_ = 0;
-  bool drawn_ = false;
+  std::size_t drawn_columns_ = 0;  // of the bar on screen
 };
 
 }  // namespace nibble::cli

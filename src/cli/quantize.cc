@@ -5,12 +5,14 @@
 
 #include <chrono>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/json_output.h"
+#include "cli/losses.h"
 #include "cli/quantize_options.h"
 
 namespace nibble::cli {
@@ -22,14 +24,33 @@ struct Options {
   bool dry_run = false;
 };
 
-void tell_plan(const Plan& plan, const Global& global) {
-  if (!global.log) return;
-  global.log(cat("plan: ", plan.modules, " modules in ", plan.layers, " layers, ",
-                 human_bytes(plan.input_bytes), " -> ", human_bytes(plan.output_bytes), " (",
-                 fmt::format("{:.2f}", plan.bits_per_weight), " bits per quantized weight)"));
-  global.log(cat("      memory ", human_bytes(plan.peak_memory), " of ",
-                 human_bytes(plan.memory_limit), plan.spill ? ", activations on disk" : "",
-                 "; about ", human_seconds(plan.seconds), " on ", threads(), " threads"));
+// Which readers will refuse what is planned: told now, not after the work.
+std::vector<Finding> refusals_of(const Recipe& recipe) {
+  std::vector<ShapedModule> modules;
+  for (const PlannedModule& module : recipe.modules)
+    modules.push_back({module.name, module.shape.rows, module.shape.columns, module.settings()});
+  const auto consumers = recipe.layout->consumers;
+  return consumers == nullptr ? std::vector<Finding>() : consumers(modules, recipe.layout_settings);
+}
+
+std::vector<std::string> plan_lines(const Plan& plan, const std::vector<Finding>& refusals) {
+  std::vector<std::string> lines = {
+      cat("plan: ", plan.modules, " modules in ", plan.layers, " layers, ",
+          human_bytes(plan.input_bytes), " -> ", human_bytes(plan.output_bytes), " (",
+          fmt::format("{:.2f}", plan.bits_per_weight), " bits per quantized weight)"),
+      cat("      memory ", human_bytes(plan.peak_memory), " of ", human_bytes(plan.memory_limit),
+          ", beside the program and mapped files", plan.spill ? "; activations on disk" : ""),
+      cat("      about ", human_seconds(plan.seconds), " on ", threads(), " threads")};
+  for (const Finding& finding : refusals)
+    lines.push_back(cat("warning: ", finding.text, " [", finding.rule, "]"));
+  return lines;
+}
+
+Json findings_json(const std::vector<Finding>& findings) {
+  Json list = Json::array();
+  for (const Finding& finding : findings)
+    list.push_back({{"rule", finding.rule}, {"text", finding.text}});
+  return list;
 }
 
 Json plan_json(const Plan& plan) {
@@ -45,16 +66,45 @@ Json plan_json(const Plan& plan) {
 }
 
 Json module_json(const ModuleReport& module) {
-  return {
-      {"name", module.name},
-      {"bits", module.bits},
-      {"group_size", module.group_size == 0 ? -1 : static_cast<std::int64_t>(module.group_size)},
-      {"weight_error", module.weight_error},
-      {"output_error", module.output_error},
-      {"damping", module.damping},
-      {"dead_columns", module.dead_columns},
-      {"fallback", module.fallback},
-      {"notes", module.notes}};
+  const bool measured = module.output_error.has_value();
+  Json json = module_recipe_json(module.module);
+  json["name"] = module.module.name;
+  json["weight_error"] = module.weight_error;
+  json["output_error"] = measured ? Json(*module.output_error) : Json(nullptr);
+  json["damping_added"] = module.damping ? Json(*module.damping) : Json(nullptr);
+  json["dead_columns"] = measured ? Json(module.dead_columns) : Json(nullptr);
+  json["fallback"] = module.fallback;
+  json["notes"] = module.notes;
+  return json;
+}
+
+Json calibration_json(const Calibration& calibration) {
+  if (calibration.samples == 0) return nullptr;
+  return {{"source", calibration.description},
+          {"samples", calibration.samples},
+          {"seq_len", calibration.length},
+          {"tokens_sha256", calibration.hash}};
+}
+
+Json losses_of(const QuantizeResult& result) {
+  std::vector<ModuleLoss> modules;
+  for (const ModuleReport& module : result.modules) {
+    modules.push_back({.name = module.module.name,
+                       .output_error = module.output_error,
+                       .fallback = module.fallback});
+  }
+  return losses_json(std::move(modules));
+}
+
+void print_result(const Options& options, const QuantizeResult& result, double seconds) {
+  fmt::print("{}: {} -> {}, {:.2f} bits per quantized weight, {:.1f} s ({:.1f} CPU s)\n",
+             options.output, human_bytes(result.plan.input_bytes),
+             human_bytes(result.plan.output_bytes), result.plan.bits_per_weight, seconds,
+             cpu_seconds());
+  std::string head = "output error: ";
+  for (const std::string& line : loss_lines(losses_of(result)))
+    fmt::print("{}{}\n", std::exchange(head, "  "), line);
+  fmt::print("all of it: {}\n", (std::filesystem::path(options.output) / kPassportName).string());
 }
 
 int run(const Options& options, const Global& global) {
@@ -62,30 +112,46 @@ int run(const Options& options, const Global& global) {
   QuantizeSinks sinks;
   sinks.progress = global.progress;
   sinks.log = global.log;
-  sinks.planned = [&](const Plan& plan, const Recipe&) { tell_plan(plan, global); };
+  const QuantizeOptions asked = options_of(options.flags, global.seed);
+  std::vector<Finding> refusals;
+  sinks.planned = [&](const Plan& plan, const Recipe& recipe) {
+    refusals = refusals_of(recipe);
+    for (const std::string& line : plan_lines(plan, refusals)) {
+      if (options.dry_run && !global.json)  // what was asked for
+        fmt::print("{}\n", line);
+      else
+        global.log(line);
+    }
+    if (!options.dry_run) global.progress({"Quantizing", "calibration", 0, 1});
+  };
   sinks.module_done = [&](const ModuleReport& module, std::size_t done, std::size_t total) {
     if (global.detail)
-      global.detail(
-          fmt::format("[{:4}/{}] {:<42} {} bits  weight error {:.2e}  output error {:.2e}", done,
-                      total, module.name, module.bits, module.weight_error, module.output_error));
+      global.detail(fmt::format(
+          "[{:4}/{}] {:<42} {}  weight error {:.2e}{}", done, total, module.module.name,
+          module.module.shape.grid->name, module.weight_error,
+          module.output_error ? fmt::format("  output error {:.2e}", *module.output_error)
+                              : std::string()));
     for (const std::string& note : module.notes)
-      if (global.log) global.log(cat(module.name, ": ", note));
+      if (global.log) global.log(cat(module.module.name, ": ", note));
   };
   const auto model = global.model(options.model);
-  const QuantizeResult result = quantize_model(
-      model, options.output, options_of(options.flags, global.seed), sinks, options.dry_run);
+  const QuantizeResult result =
+      quantize_model(model, options.output, asked, sinks, options.dry_run);
+  const bool calibrated = result.calibration.samples > 0;
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (global.json) {
-    Json object = {
-        {"output", options.output}, {"dry_run", options.dry_run}, {"plan", plan_json(result.plan)}};
+    Json object = run_json(model, asked.compute);
+    object.update({{"seed", global.seed},
+                   {"output", options.output},
+                   {"dry_run", options.dry_run},
+                   {"plan", plan_json(result.plan)},
+                   {"warnings", findings_json(refusals)}});
     Json modules = Json::array();
     for (const ModuleReport& module : result.modules) modules.push_back(module_json(module));
     object["modules"] = std::move(modules);
-    object["calibration"] = {{"source", result.calibration.description},
-                             {"samples", result.calibration.samples},
-                             {"seq_len", result.calibration.length},
-                             {"tokens_sha256", result.calibration.hash}};
+    object["losses"] = losses_of(result);
+    object["calibration"] = calibration_json(result.calibration);
     object["seconds"] = seconds;
     object["cpu_seconds"] = cpu_seconds();
     object["peak_resident_bytes"] = memory_use().peak_resident;
@@ -93,16 +159,14 @@ int run(const Options& options, const Global& global) {
     return 0;
   }
   if (options.dry_run) {
-    fmt::print("nothing was written (--dry-run)\n");
+    if (calibrated)
+      fmt::print("calibration: {}, {} windows of {} tokens\n", result.calibration.description,
+                 result.calibration.samples, result.calibration.length);
+    global.log("nothing was written (--dry-run)");
     return 0;
   }
-  fmt::print("{}: {} -> {}, {:.2f} bits per quantized weight, {:.1f} s ({:.1f} CPU s)\n",
-             options.output, human_bytes(result.plan.input_bytes),
-             human_bytes(result.plan.output_bytes), result.plan.bits_per_weight, seconds,
-             cpu_seconds());
-  if (global.log)
-    global.log(
-        cat("next: nibble compare ", options.model, " ", options.output, " --file test.txt"));
+  print_result(options, result, seconds);
+  global.log(cat("next: nibble compare ", options.model, " ", options.output, " --file test.txt"));
   return 0;
 }
 
@@ -111,7 +175,7 @@ Run setup(CLI::App& app, const Global& global) {
   app.add_option("MODEL", options->model, "Folder or org/name in the cache")->required();
   app.add_option("OUT", options->output, "Folder to create")->required();
   declare(app, options->flags);
-  app.add_flag("--dry-run", options->dry_run, "print the plan, write nothing");
+  app.add_flag("--dry-run", options->dry_run, "print the plan, check the inputs, write nothing");
   return [options, &global] { return run(*options, global); };
 }
 

@@ -1,33 +1,17 @@
 #include "cli/quantize_options.h"
 
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <filesystem>
-#include <optional>
 
 #include "base/text.h"
-#include "kernels/kernels.h"
+#include "cli/compute_options.h"
 #include "nibble/error.h"
+#include "quantize/rounder.h"
 
 namespace nibble::cli {
 namespace {
-
-template <typename Value>
-using Names = std::vector<std::pair<std::string, Value>>;
-
-template <typename Value>
-Value named(const std::string& option, const std::string& text, const Names<Value>& known) {
-  std::vector<std::string> names;
-  for (const auto& [name, value] : known) {
-    if (name == text) return value;
-    names.push_back(name);
-  }
-  const std::string near = nearest_name(text, names);
-  throw Error(ErrorKind::kInvalidArgument,
-              cat(option, " \"", text, "\" is not known",
-                  near.empty() ? "" : cat("; did you mean ", near, "?")),
-              cat("one of: ", join(names, ", ")));
-}
 
 std::optional<double> number(std::string_view text) {
   double value = 0;
@@ -45,25 +29,53 @@ std::size_t parse_group(const std::string& option, const std::string& text) {
   return *value < 0 ? 0 : static_cast<std::size_t>(*value);
 }
 
-int parse_bits(const std::string& option, double value) {
-  if (value != 2 && value != 3 && value != 4 && value != 8)
-    throw Error(ErrorKind::kInvalidArgument, cat(option, ": ", value, " bits are not supported"),
-                "use 2, 3, 4 or 8");
-  return static_cast<int>(value);
+std::string widths() {
+  std::vector<std::string> widths;
+  for (const Grid* grid : grids::all())
+    if (grid->uniform()) widths.push_back(std::to_string(grid->bits));
+  return join(widths, ", ");
 }
 
+const Grid& grid_of_bits(const std::string& option, int bits) {
+  const Grid* grid = grids::find(cat("int", bits));
+  if (grid == nullptr)
+    throw Error(ErrorKind::kInvalidArgument, cat(option, ": ", bits, " bits are not supported"),
+                cat("use ", widths(), ", or name a --grid (nibble formats lists them)"));
+  return *grid;
+}
+
+// "8", "int8", "nf4"
+const Grid& grid_named(const std::string& option, const std::string& text) {
+  if (const auto bits = number(text)) return grid_of_bits(option, static_cast<int>(*bits));
+  for (const std::string_view word : kSymmetryOption.words)
+    if (word == text)
+      throw Error(
+          ErrorKind::kInvalidArgument,
+          cat(option, " names the values that weights may take; ", text, " is a kind of symmetry"),
+          cat("--symmetry ", text));
+  return grids::named(text);
+}
+
+// REGEX=[method/]grid[:group]; the grid may be left out.
 Override parse_override(const std::string& text) {
   const auto equals = text.rfind('=');
-  const auto colon = text.rfind(':');
   if (equals == text.npos || equals == 0)
     throw Error(ErrorKind::kInvalidArgument, cat("--override \"", text, "\" has no \"=\""),
-                "write REGEX=bits:group, for example 'down_proj=8:128'");
-  const bool has_group = colon != text.npos && colon > equals;
-  const std::string bits = text.substr(equals + 1, (has_group ? colon : text.size()) - equals - 1);
+                "write REGEX=grid:group, for example 'down_proj=int8:128', or "
+                "'down_proj=rtn/int8:128'");
   Override rule;
   rule.pattern = text.substr(0, equals);
-  rule.settings.bits = parse_bits("--override", number(bits).value_or(0));
-  rule.settings.group_size = has_group ? parse_group("--override", text.substr(colon + 1)) : 128;
+  std::string rest = text.substr(equals + 1);
+  if (const auto slash = rest.find('/'); slash != rest.npos) {
+    rule.method = rest.substr(0, slash);
+    methods::named(*rule.method);
+    rest = rest.substr(slash + 1);
+  }
+  if (const auto colon = rest.find(':'); colon != rest.npos) {
+    rule.group_size = parse_group("--override", rest.substr(colon + 1));
+    rest = rest.substr(0, colon);
+  }
+  if (!rest.empty()) rule.grid = &grid_named("--override", rest);
   return rule;
 }
 
@@ -79,78 +91,61 @@ CalibrationSource parse_source(const std::string& text) {
   return {text.substr(0, colon), *weight};
 }
 
+// Where --help shows what is no everyday choice.
+constexpr std::pair<const char*, const char*> kGroups[] = {
+    {"--samples", "Calibration"},      {"--seq-len", "Calibration"},     {"--skip", "Modules"},
+    {"--override", "Modules"},         {"--allow-nonfinite", "Modules"}, {"--layout", "Output"},
+    {"--checkpoint-format", "Output"}, {"--max-shard-size", "Output"},   {"--force", "Output"},
+    {"--compute", "Machine"},          {"--memory", "Machine"}};
+
+// Each option of methods and transforms, declared where it is read, with who reads it.
+void declare_settings(CLI::App& app, QuantizeFlags& flags) {
+  std::vector<const OptionSpec*> specs;
+  std::map<std::string_view, std::vector<std::string>> readers;
+  const auto add = [&](std::string_view reader, std::span<const OptionSpec* const> options) {
+    for (const OptionSpec* spec : options) {
+      if (!readers.contains(spec->name)) specs.push_back(spec);
+      readers[spec->name].emplace_back(reader);
+    }
+  };
+  for (const Method* method : methods::all()) add(method->name, method->options);
+  for (const Transform* transform : transforms::all()) add(transform->name, transform->options);
+  for (const OptionSpec* spec : specs)
+    app.add_option_function<std::string>(
+           cat("--", spec->name),
+           [&flags, name = std::string(spec->name)](const std::string& value) {
+             flags.settings[name] = value;
+           },
+           cat(spec->help, "; default: ", spec->initial, " (", join(readers[spec->name], ", "),
+               ")"))
+        ->type_name(spec->is_number() ? "NUMBER" : "WORD")
+        ->group("Method and transforms");
+}
+
 }  // namespace
-
-std::uint64_t parse_size(const std::string& option, const std::string& text) {
-  static const Names<double> kUnits = {
-      {"", 1},          {"B", 1},    {"K", 1 << 10}, {"KiB", 1 << 10}, {"KB", 1e3}, {"M", 1 << 20},
-      {"MiB", 1 << 20}, {"MB", 1e6}, {"G", 1 << 30}, {"GiB", 1 << 30}, {"GB", 1e9}};
-  const auto unit_at = text.find_first_not_of("0123456789.");
-  const auto value = number(std::string_view(text).substr(0, unit_at));
-  const std::string unit = unit_at == text.npos ? "" : text.substr(unit_at);
-  for (const auto& [name, factor] : kUnits)
-    if (name == unit && value && *value > 0 && *value * factor < 1e18)
-      return static_cast<std::uint64_t>(*value * factor);
-  throw Error(ErrorKind::kInvalidArgument, cat(option, " \"", text, "\" is not a size"),
-              "write for example 2GiB, 5GB or 512M");
-}
-
-Compute parse_compute(const std::string& text) {
-  return named<Compute>("--compute", text,
-                        {{"auto", float_compute()},
-                         {"f32", Compute::kFloat32},
-                         {"bf16", Compute::kBfloat16},
-                         {"int8", Compute::kInt8}});
-}
-
-KvType parse_kv(const std::string& text, Compute compute) {
-  return named<KvType>("--kv", text,
-                       {{"auto", kv_type_for(compute)},
-                        {"f32", KvType::kFloat32},
-                        {"f16", KvType::kFloat16},
-                        {"bf16", KvType::kBfloat16},
-                        {"q8_0", KvType::kQ8_0}});
-}
-
-std::string_view name_of(Compute compute) {
-  switch (compute) {
-    case Compute::kFloat32:
-      return "f32";
-    case Compute::kBfloat16:
-      return "bf16";
-    case Compute::kInt8:
-      return "int8";
-  }
-  return "";
-}
 
 void declare(CLI::App& app, QuantizeFlags& flags) {
   app.add_option("--method", flags.method, "how codes are chosen (nibble methods lists them)")
       ->capture_default_str();
-  app.add_option("--bits", flags.bits, "bits of a code: 2, 3, 4 or 8")->capture_default_str();
+  app.add_option("--bits", flags.bits, cat("--grid int<bits>: ", widths()));
+  app.add_option("--grid", flags.grid,
+                 "values that weights may take (nibble formats lists them); default: int4");
   app.add_option("--group-size", flags.group_size,
-                 "weights that share a scale; -1: a whole row; default: the largest of 128, 64, 32 "
-                 "that divides every row");
+                 "weights that share a scale; -1: a whole row; default: the largest usual one that "
+                 "divides every row");
   app.add_flag("--asym,!--sym", flags.asymmetric,
                "a zero point for each group instead of a symmetric grid");
-  app.add_option("--grid", flags.grid, "symmetric grid: plain, full-range or signed");
-  app.add_option("--scales", flags.scales, "scale search: absmax, mse or weighted")
-      ->capture_default_str();
-  app.add_option("--act-order", flags.act_order, "column order: none, static, gidx or group-aware")
-      ->capture_default_str();
-  app.add_option("--damping", flags.damping, "share of the mean diagonal added to the Hessian")
-      ->capture_default_str();
-  app.add_option("--drift-correction", flags.drift_correction,
-                 "share of what earlier layers lost that a layer's weights make up for, 0 to 1; "
-                 "default: 0.3, with --scales absmax 0");
-  app.add_option("--drift-samples", flags.drift_samples,
-                 "windows that show what earlier layers lost; default: half of --samples")
-      ->check(CLI::PositiveNumber);
-  app.add_option("--checkpoint-format", flags.format, "gptq (v1, read by everything) or gptq_v2")
-      ->capture_default_str();
+  app.add_option("--transform", flags.transforms,
+                 "rewrites the weights first (nibble methods lists them); may be repeated");
+  declare_settings(app, flags);
+  app.add_option("--layout", flags.layout,
+                 "how the output stores codes (nibble formats lists them); default: the first that "
+                 "holds the grid");
+  app.add_option("--checkpoint-format", flags.dialect,
+                 "dialect of the layout: of gptq, gptq (v1, read by everything) or gptq_v2");
   app.add_option("--skip", flags.skip, "leave modules whose name matches this regular expression");
   app.add_option("--override", flags.overrides,
-                 "REGEX=bits:group for matching modules; first match wins");
+                 "REGEX=[method/]grid[:group] for matching modules; first match wins");
   app.add_option("--calib", flags.calibration,
                  "calibration text, JSON lines or token windows; FILE:WEIGHT mixes several; "
                  "default: the model writes its own");
@@ -159,50 +154,37 @@ void declare(CLI::App& app, QuantizeFlags& flags) {
                  "tokens in a window; default: 512, or the model's context");
   app.add_option("--compute", flags.compute, "arithmetic: auto, f32 or bf16")
       ->capture_default_str();
-  app.add_option("--memory", flags.memory,
-                 "use at most this much memory; activations go to disk when needed");
+  app.add_option(
+      "--memory", flags.memory,
+      "use at most this much memory, beside the program and mapped model files; activations go "
+      "to disk when needed");
   app.add_option("--max-shard-size", flags.max_shard, "largest output file")->capture_default_str();
   app.add_flag("--allow-nonfinite", flags.allow_nonfinite,
                "leave tensors with NaN or infinities unquantized");
   app.add_flag("--force", flags.force, "replace an existing output");
+  for (const auto& [option, group] : kGroups) app.get_option(option)->group(group);
 }
 
 QuantizeOptions options_of(const QuantizeFlags& flags, std::uint64_t seed) {
   QuantizeOptions options;
+  options.transforms = flags.transforms;
+  for (const std::string& name : options.transforms) transforms::named(name);
   options.method = flags.method;
   methods::named(options.method);
-  options.bits = parse_bits("--bits", flags.bits);
+  if (flags.bits && !flags.grid.empty())
+    throw Error(ErrorKind::kInvalidArgument, "--bits is short for a --grid; both were given");
+  if (flags.bits) options.grid = grid_of_bits("--bits", *flags.bits).name;
+  if (!flags.grid.empty()) options.grid = grid_named("--grid", flags.grid).name;
   if (!flags.group_size.empty()) options.group_size = parse_group("--group-size", flags.group_size);
-  options.symmetric = !flags.asymmetric;
-  if (!flags.grid.empty()) {
-    if (flags.asymmetric)
+  options.settings = flags.settings;
+  if (flags.asymmetric) {
+    if (options.settings.contains("symmetry"))
       throw Error(ErrorKind::kInvalidArgument,
-                  "--grid chooses among symmetric grids; --asym asks for none");
-    options.symmetric_grid = named<Symmetry>("--grid", flags.grid,
-                                             {{"plain", Symmetry::kPlain},
-                                              {"full-range", Symmetry::kFullRange},
-                                              {"signed", Symmetry::kSigned}});
+                  "--symmetry says what --sym and --asym say; both were given");
+    options.settings["symmetry"] = *flags.asymmetric ? "asymmetric" : kDecided;
   }
-  options.method_options.scales = named<ScaleSearch>("--scales", flags.scales,
-                                                     {{"absmax", ScaleSearch::kAbsMax},
-                                                      {"mse", ScaleSearch::kMse},
-                                                      {"weighted", ScaleSearch::kWeighted}});
-  options.method_options.order = named<ColumnOrder>("--act-order", flags.act_order,
-                                                    {{"none", ColumnOrder::kNone},
-                                                     {"static", ColumnOrder::kStatic},
-                                                     {"gidx", ColumnOrder::kGroupIndex},
-                                                     {"group-aware", ColumnOrder::kGroupAware}});
-  if (!(flags.damping >= 0 && flags.damping <= 10))
-    throw Error(ErrorKind::kInvalidArgument,
-                cat("--damping ", flags.damping, " is not between 0 and 10"));
-  options.method_options.damping = flags.damping;
-  if (flags.drift_correction && !(*flags.drift_correction >= 0 && *flags.drift_correction <= 1))
-    throw Error(ErrorKind::kInvalidArgument,
-                cat("--drift-correction ", *flags.drift_correction, " is not between 0 and 1"));
-  options.drift_correction = flags.drift_correction;
-  options.drift_samples = flags.drift_samples;
-  options.variant = named<std::string>("--checkpoint-format", flags.format,
-                                       {{"gptq", "gptq"}, {"gptq_v2", "gptq_v2"}});
+  options.layout = flags.layout;
+  options.dialect = flags.dialect;
   options.skip = flags.skip;
   for (const std::string& text : flags.overrides) options.overrides.push_back(parse_override(text));
   for (const std::string& text : flags.calibration)

@@ -2,14 +2,19 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <new>
 #include <nlohmann/json.hpp>
+#include <sstream>
+#include <utility>
 #include <vector>
 
 #include "base/json.h"
 #include "base/text.h"
+#include "cli/json_output.h"
 
 namespace nibble::cli {
 
@@ -66,12 +71,34 @@ Failure failure_of(const std::exception& problem) {
               "  fix: please report it with the command line and the output of nibble --version")};
 }
 
+MessageParts parts_of(const std::string& message) {
+  MessageParts parts;
+  std::string* part = &parts.what;
+  std::istringstream lines(message);
+  for (std::string line; std::getline(lines, line);) {
+    line.erase(0, std::min(line.find_first_not_of(' '), line.size()));
+    for (const auto& [head, target] : {std::pair{"why: ", &parts.why}, {"fix: ", &parts.fix}})
+      if (line.starts_with(head)) {
+        part = target;
+        line.erase(0, std::strlen(head));
+      }
+    *part += cat(part->empty() ? "" : "; ", line);
+  }
+  return parts;
+}
+
 int report(const Failure& failure, const ReportStyle& style) {
   if (style.json) {
-    Json object;
-    object["error"]["kind"] = failure.kind;
-    object["error"]["message"] = failure.message;
-    fmt::print("{}\n", object.dump(-1, ' ', false, Json::error_handler_t::replace));
+    const MessageParts parts = parts_of(failure.message);
+    const auto text_or_null = [](const std::string& text) {
+      return text.empty() ? Json(nullptr) : Json(text);
+    };
+    print_json("nibble.error/1", {{"error",
+                                   {{"kind", failure.kind},
+                                    {"message", parts.what},
+                                    {"why", text_or_null(parts.why)},
+                                    {"fix", text_or_null(parts.fix)},
+                                    {"exit_code", failure.exit_code}}}});
   }
   const char* head = style.color ? "\33[1;31merror:\33[0m" : "error:";
   fmt::print(stderr, "{} {}\n", head, failure.message);

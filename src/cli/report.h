@@ -24,6 +24,12 @@ struct Failure {
 };
 Failure failure_of(const std::exception& problem);
 
+// The parts of a failure's message, for programs; empty where there is none.
+struct MessageParts {
+  std::string what, why, fix;
+};
+MessageParts parts_of(const std::string& message);
+
 struct ReportStyle {
   bool json = false;
   bool color = false;

@@ -5,19 +5,21 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <utility>
 
 #include "base/files.h"
 #include "base/parallel.h"
 #include "base/text.h"
 #include "checkpoint/layout.h"
 #include "cli/command.h"
-#include "cli/generation_settings.h"
 #include "cli/json_output.h"
+#include "cli/losses.h"
 #include "cli/table.h"
 #include "formats/block_format.h"
 #include "kernels/kernels.h"
 #include "model/source.h"
 #include "quantize/passport.h"
+#include "session/generation_settings.h"
 
 namespace nibble::cli {
 namespace {
@@ -67,7 +69,7 @@ std::vector<Part> parts_of(const ModelSource& source) {
                      .matrices = hyper.layers,
                      .weights = static_cast<double>(hyper.layers * rows * columns)});
     for (std::size_t layer = 0; layer < hyper.layers; ++layer)
-      place_of_module[ModelSource::module_path(layer, role)] = r;
+      place_of_module[source.module_path(layer, role)] = r;
   }
   const auto table = static_cast<double>(hyper.vocabulary * hyper.hidden);
   const std::size_t embedding = parts.size();
@@ -80,8 +82,8 @@ std::vector<Part> parts_of(const ModelSource& source) {
     const std::string module = info.name.substr(0, info.name.rfind('.'));
     const auto found = place_of_module.find(module);
     std::size_t place = found != place_of_module.end() ? found->second : other;
-    if (info.name == "model.embed_tokens.weight") place = embedding;
-    if (info.name == "lm_head.weight") place = head;
+    if (module == source.names().embedding()) place = embedding;
+    if (module == source.names().head()) place = head;
     Part& part = parts[place];
     part.bytes += info.bytes;
     part.types.insert(std::string(info.blocks ? info.blocks->name : name(info.dtype)));
@@ -104,7 +106,17 @@ Json quantization_json(const ModelSource& source) {
   return json;
 }
 
-// What the passport says, without its list of modules.
+// An output error of 0 without calibration is none: older passports wrote it so.
+ModuleLoss loss_of(const Json& module, bool calibrated) {
+  ModuleLoss loss;
+  loss.name = json_string(module, "name", "");
+  loss.fallback = json_bool(module, "fallback", false);
+  if (calibrated && module.contains("output_error") && !module["output_error"].is_null())
+    loss.output_error = json_number(module, "output_error", 0);
+  return loss;
+}
+
+// What the passport says, its list of modules in short.
 Json passport_json(const ModelSource& source) {
   const fs::path file = source.folder() / kPassportName;
   // What lies beside a GGUF file speaks of another model.
@@ -114,19 +126,11 @@ Json passport_json(const ModelSource& source) {
   Json summary = Json::object();
   for (const char* key : {"schema", "version", "recipe", "calibration", "seed", "instruction_set"})
     if (passport.contains(key)) summary[key] = passport[key];
-  double worst = 0, sum = 0;
-  std::size_t fallbacks = 0, count = 0;
-  for (const Json& module : passport.value("modules", Json::array())) {
-    const double error = json_number(module, "weight_error", 0);
-    worst = std::max(worst, error);
-    sum += error;
-    ++count;
-    fallbacks += json_bool(module, "fallback", false) ? 1 : 0;
-  }
-  summary["modules"] = count;
-  summary["mean_weight_error"] = count > 0 ? sum / static_cast<double>(count) : 0;
-  summary["worst_weight_error"] = worst;
-  summary["fallbacks"] = fallbacks;
+  const bool calibrated = passport.contains("calibration") && passport["calibration"].is_object();
+  std::vector<ModuleLoss> modules;
+  for (const Json& module : passport.value("modules", Json::array()))
+    modules.push_back(loss_of(module, calibrated));
+  summary["losses"] = losses_json(std::move(modules));
   return summary;
 }
 
@@ -148,8 +152,8 @@ Json model_json(const ModelSource& source) {
                {"vocabulary", hyper.vocabulary},
                {"context", hyper.context},
                {"tied_head", hyper.tied_head}};
-  if (window > 0) json["sliding_window"] = window;
-  if (window > 0) json["sliding_window_layers"] = windowed;
+  json["sliding_window"] = window > 0 ? Json(window) : Json(nullptr);
+  json["sliding_window_layers"] = windowed;
   return json;
 }
 
@@ -161,7 +165,7 @@ Json machine_json() {
 }
 
 Json describe(const ModelSource& source) {
-  Json json = {{"path", source.path().string()}};
+  Json json = {{"model", source.path().string()}};
   json.update(model_json(source));
   double weights = 0;
   std::uint64_t bytes = 0;
@@ -183,8 +187,7 @@ Json describe(const ModelSource& source) {
   json["passport"] = passport_json(source);
   json["generation"] = json_of(generation_settings(source.folder()));
   json["machine"] = machine_json();
-  json["warnings"] = std::vector<std::string>(source.checkpoint().warnings().begin(),
-                                              source.checkpoint().warnings().end());
+  json["warnings"] = source.notes();
   return json;
 }
 
@@ -216,7 +219,7 @@ void print_storage(const Json& json) {
 void print_text(const Json& json) {
   const auto number = [&](const char* key) { return json[key].get<std::uint64_t>(); };
   Table head({"", ""});
-  head.add({"model", json["path"].get<std::string>()});
+  head.add({"model", json["model"].get<std::string>()});
   head.add({"architecture", cat(json["architecture"].get<std::string>(), " (",
                                 json["hf_class"].get<std::string>(), ")")});
   head.add(
@@ -229,7 +232,7 @@ void print_text(const Json& json) {
                          json["tied_head"].get<bool>() ? ", head tied to the embedding" : "")});
   head.add({"context",
             cat(number("context"), " tokens",
-                json.contains("sliding_window")
+                !json["sliding_window"].is_null()
                     ? cat(", attention over ", number("sliding_window"), " in ",
                           number("sliding_window_layers"), " of ", number("layers"), " layers")
                     : "")});
@@ -239,6 +242,9 @@ void print_text(const Json& json) {
     head.add({"passport", flat_text(passport)});
     head.add({"recipe", flat_text(passport.value("recipe", Json::object()))});
     head.add({"calibration", flat_text(passport.value("calibration", Json::object()))});
+    std::string name = "output error";
+    for (const std::string& line : loss_lines(passport["losses"]))
+      head.add({std::exchange(name, ""), line});
   }
   head.add({"generation", flat_text(json["generation"])});
   head.add({"runs on", flat_text(json["machine"])});

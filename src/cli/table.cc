@@ -3,15 +3,10 @@
 #include <algorithm>
 #include <string_view>
 
+#include "cli/terminal/columns.h"
+
 namespace nibble::cli {
 namespace {
-
-// Characters shown: continuation bytes of UTF-8 take no room.
-std::size_t shown_width(std::string_view text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-  }));
-}
 
 bool is_number(std::string_view text) {
   return text.empty() || text == "-" || (text[0] >= '0' && text[0] <= '9') ||
@@ -29,7 +24,7 @@ std::string Table::text() const {
     widths.resize(std::max(widths.size(), row.size()));
     numeric.resize(widths.size(), true);
     for (std::size_t c = 0; c < row.size(); ++c) {
-      widths[c] = std::max(widths[c], shown_width(row[c]));
+      widths[c] = std::max(widths[c], columns_of(row[c]));
       if (r > 0 && !is_number(row[c])) numeric[c] = false;
     }
   }
@@ -39,7 +34,7 @@ std::string Table::text() const {
       continue;
     std::string line;
     for (std::size_t c = 0; c < row.size(); ++c) {
-      const std::string padding(widths[c] - shown_width(row[c]), ' ');
+      const std::string padding(widths[c] - columns_of(row[c]), ' ');
       if (c > 0) line += "  ";
       line += numeric[c] ? padding + row[c] : row[c] + padding;
     }

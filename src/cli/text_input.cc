@@ -1,35 +1,22 @@
 #include "cli/text_input.h"
 
-#include <array>
-#include <cstdio>
+#include <sys/stat.h>
+#include <unistd.h>
 
-#include "base/files.h"
-#include "base/progress.h"
-#include "base/text.h"
-#include "nibble/error.h"
+#include "base/text_file.h"
 
 namespace nibble::cli {
-namespace {
 
-constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 30;
-
-std::string read_stdin() {
-  std::string text;
-  std::array<char, 1 << 16> part;
-  while (const std::size_t count = std::fread(part.data(), 1, part.size(), stdin)) {
-    throw_if_stopped();
-    text.append(part.data(), count);
-    if (text.size() > kMaxBytes)
-      throw Error(ErrorKind::kInvalidArgument,
-                  cat("stdin holds more than ", human_bytes(kMaxBytes)));
-  }
-  return text;
-}
-
-}  // namespace
-
-std::string read_text(const std::string& file) {
-  return file == "-" ? read_stdin() : read_file(file, kMaxBytes);
+std::string with_piped_text(std::string prompt, const LogSink& log) {
+  struct stat input = {};
+  if (fstat(STDIN_FILENO, &input) != 0) return prompt;
+  if (!S_ISFIFO(input.st_mode) && !S_ISREG(input.st_mode) && !S_ISSOCK(input.st_mode))
+    return prompt;
+  const std::string text = read_text("-", [&] {
+    if (log) log("waiting for the text on stdin; < /dev/null if there is none");
+  });
+  if (text.find_first_not_of(" \t\r\n") == text.npos) return prompt;
+  return std::move(prompt) + "\n\n" + text;
 }
 
 }  // namespace nibble::cli

@@ -21,22 +21,31 @@ struct Options {
 int run(const Options& options, const Global& global) {
   std::optional<std::filesystem::path> base;
   if (!options.base.empty()) base = global.model(options.base);
-  const VerifyResult result = verify_checkpoint(global.model(options.model), base);
+  const std::filesystem::path model = global.model(options.model);
+  const VerifyResult result = verify_checkpoint(model, base);
   if (global.json) {
     Json findings = Json::array();
     for (const Finding& finding : result.findings)
       findings.push_back({{"level", finding.error ? "error" : "warning"},
                           {"rule", finding.rule},
                           {"text", finding.text}});
-    print_json("nibble.verify/1", {{"passed", result.passed()},
+    print_json("nibble.verify/1", {{"model", model.string()},
+                                   {"base", base ? Json(base->string()) : Json(nullptr)},
+                                   {"passed", result.passed()},
                                    {"files_checked", result.files_checked},
                                    {"modules_checked", result.modules_checked},
                                    {"findings", findings}});
   } else {
     for (const Finding& finding : result.findings)
       fmt::print("{}: {} [{}]\n", finding.error ? "error" : "warning", finding.text, finding.rule);
-    fmt::print("{}: {} files match SHA256SUMS, {} quantized modules follow their layout's rules\n",
-               result.passed() ? "ok" : "failed", result.files_checked, result.modules_checked);
+    if (result.passed() && result.files_checked == 0 && result.modules_checked == 0)
+      fmt::print(
+          "nothing to check: no SHA256SUMS, no quantized module; the model opens, and all its "
+          "values are finite\n");
+    else
+      fmt::print(
+          "{}: {} files match SHA256SUMS, {} quantized modules follow their layout's rules\n",
+          result.passed() ? "ok" : "failed", result.files_checked, result.modules_checked);
   }
   return result.passed() ? 0 : kBadFile;
 }

@@ -50,11 +50,13 @@ void refuse_different_tokens(const ScoredText& base, const ScoredText& other) {
   const auto place =
       std::mismatch(base.ids.begin(), base.ids.end(), other.ids.begin(), other.ids.end()).first -
       base.ids.begin();
-  throw Error(ErrorKind::kInvalidArgument,
-              cat("the models cannot be compared: their tokenizers read the text differently from "
-                  "token ",
-                  place, " on"),
-              "compare a model with its own quantized form");
+  throw Error(
+      ErrorKind::kInvalidArgument,
+      cat("the models cannot be compared: their tokenizers read the text differently from "
+          "token ",
+          place, " on"),
+      "--tokenizer base reads it for both as BASE does; or put BASE's tokenizer.json beside "
+      "OTHER");
 }
 
 }  // namespace
@@ -108,19 +110,32 @@ CompareResult compare(const ScoredModel& base, const ScoredModel& other, const S
       });
   CompareResult result = summarise(positions);
   result.scope = text.scope;
+  const auto losses = [&](auto field) {
+    return window_means(values_of(std::span<const PositionDifference>(positions), field),
+                        text.windows);
+  };
+  result.window_nll_base = losses([](const PositionDifference& p) { return p.base_loss; });
+  result.window_nll = losses([](const PositionDifference& p) { return p.other_loss; });
   return result;
 }
 
 CompareResult compare_models(const std::filesystem::path& base, const std::filesystem::path& other,
                              const std::filesystem::path& text, const MeasureOptions& options) {
   const ModelSource base_source(base), other_source(other);
+  for (const ModelSource* source : {&base_source, &other_source})
+    for (const std::string& note : source->notes())
+      if (options.log) options.log(cat(source->path().string(), ": ", note));
   refuse_different_vocabularies(base_source, other_source);
-  const ScoredText scored = read_scored_text(*open_tokenizer(base_source.path()), text,
+  const TextToScore read =
+      read_text_to_score(text, base_source.path(), base_source.hyper().context, options);
+  const ScoredText scored = make_scored_text(*open_tokenizer(base_source.path()), read,
                                              base_source.hyper().context, options);
-  MeasureOptions silent = options;
-  silent.log = nullptr;
-  refuse_different_tokens(scored, read_scored_text(*open_tokenizer(other_source.path()), text,
-                                                   base_source.hyper().context, silent));
+  if (!options.base_tokenizer) {
+    MeasureOptions silent = options;
+    silent.log = nullptr;
+    refuse_different_tokens(scored, make_scored_text(*open_tokenizer(other_source.path()), read,
+                                                     base_source.hyper().context, silent));
+  }
   Transformer base_model(base_source), other_model(other_source);
   const Compute other_compute = options.compute_other.value_or(options.compute);
   base_model.prepare(options.compute);

@@ -39,6 +39,7 @@ PerplexityResult perplexity(const ScoredModel& model, const ScoredText& text,
   result.mean_nll = mean.value;
   result.perplexity = std::exp(mean.value);
   result.standard_error = result.perplexity * mean.error;
+  result.window_nll = window_means(losses, text.windows);
   return result;
 }
 
@@ -46,8 +47,12 @@ PerplexityResult measure_perplexity(const std::filesystem::path& model,
                                     const std::filesystem::path& text,
                                     const MeasureOptions& options) {
   const ModelSource source(model);
+  if (options.log)
+    for (const std::string& note : source.notes()) options.log(note);
   const auto tokenizer = open_tokenizer(source.path());
-  const ScoredText scored = read_scored_text(*tokenizer, text, source.hyper().context, options);
+  const ScoredText scored = make_scored_text(
+      *tokenizer, read_text_to_score(text, source.path(), source.hyper().context, options),
+      source.hyper().context, options);
   Transformer transformer(source);
   transformer.prepare(options.compute);
   return perplexity({&transformer, options.compute}, scored, options.progress);

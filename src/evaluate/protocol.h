@@ -31,6 +31,7 @@ struct Protocol {
   std::string_view summary;
   std::size_t least_number = 2;
   bool parse_special = true;    // special tokens inside the text are read as such
+  bool reads_context = false;   // a window's length is WindowRequest::context, not `number`
   bool bos_in_windows = false;  // BOS takes the place of each window's first token
   std::size_t (*window_length)(const WindowRequest& request) = nullptr;
   std::size_t (*least_tokens)(const WindowRequest& request) = nullptr;

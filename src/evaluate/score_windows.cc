@@ -5,6 +5,7 @@
 
 #include "base/progress.h"
 #include "base/text.h"
+#include "evaluate/statistics.h"
 #include "nibble/error.h"
 
 namespace nibble {
@@ -91,6 +92,7 @@ void score_windows(std::span<const ScoredModel> models, const ScoredText& text,
   Runner runner(models, text, use);
   const auto total = static_cast<double>(text.window_tokens());
   double done = 0;
+  if (progress) progress(done, total);
   for (std::size_t begin = 0; begin < text.windows.size();) {
     throw_if_stopped();
     const std::size_t end = batch_end(text.windows, begin);
@@ -100,6 +102,18 @@ void score_windows(std::span<const ScoredModel> models, const ScoredText& text,
     if (progress) progress(done, total);
     begin = end;
   }
+}
+
+std::vector<double> window_means(std::span<const double> values, std::span<const Window> windows) {
+  std::vector<double> means;
+  means.reserve(windows.size());
+  std::size_t first = 0;
+  for (const Window& window : windows) {
+    const std::size_t count = window.length - window.first_scored;
+    means.push_back(mean_of(values.subspan(first, count)).value);
+    first += count;
+  }
+  return means;
 }
 
 }  // namespace nibble

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <span>
+#include <vector>
 
 #include "evaluate/scored_text.h"
 #include "model/transformer.h"
@@ -23,5 +24,8 @@ struct ScoredModel {
 // Models with the same vocabulary. Pieces come in the order of the text, whatever the threads.
 void score_windows(std::span<const ScoredModel> models, const ScoredText& text,
                    const TokensDone& progress, const UseLogits& use);
+
+// The mean of each window's part of `values`, which are one for each scored token, in order.
+std::vector<double> window_means(std::span<const double> values, std::span<const Window> windows);
 
 }  // namespace nibble

@@ -3,13 +3,17 @@
 #include <algorithm>
 
 #include "base/files.h"
+#include "base/json_rows.h"
+#include "base/sha256.h"
 #include "base/text.h"
+#include "base/text_file.h"
+#include "model/documents.h"
 #include "nibble/error.h"
 
 namespace nibble {
 namespace {
 
-constexpr std::uint64_t kMaxTextBytes = std::uint64_t{1} << 30;
+constexpr std::size_t kUsualWindow = 2048;  // of the papers that gptq-N comes from
 
 // The BOS that this tokenizer puts in front of a text of its own accord.
 std::optional<std::int32_t> added_bos(const Tokenizer& tokenizer) {
@@ -34,10 +38,22 @@ std::vector<std::int32_t> ScoredText::window_ids(const Window& window) const {
   return result;
 }
 
-ScoredText make_scored_text(const Tokenizer& tokenizer, std::string_view text,
-                            const std::string& name, std::size_t model_context,
-                            const MeasureOptions& options) {
-  const NamedProtocol named = protocols::named(options.protocol);
+NamedProtocol protocol_of(const MeasureOptions& options, std::size_t model_context) {
+  const std::size_t window = std::max<std::size_t>(2, std::min(kUsualWindow, model_context));
+  const NamedProtocol named =
+      protocols::named(options.protocol.empty() ? cat("gptq-", window) : options.protocol);
+  if (options.context != 0 && !named.protocol->reads_context)
+    throw Error(ErrorKind::kInvalidArgument,
+                cat("a context of ", options.context, " (-c) goes with hf-stride-S; ", named.name(),
+                    " has its window in its name"),
+                cat("write --protocol ", named.protocol->family, "-", options.context));
+  return named;
+}
+
+ScoredText make_scored_text(const Tokenizer& tokenizer, const TextToScore& read,
+                            std::size_t model_context, const MeasureOptions& options) {
+  const std::string& text = read.text;
+  const NamedProtocol named = protocol_of(options, model_context);
   const Protocol& protocol = *named.protocol;
   ScoredText result;
   result.ids = tokenizer.encode(text, {.parse_special = protocol.parse_special});
@@ -49,7 +65,7 @@ ScoredText make_scored_text(const Tokenizer& tokenizer, std::string_view text,
   const std::size_t needed = protocol.least_tokens(request);
   if (request.tokens < needed)
     throw Error(ErrorKind::kInvalidArgument,
-                cat(name, " is too short: it has ", request.tokens, " tokens, ", named.name(),
+                cat(read.name, " is too short: it has ", request.tokens, " tokens, ", named.name(),
                     " needs at least ", needed),
                 "use a longer text, or a protocol with a shorter window");
   result.windows = protocol.windows(request);
@@ -70,12 +86,18 @@ ScoredText make_scored_text(const Tokenizer& tokenizer, std::string_view text,
   return result;
 }
 
-ScoredText read_scored_text(const Tokenizer& tokenizer, const std::filesystem::path& file,
-                            std::size_t model_context, const MeasureOptions& options) {
-  // A protocol that does not exist is told before a large file is read.
-  protocols::named(options.protocol);
-  return make_scored_text(tokenizer, read_file(file, kMaxTextBytes), file.string(), model_context,
-                          options);
+TextToScore read_text_to_score(const std::filesystem::path& file,
+                               const std::filesystem::path& model, std::size_t model_context,
+                               const MeasureOptions& options) {
+  protocol_of(options, model_context);  // refused before a large file is read
+  TextToScore result{read_text(file), file == "-" ? "stdin" : file.string()};
+  if (!JsonRows::recognise(result.text)) return result;
+  Documents documents =
+      with_context(result.name, [&] { return read_documents(result.text, model); });
+  result.text = std::move(documents.text);
+  for (const std::string& note : documents.notes)
+    if (options.log) options.log(cat("warning: ", result.name, ": ", note));
+  return result;
 }
 
 }  // namespace nibble

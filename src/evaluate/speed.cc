@@ -10,9 +10,9 @@
 #include "base/text.h"
 #include "kernels/kernels.h"
 #include "nibble/error.h"
+#include "nn/inputs/bfloat16_rows.h"
 #include "nn/matmul.h"
-#include "nn/tile_product.h"
-#include "nn/tiled_product.h"
+#include "nn/panels/bfloat16_panels.h"
 
 namespace nibble {
 namespace {
@@ -58,7 +58,7 @@ double spin_rate(std::size_t (*spin)(std::size_t rounds), std::size_t rounds) {
 }
 
 double float_rate() {
-  if (has_tile_product()) return spin_rate(kernels().tiles->spin, 1 << 18);
+  if (has_bfloat16_panels()) return spin_rate(kernels().tiles->spin, 1 << 18);
   constexpr std::size_t kSide = 768;
   Tensor x(kSide, kSide);
   x.fill(1);
@@ -75,6 +75,16 @@ double float_rate() {
   return 2.0 * kSide * kSide * kSide * static_cast<double>(out.size()) / seconds;
 }
 
+// Each cache with as many of the ids.
+std::vector<Continuation> shared_out(std::vector<KvCache>& caches,
+                                     std::span<const std::int32_t> ids) {
+  const std::size_t length = ids.size() / caches.size();
+  std::vector<Continuation> batch;
+  for (KvCache& cache : caches)
+    batch.push_back({&cache, ids.subspan(batch.size() * length, length)});
+  return batch;
+}
+
 std::vector<std::int32_t> random_ids(std::size_t count, std::size_t vocabulary, Random& random) {
   std::vector<std::int32_t> ids(count);
   for (auto& id : ids)
@@ -87,6 +97,21 @@ std::vector<std::int32_t> random_ids(std::size_t count, std::size_t vocabulary, 
 Ceilings measure_ceilings() {
   return {read_rate(), spin_rate(kernels().spin_int8, 1 << 22), float_rate(),
           cpu_has_bfloat16() ? "bf16" : "f32"};
+}
+
+Ceilings highest(const Ceilings& first, const Ceilings& second) {
+  return {std::max(first.read_bytes, second.read_bytes), std::max(first.int8_ops, second.int8_ops),
+          std::max(first.float_ops, second.float_ops), first.float_name};
+}
+
+CeilingShare share_of(const Ceilings& ceilings, const SpeedTest& test, const SpeedResult& result,
+                      double rate, bool int8) {
+  const double arithmetic = int8 ? ceilings.int8_ops : ceilings.float_ops;
+  const double by_products = rate * result.ops / static_cast<double>(result.tokens) / arithmetic;
+  const double by_reading =
+      rate / static_cast<double>(test.parallel) * result.bytes / ceilings.read_bytes;
+  if (test.prompt == 0 && by_reading > by_products) return {by_reading, "read"};
+  return {by_products, int8 ? "int8" : ceilings.float_name};
 }
 
 double quantile(const std::vector<double>& values, double share) {
@@ -104,9 +129,10 @@ SpeedResult measure_speed(const Transformer& model, const SpeedTest& test, std::
   Random random(0);
   std::vector<KvCache> caches;
   for (std::size_t i = 0; i < test.parallel; ++i) caches.emplace_back(hyper, most, kv);
-  if (test.depth > 0)
-    for (KvCache& cache : caches)
-      model.extend(cache, random_ids(test.depth, hyper.vocabulary, random), compute);
+  if (test.depth > 0) {
+    const auto ids = random_ids(test.depth * test.parallel, hyper.vocabulary, random);
+    model.extend(shared_out(caches, ids), compute);
+  }
 
   SpeedResult result;
   result.tokens = (test.prompt > 0 ? test.prompt : test.generate) * test.parallel;
@@ -121,9 +147,9 @@ SpeedResult measure_speed(const Transformer& model, const SpeedTest& test, std::
     throw_if_stopped();
     for (KvCache& cache : caches) cache.truncate(test.depth);
     if (test.prompt > 0) {
-      const auto ids = random_ids(test.prompt, hyper.vocabulary, random);
+      const auto ids = random_ids(test.prompt * test.parallel, hyper.vocabulary, random);
       const auto start = Clock::now();
-      for (KvCache& cache : caches) model.extend(cache, ids, compute);
+      model.extend(shared_out(caches, ids), compute);
       if (run > 0) result.seconds.push_back(since(start));
       continue;
     }
@@ -132,10 +158,7 @@ SpeedResult measure_speed(const Transformer& model, const SpeedTest& test, std::
     for (std::size_t step = 0; step < steps; ++step) {
       const auto ids = random_ids(test.parallel, hyper.vocabulary, random);
       const auto before = Clock::now();
-      if (test.parallel == 1)
-        model.extend(caches[0], ids, compute);
-      else
-        model.extend_all(caches, ids, compute);
+      model.extend(shared_out(caches, ids), compute);
       if (run > 0) result.token_seconds.push_back(since(before));
     }
     if (run > 0) result.seconds.push_back(since(start));

@@ -1,5 +1,6 @@
 // How the codes of one row lie in memory at run time: blocks of 32 codes; scales and zeros lie
-// beside them (PackedMatrix). Rows are padded to whole blocks.
+// beside them (PackedMatrix). Rows are padded to whole blocks. A format is a width: what the codes
+// mean is the grid's.
 #pragma once
 
 #include <cstddef>
@@ -25,7 +26,9 @@ struct Format {
 
 namespace formats {
 std::span<const Format* const> all();
-const Format& with_bits(int bits);  // throws kUnsupported
+// The format that holds codes of 1 … 8 bits: one of list.def, which the kernels read, or else a
+// dense stream. Throws kUnsupported.
+const Format& with_bits(int bits);
 }  // namespace formats
 
 // A matrix ready for the kernels. Columns are re-ordered so that each group is contiguous and
@@ -33,6 +36,7 @@ const Format& with_bits(int bits);  // throws kUnsupported
 // input 0). One mechanism serves act-order, odd group sizes and ragged rows.
 struct PackedMatrix {
   const Format* format = nullptr;
+  const Grid* grid = nullptr;
   std::size_t rows = 0;
   std::size_t columns = 0;  // of the original matrix
   std::size_t groups = 0;
@@ -47,7 +51,8 @@ struct PackedMatrix {
   std::size_t bytes() const;
 };
 
-// Throws kUnsupported (bits) and kInvalidArgument (group size or index).
+// Throws kUnsupported (codes of over 8 bits or of several weights) and kInvalidArgument (group size
+// or index).
 PackedMatrix pack(const Codes& codes);
 
 // Float weights of rows [first, first + out.rows) in the original column order.

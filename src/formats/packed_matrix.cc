@@ -1,7 +1,9 @@
 // Packing codes into blocks, slot by slot, and the definition of decoding them.
 #include "base/parallel.h"
+#include "base/text.h"
 #include "formats/format.h"
 #include "formats/slot_order.h"
+#include "nibble/error.h"
 
 namespace nibble {
 
@@ -11,9 +13,14 @@ std::size_t PackedMatrix::bytes() const {
 }
 
 PackedMatrix pack(const Codes& codes) {
+  if (codes.grid->dimension != 1)
+    throw Error(ErrorKind::kUnsupported,
+                cat("codes of ", codes.grid->name, " stand for ", codes.grid->dimension,
+                    " weights each, which no run-time format packs"));
   SlotOrder order = slot_order(codes);
   PackedMatrix packed;
-  packed.format = &formats::with_bits(codes.bits);
+  packed.format = &formats::with_bits(codes.bits());
+  packed.grid = codes.grid;
   packed.rows = codes.rows;
   packed.columns = codes.columns;
   packed.groups = codes.groups();
@@ -58,7 +65,7 @@ void decode_rows(const PackedMatrix& matrix, std::size_t first, Matrix out) {
             matrix.slots.empty() ? static_cast<std::int32_t>(slot + k) : matrix.slots[slot + k];
         if (column >= 0)
           out(i, static_cast<std::size_t>(column)) =
-              matrix.scales[g] * (static_cast<float>(block[k]) - matrix.zeros[g]);
+              matrix.grid->value(block[k], {matrix.scales[g], matrix.zeros[g]});
       }
     }
   }

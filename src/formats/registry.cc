@@ -1,6 +1,7 @@
 // The formats that list.def names.
 #include "base/text.h"
 #include "formats/format.h"
+#include "formats/stream.h"
 #include "nibble/error.h"
 
 namespace nibble::formats {
@@ -21,6 +22,7 @@ std::span<const Format* const> all() {
 const Format& with_bits(int bits) {
   for (const Format* format : all())
     if (format->bits == bits) return *format;
+  if (const Format* stream = stream_of(bits)) return *stream;
   throw Error(ErrorKind::kUnsupported, cat("no format holds codes of ", bits, " bits"));
 }
 

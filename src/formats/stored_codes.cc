@@ -21,11 +21,8 @@ class Rows {
     stored_.read_codes(first, 0, stored_.blocks(), steps_.data());
     stored_.read_scales(first, scales_.data(), zeros_.data());
   }
-  float scale(std::size_t group, std::size_t lane) const {
-    return scales_[group * kRowsTogether + lane];
-  }
-  float zero(std::size_t group, std::size_t lane) const {
-    return zeros_[group * kRowsTogether + lane];
+  GroupParams params(std::size_t group, std::size_t lane) const {
+    return {scales_[group * kRowsTogether + lane], zeros_[group * kRowsTogether + lane]};
   }
   // codes: [columns]
   void codes(std::size_t lane, std::uint8_t* codes) const {
@@ -45,7 +42,7 @@ class Rows {
 
 Codes codes_of(const StoredCodes& stored) {
   const CodeShape& shape = stored.shape();
-  Codes codes = make_codes(shape.rows, shape.columns, shape.bits, shape.group_size);
+  Codes codes = make_codes(*shape.grid, shape.rows, shape.columns, shape.group_size);
   codes.group_index = shape.group_index;
   const std::size_t groups = shape.groups();
   const std::size_t parts = (shape.rows + kRowsTogether - 1) / kRowsTogether;
@@ -56,10 +53,7 @@ Codes codes_of(const StoredCodes& stored) {
       rows.read(first);
       for (std::size_t r = first; r < std::min(shape.rows, first + kRowsTogether); ++r) {
         rows.codes(r - first, codes.row(r).data());
-        for (std::size_t g = 0; g < groups; ++g) {
-          codes.scales[r * groups + g] = rows.scale(g, r - first);
-          codes.zeros[r * groups + g] = rows.zero(g, r - first);
-        }
+        for (std::size_t g = 0; g < groups; ++g) codes.set_params(r, g, rows.params(g, r - first));
       }
     }
   });
@@ -76,17 +70,15 @@ void decode_rows(const StoredCodes& stored, std::size_t first, Matrix out) {
     rows.codes(lane, codes.data());
     float* weights = out.row(i);
     if (!shape.group_index.empty()) {
-      for (std::size_t c = 0; c < shape.columns; ++c) {
-        const std::size_t g = shape.group_of(c);
-        weights[c] = rows.scale(g, lane) * (static_cast<float>(codes[c]) - rows.zero(g, lane));
-      }
+      for (std::size_t c = 0; c < shape.columns; ++c)
+        weights[c] = shape.grid->value(codes[c], rows.params(shape.group_of(c), lane));
       continue;
     }
     for (std::size_t g = 0; g < shape.groups(); ++g) {
-      const float scale = rows.scale(g, lane), zero = rows.zero(g, lane);
+      const GroupParams params = rows.params(g, lane);
       const std::size_t end = std::min(shape.columns, (g + 1) * shape.group_size);
       for (std::size_t c = g * shape.group_size; c < end; ++c)
-        weights[c] = scale * (static_cast<float>(codes[c]) - zero);
+        weights[c] = shape.grid->value(codes[c], params);
     }
   }
 }

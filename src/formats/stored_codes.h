@@ -1,5 +1,5 @@
 // A matrix of codes that stays where a checkpoint has it, read 16 rows at a time: what layouts open
-// and layers are made of.
+// and layers are made of. Of grids of dimension 1 with codes of up to 8 bits.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,7 @@
 #include "model/block.h"
 
+#include <algorithm>
+
 #include "base/parallel.h"
 #include "kernels/kernels.h"
 #include "nn/attention/attention.h"
@@ -59,7 +61,37 @@ void Block::attention_input(ConstMatrix hidden, Matrix out) const {
   rms_norm(hidden, attention_norm, hyper->norm_epsilon, out);
 }
 
-void Block::attend(ConstMatrix input, Sequences sequences, Matrix out, Compute compute) const {
+RopeTables::RopeTables(const HyperParams& hyper, Sequences sequences) : hyper_(&hyper) {
+  std::size_t first = SIZE_MAX, last = 0, rows = 0;
+  for (const Sequence& sequence : sequences) {
+    first = std::min(first, sequence.past);
+    last = std::max(last, sequence.past + sequence.length);
+    rows += sequence.length;
+  }
+  // One table for all, unless positions lie farther apart than there are rows: a prompt that begins
+  // beside a text that is long already.
+  const auto fill = [&](const std::vector<double>& frequencies, std::vector<RopeTable>& tables) {
+    if (last - first <= rows) {
+      tables.emplace_back(frequencies, first, last - first);
+      return;
+    }
+    for (const Sequence& sequence : sequences)
+      tables.emplace_back(frequencies, sequence.past, sequence.length);
+  };
+  fill(hyper.rope.frequencies, full_);
+  const bool windows = std::any_of(hyper.windows.begin(), hyper.windows.end(),
+                                   [](std::size_t window) { return window != 0; });
+  if (windows && hyper.window_rope.frequencies != hyper.rope.frequencies)
+    fill(hyper.window_rope.frequencies, window_);
+}
+
+const RopeTable& RopeTables::of(std::size_t layer, std::size_t sequence) const {
+  const auto& tables = !window_.empty() && hyper_->windows[layer] != 0 ? window_ : full_;
+  return tables[tables.size() == 1 ? 0 : sequence];
+}
+
+void Block::attend(ConstMatrix input, Sequences sequences, const RopeTables& ropes, Matrix out,
+                   Compute compute) const {
   const std::size_t kv_width = hyper->kv_heads * hyper->head_dim;
   Tensor query(input.rows, hyper->heads * hyper->head_dim), keys(input.rows, kv_width),
       values(input.rows, kv_width);
@@ -71,15 +103,11 @@ void Block::attend(ConstMatrix input, Sequences sequences, Matrix out, Compute c
   normalize_heads(query.view(), query_norm, hyper->norm_epsilon);
   normalize_heads(keys.view(), key_norm, hyper->norm_epsilon);
 
-  std::size_t first = SIZE_MAX, last = 0;
-  for (const Sequence& sequence : sequences) {
-    first = std::min(first, sequence.past);
-    last = std::max(last, sequence.past + sequence.length);
-  }
-  const RopeTable table(hyper->rope_of(layer).frequencies, first, last - first);
+  const double grown = hyper->rope_of(layer).attention_factor;
   std::vector<AttentionInput> inputs(sequences.size());
   const auto prepare = [&](std::size_t i) {
     const Sequence& sequence = sequences[i];
+    const RopeTable& table = ropes.of(layer, i);
     AttentionInput& attended = inputs[i];
     attended.query = query.view().rows_at(sequence.first_row, sequence.length);
     attended.out = out.rows_at(sequence.first_row, sequence.length);
@@ -105,7 +133,7 @@ void Block::attend(ConstMatrix input, Sequences sequences, Matrix out, Compute c
   shape.heads = hyper->heads;
   shape.kv_heads = hyper->kv_heads;
   shape.head_dim = hyper->head_dim;
-  shape.scale = hyper->attention_scale;
+  shape.scale = hyper->attention_scale * static_cast<float>(grown * grown);
   shape.window = hyper->windows[layer];
   shape.round_to_bfloat16 = compute == Compute::kInt8;
   attention(inputs, shape);
@@ -137,12 +165,13 @@ void Block::add_output(const Linear& linear, const std::vector<float>& norm, Con
   add(out.view(), hidden);
 }
 
-void Block::forward(Matrix hidden, Sequences sequences, Compute compute) const {
+void Block::forward(Matrix hidden, Sequences sequences, const RopeTables& ropes,
+                    Compute compute) const {
   Tensor input(hidden.rows, hidden.columns);
   {
     Tensor mixed(hidden.rows, linear(Role::kOutput).inputs());
     attention_input(hidden, input.view());
-    attend(input.view(), sequences, mixed.view(), compute);
+    attend(input.view(), sequences, ropes, mixed.view(), compute);
     attention_output(mixed.view(), hidden, compute);
   }
   Tensor activated(hidden.rows, linear(Role::kDown).inputs());

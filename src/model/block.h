@@ -4,6 +4,7 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,11 +12,15 @@
 #include "model/spec.h"
 #include "nn/attention/kv_rows.h"
 #include "nn/linear.h"
+#include "nn/rope.h"
 
 namespace nibble {
 
 enum class Role { kQuery, kKey, kValue, kOutput, kGate, kUp, kDown };
 inline constexpr std::size_t kRoles = 7;
+
+// The norms in front of attention and MLP.
+enum class Norm { kAttention, kMlp };
 
 // Linears that read the same input share a stage: {q, k, v}, {o}, {gate, up}, {down}.
 enum class Stage { kAttentionIn, kAttentionOut, kMlpIn, kMlpOut };
@@ -41,6 +46,19 @@ struct Sequence {
 };
 using Sequences = std::span<const Sequence>;
 
+// Cosines and sines of every position that these sequences stand at: made once for all layers, with
+// other tables only where layers with a window turn at other rates.
+class RopeTables {
+ public:
+  RopeTables(const HyperParams& hyper, Sequences sequences);
+  const RopeTable& of(std::size_t layer, std::size_t sequence) const;
+
+ private:
+  const HyperParams* hyper_;
+  // One for all sequences, or one for each where they stand far apart.
+  std::vector<RopeTable> full_, window_;
+};
+
 struct Block {
   const ModelSpec* spec = nullptr;
   const HyperParams* hyper = nullptr;
@@ -56,7 +74,8 @@ struct Block {
   // hidden [tokens, hidden] -> input of q, k, v, [tokens, hidden]
   void attention_input(ConstMatrix hidden, Matrix out) const;
   // input of q, k, v -> input of o, [tokens, heads · head_dim]
-  void attend(ConstMatrix input, Sequences sequences, Matrix out, Compute compute) const;
+  void attend(ConstMatrix input, Sequences sequences, const RopeTables& ropes, Matrix out,
+              Compute compute) const;
   // hidden += o(input), normed where the architecture says so
   void attention_output(ConstMatrix input, Matrix hidden, Compute compute) const;
   // hidden -> input of gate and up, [tokens, hidden]
@@ -67,7 +86,7 @@ struct Block {
   void mlp_output(ConstMatrix input, Matrix hidden, Compute compute) const;
 
   // All six.
-  void forward(Matrix hidden, Sequences sequences, Compute compute) const;
+  void forward(Matrix hidden, Sequences sequences, const RopeTables& ropes, Compute compute) const;
 
  private:
   // hidden += linear(input), normed unless `norm` is empty.

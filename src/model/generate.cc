@@ -98,6 +98,7 @@ std::vector<std::vector<std::int32_t>> write_text(const Transformer& model,
     std::vector<KvCache> caches;
     std::vector<Sampler> samplers;
     std::vector<std::int32_t> current(count);
+    std::vector<Continuation> batch;
     for (std::size_t i = 0; i < count; ++i) {
       caches.emplace_back(hyper, options.length);
       // Each sequence has its own numbers, whatever runs beside it.
@@ -108,9 +109,10 @@ std::vector<std::vector<std::int32_t>> write_text(const Transformer& model,
       samplers.emplace_back(plain);
       texts[first + i] = {current[i]};
     }
+    for (std::size_t i = 0; i < count; ++i) batch.push_back({&caches[i], {&current[i], 1}});
     for (std::size_t position = 1; position < options.length; ++position) {
       throw_if_stopped();
-      const Tensor logits = model.extend_all(caches, current, options.compute);
+      const Tensor logits = model.extend(batch, options.compute);
       parallel_for(count, [&](std::size_t i) {
         current[i] = samplers[i].pick({logits.view().row(i), hyper.vocabulary}, texts[first + i]);
         texts[first + i].push_back(current[i]);

@@ -55,16 +55,37 @@ class Keys {
       throw Error(ErrorKind::kUnsupported,
                   cat("key \"", prefix_, name, "\" is ", *own, "; supported: ", value));
   }
+  void expect_number(std::string_view name, double value) const {
+    if (const auto own = number(name); own && *own != value)
+      throw Error(ErrorKind::kUnsupported,
+                  cat("key \"", prefix_, name, "\" is ", *own, "; supported: ", value));
+  }
 
  private:
   const GgufMetadata& metadata_;
   std::string prefix_;
 };
 
+// As llama.cpp reads it: the factor may have the key of older files, and is linear where no type
+// says otherwise; a factor of 0 is none.
 Json rope_scaling(const Keys& keys) {
-  const std::string type = keys.text("rope.scaling.type");
-  if (type.empty() || type == "none") return nullptr;
-  return {{"rope_type", type}, {"factor", keys.number("rope.scaling.factor").value_or(1)}};
+  std::optional<double> factor = keys.number("rope.scaling.factor");
+  if (!factor) factor = keys.number("rope.scale_linear");
+  std::string type = keys.text("rope.scaling.type");
+  if (type.empty()) type = "linear";
+  if (type == "none" || !factor || *factor == 0) factor = 1;
+  if (*factor == 1 && (type == "none" || type == "linear")) return nullptr;
+  for (const char* key : {"rope.scaling.attn_factor", "rope.scaling.alpha",
+                          "rope.scaling.yarn_ext_factor", "rope.scaling.yarn_attn_factor"})
+    keys.expect_number(key, 1);
+  Json scaling = {{"rope_type", type}, {"factor", *factor}};
+  if (const auto context = keys.integer("rope.scaling.original_context_length", 1, 1 << 28))
+    scaling["original_max_position_embeddings"] = *context;
+  for (const auto& [own, key] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"rope.scaling.yarn_beta_fast", "beta_fast"},
+           {"rope.scaling.yarn_beta_slow", "beta_slow"}})
+    if (const auto value = keys.number(own)) scaling[key] = *value;
+  return scaling;
 }
 
 void put_special_tokens(const GgufMetadata& metadata, std::int64_t vocabulary, Json& config) {
@@ -76,25 +97,6 @@ void put_special_tokens(const GgufMetadata& metadata, std::int64_t vocabulary, J
   for (const char* name : {"eos", "eot", "eom"})
     if (const auto end = id(name)) eos.push_back(*end);
   if (!eos.empty()) config["eos_token_id"] = eos;
-}
-
-bool has_bias(const CheckpointReader& checkpoint, std::string_view module) {
-  return checkpoint.find(cat("model.layers.0.", module, ".bias")) != nullptr;
-}
-
-// Biases are where the tensors are; which layers may have them is the spec's word.
-void put_biases(const CheckpointReader& checkpoint, const ModelSpec& spec, Json& config) {
-  const bool attention = has_bias(checkpoint, "self_attn.o_proj");
-  const bool mlp = has_bias(checkpoint, "mlp.down_proj");
-  const bool inputs = has_bias(checkpoint, "self_attn.q_proj");
-  const bool fits = (!attention || spec.optional_attention_bias) &&
-                    (!mlp || spec.optional_mlp_bias) &&
-                    inputs == (attention || spec.always_qkv_bias);
-  if (!fits)
-    throw Error(ErrorKind::kUnsupported,
-                cat("has biases on layers where an \"", spec.gguf_name, "\" model has none"));
-  config["attention_bias"] = attention;
-  config["mlp_bias"] = mlp;
 }
 
 }  // namespace
@@ -137,8 +139,11 @@ Json gguf_config(const CheckpointReader& checkpoint) {
     throw Error(ErrorKind::kCorruptFile,
                 cat("key \"", *architecture, ".attention.layer_norm_rms_epsilon\" is missing"));
   config["rms_norm_eps"] = *epsilon;
-  if (const auto window = keys.integer("attention.sliding_window", 0, 1 << 30))
-    config["sliding_window"] = *window;
+  const auto window = keys.integer("attention.sliding_window", 0, 1 << 30);
+  config["sliding_window"] = window ? Json(*window) : Json(nullptr);
+  // Converters leave the scale of scores out: llama.cpp takes the width of a head, but for the one
+  // published model of 62 layers, which its spec knows.
+  if (config["num_hidden_layers"] != 62) config["query_pre_attn_scalar"] = head_dim;
   // Where a key is absent, the spec's default counts; what the spec cannot do, it refuses.
   for (const auto& [own, key] : std::initializer_list<std::pair<const char*, const char*>>{
            {"rope.freq_base", "rope_theta"},
@@ -147,7 +152,6 @@ Json gguf_config(const CheckpointReader& checkpoint) {
            {"final_logit_softcapping", "final_logit_softcapping"}})
     if (const auto value = keys.number(own)) config[key] = *value;
   put_special_tokens(metadata, vocabulary, config);
-  put_biases(checkpoint, spec, config);
   return config;
 }
 

@@ -4,8 +4,10 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "checkpoint/foreign.h"
 #include "checkpoint/layout.h"
 #include "formats/block_format.h"
+#include "model/config/settled_config.h"
 #include "model/gguf_config.h"
 #include "model/gguf_names.h"
 #include "nibble/error.h"
@@ -36,8 +38,9 @@ struct ModelSource::Parts {
   const ModelSpec* spec = nullptr;
   HyperParams hyper;
   std::unique_ptr<CheckpointReader> checkpoint;
-  const Layout* layout = nullptr;
-  std::string prefix;     // "model." or nothing
+  std::unique_ptr<StoredModules> modules;  // null: nothing is quantized as a layout has it
+  std::optional<TensorNames> names;
+  std::vector<std::string> notes;
   std::string described;  // by what the shapes are: "config.json"
 
   struct LinearShape {
@@ -71,11 +74,15 @@ struct ModelSource::Parts {
     return values;
   }
 
-  // The gain of a norm, whichever way the checkpoint holds it: GGUF files have the 1 added.
+  // What a stored gain lacks: GGUF files have the 1 added.
+  float gain_offset() const {
+    return spec->gain_less_one && checkpoint->gguf() == nullptr ? 1.0f : 0.0f;
+  }
+
+  // The gain of a norm, whichever way the checkpoint holds it.
   std::vector<float> gain(const std::string& name, std::size_t size) const {
     std::vector<float> values = vector(name, size);
-    if (spec->gain_less_one && checkpoint->gguf() == nullptr)
-      for (float& value : values) value += 1;
+    for (float& value : values) value += gain_offset();
     return values;
   }
 
@@ -107,15 +114,15 @@ struct ModelSource::Parts {
       const std::vector<float> stored = bias;
       for (std::size_t r = 0; r < rows; ++r) bias[r] = stored[row_of[r]];
     }
-    if (layout != nullptr)
-      if (auto codes = layout->open(*checkpoint, config["quantization_config"], module)) {
-        const CodeShape& shape = codes->shape();
-        if (shape.rows != rows || shape.columns != columns)
-          throw Error(ErrorKind::kCorruptFile,
-                      cat("module \"", module, "\" is ", shape.rows, " x ", shape.columns, "; ",
-                          described, " asks for ", rows, " x ", columns));
-        return stored_linear(std::move(codes), std::move(bias));
-      }
+    if (modules != nullptr && modules->holds(module)) {
+      auto codes = modules->open(module);
+      const CodeShape& shape = codes->shape();
+      if (shape.rows != rows || shape.columns != columns)
+        throw Error(ErrorKind::kCorruptFile,
+                    cat("module \"", module, "\" is ", shape.rows, " x ", shape.columns, "; ",
+                        described, " asks for ", rows, " x ", columns));
+      return stored_linear(std::move(codes), std::move(bias));
+    }
     return matrix(module + ".weight", rows, columns, std::move(bias), std::move(row_of));
   }
 
@@ -123,22 +130,10 @@ struct ModelSource::Parts {
   void check_linear(const std::string& module, std::size_t rows, std::size_t columns,
                     bool has_bias) const {
     if (has_bias) tensor(module + ".bias", {static_cast<std::int64_t>(rows)});
-    if (layout != nullptr && holds_module(module)) return;  // the layout knows its shapes
+    if (modules != nullptr && modules->holds(module)) return;  // the layout knows its shapes
     tensor(module + ".weight",
            {static_cast<std::int64_t>(rows), static_cast<std::int64_t>(columns)});
   }
-
-  // Does the checkpoint have tensors of this module, but no plain weight?
-  bool holds_module(const std::string& module) const {
-    if (checkpoint->find(module + ".weight") != nullptr) return false;
-    const auto tensors = checkpoint->tensors();
-    const auto at = std::lower_bound(
-        tensors.begin(), tensors.end(), module + ".",
-        [](const TensorInfo& info, const std::string& name) { return info.name < name; });
-    return at != tensors.end() && at->name.starts_with(module + ".");
-  }
-
-  std::string layer_path(std::size_t layer) const { return cat(prefix, "layers.", layer, "."); }
 
   std::array<LinearShape, kRoles> linear_shapes() const {
     const std::size_t query = hyper.heads * hyper.head_dim, kv = hyper.kv_heads * hyper.head_dim;
@@ -152,7 +147,7 @@ struct ModelSource::Parts {
   }
 
   void check_layer(std::size_t layer) const {
-    const std::string base = layer_path(layer);
+    const std::string base = names->layer(layer);
     const auto hidden = static_cast<std::int64_t>(hyper.hidden);
     tensor(base + "input_layernorm.weight", {hidden});
     tensor(base + "post_attention_layernorm.weight", {hidden});
@@ -164,8 +159,24 @@ struct ModelSource::Parts {
       for (const char* norm : {"self_attn.q_norm.weight", "self_attn.k_norm.weight"})
         tensor(base + norm, {static_cast<std::int64_t>(hyper.head_dim)});
     for (const LinearShape& shape : linear_shapes())
-      check_linear(base + std::string(module_name(shape.role)), shape.rows, shape.columns,
-                   shape.bias);
+      check_linear(names->module(layer, shape.role), shape.rows, shape.columns, shape.bias);
+  }
+
+  // A pair that is tied may lie under either name.
+  std::string embedding_name() const {
+    const bool own = !hyper.tied_head || has_module(*checkpoint, names->embedding());
+    return (own ? names->embedding() : names->head()) + ".weight";
+  }
+
+  void settle() {
+    Settled settled = settle_config(config, *spec, {*checkpoint, *names, modules.get()});
+    hyper = std::move(settled.hyper);
+    const auto warnings = checkpoint->warnings();
+    notes.assign(warnings.begin(), warnings.end());
+    notes.insert(notes.end(), settled.notes.begin(), settled.notes.end());
+    if (modules == nullptr) return;
+    const auto read_otherwise = modules->notes();
+    notes.insert(notes.end(), read_otherwise.begin(), read_otherwise.end());
   }
 
   void divide_frequencies() {
@@ -174,10 +185,6 @@ struct ModelSource::Parts {
       for (std::size_t i = 0; i < divisors.size(); ++i)
         rope->frequencies[i] /= static_cast<double>(divisors[i]);
   }
-
-  bool has_own_head() const {
-    return checkpoint->find("lm_head.weight") != nullptr || holds_module("lm_head");
-  }
 };
 
 ModelSource::ModelSource(const std::filesystem::path& path) : parts_(std::make_unique<Parts>()) {
@@ -185,34 +192,32 @@ ModelSource::ModelSource(const std::filesystem::path& path) : parts_(std::make_u
   parts.path = path;
   parts.folder = std::filesystem::is_directory(path) ? path : path.parent_path();
   parts.checkpoint = open_checkpoint(path);
+  refuse_foreign_tensors(*parts.checkpoint);
   if (parts.checkpoint->gguf() != nullptr) {
     parts.checkpoint = with_hf_names(std::move(parts.checkpoint));
     parts.described = parts.checkpoint->files().front().string();
   } else {
     parts.described = (parts.folder / "config.json").string();
-    parts.config = read_json(parts.described);
+    parts.config =
+        layouts::with_side_config(read_json(parts.described), parts.folder, *parts.checkpoint);
   }
   with_context(parts.described, [&] {
     const bool gguf = parts.checkpoint->gguf() != nullptr;
     if (gguf) parts.config = gguf_config(*parts.checkpoint);
     if (!parts.config.is_object()) throw Error(ErrorKind::kCorruptFile, "not an object");
     parts.spec = &find_spec(parts.config);
-    parts.hyper = read_hyper_params(parts.config, *parts.spec);
+    if (const Layout* layout = layouts::claiming(parts.config))
+      parts.modules = layout->open(*parts.checkpoint, parts.config["quantization_config"]);
+    parts.names.emplace(*parts.checkpoint);
+    parts.settle();
     if (gguf) parts.divide_frequencies();
-    parts.layout = layouts::claiming(parts.config);
   });
   parts.described = parts.checkpoint->gguf() != nullptr ? "the metadata" : "config.json";
-  // Some exporters leave "model." out.
-  parts.prefix = parts.checkpoint->find("model.embed_tokens.weight") == nullptr &&
-                         parts.checkpoint->find("embed_tokens.weight") != nullptr
-                     ? ""
-                     : "model.";
-  parts.hyper.tied_head = parts.hyper.tied_head || !parts.has_own_head();
   // Everything a later part needs is looked for now, not after an hour of work.
   embedding();
   final_norm();
   if (!parts.hyper.tied_head)
-    parts.check_linear("lm_head", parts.hyper.vocabulary, parts.hyper.hidden, false);
+    parts.check_linear(parts.names->head(), parts.hyper.vocabulary, parts.hyper.hidden, false);
   for (std::size_t layer = 0; layer < parts.hyper.layers; ++layer) parts.check_layer(layer);
 }
 
@@ -224,15 +229,26 @@ const Json& ModelSource::config() const { return parts_->config; }
 const ModelSpec& ModelSource::spec() const { return *parts_->spec; }
 const HyperParams& ModelSource::hyper() const { return parts_->hyper; }
 const CheckpointReader& ModelSource::checkpoint() const { return *parts_->checkpoint; }
+const TensorNames& ModelSource::names() const { return *parts_->names; }
 
-std::string ModelSource::module_path(std::size_t layer, Role role) {
-  return cat("model.layers.", layer, ".", module_name(role));
+const TensorInfo& ModelSource::norm_tensor(std::size_t layer, Norm norm) const {
+  const char* name = norm == Norm::kAttention     ? "input_layernorm.weight"
+                     : parts_->spec->output_norms ? "pre_feedforward_layernorm.weight"
+                                                  : "post_attention_layernorm.weight";
+  return parts_->checkpoint->at(parts_->names->layer(layer) + name);
 }
+
+float ModelSource::gain_offset() const { return parts_->gain_offset(); }
+
+std::string ModelSource::module_path(std::size_t layer, Role role) const {
+  return parts_->names->module(layer, role);
+}
+const std::vector<std::string>& ModelSource::notes() const { return parts_->notes; }
 
 Block ModelSource::block(std::size_t layer) const {
   const Parts& parts = *parts_;
   const HyperParams& hyper = parts.hyper;
-  const std::string base = parts.layer_path(layer);
+  const std::string base = parts.names->layer(layer);
   Block block;
   block.spec = parts.spec;
   block.hyper = &hyper;
@@ -254,28 +270,27 @@ Block ModelSource::block(std::size_t layer) const {
   }
   for (const auto& shape : parts.linear_shapes())
     block.linears[static_cast<std::size_t>(shape.role)] =
-        parts.linear(base + std::string(module_name(shape.role)), shape.rows, shape.columns,
-                     shape.bias, parts.stored_rows(shape));
+        parts.linear(parts.names->module(layer, shape.role), shape.rows, shape.columns, shape.bias,
+                     parts.stored_rows(shape));
   return block;
 }
 
 std::unique_ptr<Linear> ModelSource::embedding() const {
-  return parts_->matrix(parts_->prefix + "embed_tokens.weight", parts_->hyper.vocabulary,
-                        parts_->hyper.hidden);
+  return parts_->matrix(parts_->embedding_name(), parts_->hyper.vocabulary, parts_->hyper.hidden);
 }
 
 std::vector<float> ModelSource::final_norm() const {
-  return parts_->gain(parts_->prefix + "norm.weight", parts_->hyper.hidden);
+  return parts_->gain(parts_->names->final_norm() + ".weight", parts_->hyper.hidden);
 }
 
 std::unique_ptr<Linear> ModelSource::head() const {
   const Parts& parts = *parts_;
   if (parts.hyper.tied_head) return embedding();
-  return parts.linear("lm_head", parts.hyper.vocabulary, parts.hyper.hidden, false);
+  return parts.linear(parts.names->head(), parts.hyper.vocabulary, parts.hyper.hidden, false);
 }
 
 void ModelSource::drop_layer(std::size_t layer) const {
-  const std::string base = parts_->layer_path(layer);
+  const std::string base = parts_->names->layer(layer);
   for (const TensorInfo& info : parts_->checkpoint->tensors())
     if (info.name.starts_with(base)) parts_->checkpoint->drop(info);
 }

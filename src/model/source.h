@@ -6,17 +6,19 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/json.h"
 #include "model/block.h"
+#include "model/tensor_names.h"
 #include "nibble/checkpoint.h"
 
 namespace nibble {
 
 class ModelSource {
  public:
-  // Throws what open_checkpoint, find_spec and read_hyper_params throw, and kCorruptFile when a
-  // tensor the model needs is missing or has another shape than config.json says.
+  // Throws what open_checkpoint, find_spec and settle_config throw, and kCorruptFile when a tensor
+  // the model needs is missing or has another shape than its neighbours and config.json say.
   explicit ModelSource(const std::filesystem::path& path);
   ~ModelSource();
   ModelSource(const ModelSource&) = delete;
@@ -24,18 +26,27 @@ class ModelSource {
 
   const std::filesystem::path& path() const;  // what was opened, a folder or a file
   const std::filesystem::path& folder() const;
-  const Json& config() const;
+  const Json& config() const;  // as settled with the tensors
   const ModelSpec& spec() const;
   const HyperParams& hyper() const;
   const CheckpointReader& checkpoint() const;
+  // What is odd about the files, and what was decided where config.json and tensors disagree: for
+  // people to see before any work.
+  const std::vector<std::string>& notes() const;
 
   Block block(std::size_t layer) const;
   std::unique_ptr<Linear> embedding() const;  // rows are token embeddings (decode() reads them)
   std::vector<float> final_norm() const;      // [hidden]
   std::unique_ptr<Linear> head() const;       // [vocabulary, hidden]; the embedding when tied
 
-  // "model.layers.3.self_attn.q_proj"
-  static std::string module_path(std::size_t layer, Role role);
+  // The norm in front of attention or of the MLP as the checkpoint stores it, and what it leaves
+  // out of the gain: 1 where it holds the gain less one.
+  const TensorInfo& norm_tensor(std::size_t layer, Norm norm) const;
+  float gain_offset() const;
+
+  const TensorNames& names() const;  // this checkpoint's own
+  // "model.layers.3.self_attn.q_proj", under whatever prefix the checkpoint has.
+  std::string module_path(std::size_t layer, Role role) const;
   // Lets the mapped pages of a layer's tensors leave memory.
   void drop_layer(std::size_t layer) const;
 

@@ -15,7 +15,7 @@ namespace nibble {
 // What the gate of the MLP goes through before it multiplies.
 enum class Activation { kSilu, kGeluTanh };
 
-enum class RopeScaling { kNone, kLinear, kLlama3 };
+enum class RopeScaling { kNone, kLinear, kLlama3, kYarn };
 
 // Frequencies of rotary position embedding.
 struct Rope {
@@ -25,7 +25,10 @@ struct Rope {
   double low_freq_factor = 1;
   double high_freq_factor = 4;
   double original_context = 8192;
-  std::vector<double> frequencies;  // rope_frequencies() of all this, [head_dim / 2]
+  double beta_fast = 32, beta_slow = 1;  // yarn: turns in the original context
+  bool truncate = true;                  // yarn: the range between them in whole pairs
+  double attention_factor = 1;           // of cosines and sines, so its square is that of scores
+  std::vector<double> frequencies;       // rope_frequencies() of all this, [head_dim / 2]
 };
 
 // The numbers of one model, read from config.json and checked for sense.
@@ -51,6 +54,7 @@ struct HyperParams {
   bool qkv_bias = false;
   bool output_bias = false;  // of o
   bool mlp_bias = false;
+  std::vector<std::string> notes;  // where the config contradicts itself, and what counts
 
   const Rope& rope_of(std::size_t layer) const { return windows[layer] != 0 ? window_rope : rope; }
 };
@@ -73,6 +77,7 @@ struct ModelSpec {
   bool tied_by_default = false;          // where config.json does not say
   std::size_t default_head_dim = 0;      // where config.json has none; 0: hidden / heads
   double default_theta = 10000;          // of the rope, where config.json has none
+  double default_window_theta = 0;       // of a rope that layers with a window have; 0: one rope
   const char* activation_key = "hidden_act";
   std::string_view default_activation = "silu";
   // Changes what read_config read, for what this architecture does differently; may be null.
@@ -89,6 +94,10 @@ const ModelSpec& find_spec(const Json& config);
 // `sliding_window` of a config: 0 when null, 4096 (the default of all that have the key) when
 // absent.
 std::size_t window_of(const Json& config);
+// The same where a layer has one: throws kCorruptFile when it is null.
+std::size_t needed_window(const Json& config);
+// For architectures without windows: refuses layers that ask for one, notes a `sliding_window`.
+void no_windows(const Json& config, HyperParams& hyper);
 // With `use_sliding_window`: windows where `layer_types`, or else `max_window_layers`, ask for
 // them.
 void late_windows(const Json& config, HyperParams& hyper);

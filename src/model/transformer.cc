@@ -12,7 +12,8 @@
 namespace nibble {
 namespace {
 
-constexpr std::size_t kPrefillChunk = 512;   // prompt tokens computed together
+constexpr std::size_t kPrefillChunk = 512;  // prompt tokens computed together
+constexpr std::size_t kBatchTokens = 1024;  // of several sequences; a prompt's and others beside it
 constexpr std::size_t kWindowTokens = 2048;  // tokens of whole windows computed together
 
 void check_ids(std::span<const std::int32_t> ids, std::size_t vocabulary) {
@@ -20,6 +21,23 @@ void check_ids(std::span<const std::int32_t> ids, std::size_t vocabulary) {
     if (id < 0 || static_cast<std::size_t>(id) >= vocabulary)
       throw Error(ErrorKind::kInvalidArgument,
                   cat("token id ", id, " is outside the vocabulary of ", vocabulary));
+}
+
+void check(Batch batch, std::size_t vocabulary) {
+  std::vector<const KvCache*> caches;
+  for (const auto& [cache, ids] : batch) {
+    if (ids.empty()) throw Error(ErrorKind::kInvalidArgument, "no token to continue from");
+    if (cache->length() + ids.size() > cache->capacity())
+      throw Error(ErrorKind::kInvalidArgument,
+                  cat(cache->length() + ids.size(), " positions are needed; the cache holds ",
+                      cache->capacity()));
+    check_ids(ids, vocabulary);
+    caches.push_back(cache);
+  }
+  std::sort(caches.begin(), caches.end());
+  if (std::adjacent_find(caches.begin(), caches.end()) != caches.end())
+    throw Error(ErrorKind::kInvalidArgument, "a batch continues one cache twice",
+                "give each sequence a cache of its own");
 }
 
 }  // namespace
@@ -121,7 +139,8 @@ void Transformer::hidden_states(std::span<const std::int32_t> ids, std::size_t l
           hidden);
     sequences.clear();
     for (std::size_t i = 0; i < count; ++i) sequences.push_back({i * length, length, 0, nullptr});
-    for (const Block& block : blocks_) block.forward(hidden, sequences, compute);
+    const RopeTables ropes(hyper(), sequences);
+    for (const Block& block : blocks_) block.forward(hidden, sequences, ropes, compute);
     rms_norm(hidden, final_norm_, hyper().norm_epsilon, hidden);
   }
 }
@@ -130,52 +149,76 @@ void Transformer::logits(ConstMatrix hidden, Matrix out, Compute compute) const 
   head_->forward(hidden, out, compute);
 }
 
-std::vector<float> Transformer::extend(KvCache& cache, std::span<const std::int32_t> ids,
-                                       Compute compute) const {
-  if (ids.empty()) throw Error(ErrorKind::kInvalidArgument, "no token to continue from");
-  if (cache.length_ + ids.size() > cache.capacity_)
-    throw Error(ErrorKind::kInvalidArgument,
-                cat(cache.length_ + ids.size(), " positions are needed; the cache holds ",
-                    cache.capacity_));
-  check_ids(ids, hyper().vocabulary);  // before a part of them is in the cache
-  Tensor last(1, hyper().hidden);
-  for (std::size_t first = 0; first < ids.size(); first += kPrefillChunk) {
-    throw_if_stopped();  // a long prompt takes minutes
-    const std::size_t count = std::min(kPrefillChunk, ids.size() - first);
-    Tensor hidden(count, hyper().hidden);
-    embed(*embedding_, hyper().embedding_scale, ids.subspan(first, count), hidden.view());
-    for (std::size_t layer = 0; layer < blocks_.size(); ++layer) {
-      const Sequence sequence{0, count, cache.length_, &cache.layers_[layer]};
-      blocks_[layer].forward(hidden.view(), {&sequence, 1}, compute);
-    }
-    cache.length_ += count;
-    rms_norm(hidden.view().rows_at(count - 1, 1), final_norm_, hyper().norm_epsilon, last.view());
+// The next ids of one sequence of a batch.
+struct Transformer::Piece {
+  std::size_t index = 0;  // in the batch
+  KvCache* cache = nullptr;
+  std::span<const std::int32_t> ids;
+  bool last = false;  // none of its ids are left
+};
+
+void Transformer::run(std::span<const Piece> pieces, Matrix ends, Compute compute) const {
+  std::size_t rows = 0;
+  for (const Piece& piece : pieces) rows += piece.ids.size();
+  Tensor hidden(rows, hyper().hidden);
+  std::vector<Sequence> sequences;
+  sequences.reserve(pieces.size());
+  rows = 0;
+  for (const Piece& piece : pieces) {
+    const std::size_t count = piece.ids.size();
+    embed(*embedding_, hyper().embedding_scale, piece.ids, hidden.view().rows_at(rows, count));
+    sequences.push_back({rows, count, piece.cache->length_, nullptr});
+    rows += count;
   }
-  std::vector<float> result(hyper().vocabulary);
-  logits(last.view(), Matrix(result.data(), 1, result.size()), compute);
-  return result;
+  const RopeTables ropes(hyper(), sequences);
+  for (std::size_t layer = 0; layer < blocks_.size(); ++layer) {
+    for (std::size_t i = 0; i < pieces.size(); ++i)
+      sequences[i].cache = &pieces[i].cache->layers_[layer];
+    blocks_[layer].forward(hidden.view(), sequences, ropes, compute);
+  }
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    const Sequence& sequence = sequences[i];
+    pieces[i].cache->length_ += sequence.length;
+    if (pieces[i].last)
+      rms_norm(hidden.view().rows_at(sequence.first_row + sequence.length - 1, 1), final_norm_,
+               hyper().norm_epsilon, ends.rows_at(pieces[i].index, 1));
+  }
 }
 
-Tensor Transformer::extend_all(std::span<KvCache> caches, std::span<const std::int32_t> ids,
-                               Compute compute) const {
-  if (caches.size() != ids.size())
-    throw Error(ErrorKind::kInvalidArgument,
-                cat(ids.size(), " tokens for ", caches.size(), " sequences"));
-  Tensor hidden(ids.size(), hyper().hidden);
-  embed(*embedding_, hyper().embedding_scale, ids, hidden.view());
-  for (const KvCache& cache : caches)
-    if (cache.length_ >= cache.capacity_)
-      throw Error(ErrorKind::kInvalidArgument, "a cache is full");
-  std::vector<Sequence> sequences(ids.size());
-  for (std::size_t layer = 0; layer < blocks_.size(); ++layer) {
-    for (std::size_t i = 0; i < ids.size(); ++i)
-      sequences[i] = {i, 1, caches[i].length_, &caches[i].layers_[layer]};
-    blocks_[layer].forward(hidden.view(), sequences, compute);
+void Transformer::extend_into(Batch batch, Matrix out, Compute compute) const {
+  check(batch, hyper().vocabulary);  // before a part of it is in the caches
+  Tensor ends(batch.size(), hyper().hidden);
+  std::vector<std::span<const std::int32_t>> left;
+  for (const Continuation& one : batch) left.push_back(one.ids);
+  std::vector<Piece> pieces;
+  while (true) {
+    std::size_t rows = 0;
+    pieces.clear();
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      const std::size_t count = std::min(kPrefillChunk, left[i].size());
+      if (count == 0 || rows + count > kBatchTokens) continue;
+      pieces.push_back({i, batch[i].cache, left[i].first(count), count == left[i].size()});
+      left[i] = left[i].subspan(count);
+      rows += count;
+    }
+    if (pieces.empty()) break;
+    throw_if_stopped();  // a long prompt takes minutes
+    run(pieces, ends.view(), compute);
   }
-  for (KvCache& cache : caches) ++cache.length_;
-  rms_norm(hidden.view(), final_norm_, hyper().norm_epsilon, hidden.view());
-  Tensor out(ids.size(), hyper().vocabulary);
-  logits(hidden.view(), out.view(), compute);
+  logits(ends.view(), out, compute);
+}
+
+Tensor Transformer::extend(Batch batch, Compute compute) const {
+  Tensor out(batch.size(), hyper().vocabulary);
+  extend_into(batch, out.view(), compute);
+  return out;
+}
+
+std::vector<float> Transformer::extend(KvCache& cache, std::span<const std::int32_t> ids,
+                                       Compute compute) const {
+  const Continuation one{&cache, ids};
+  std::vector<float> out(hyper().vocabulary);
+  extend_into({&one, 1}, Matrix(out.data(), 1, out.size()), compute);
   return out;
 }
 

@@ -32,6 +32,14 @@ class KvCache {
   std::size_t capacity_ = 0;
 };
 
+// A sequence that goes on: the ids it is continued with, and the cache of what came before.
+struct Continuation {
+  KvCache* cache = nullptr;
+  std::span<const std::int32_t> ids;
+};
+// Sequences that go on together, each by any number of ids: prompts beside single tokens.
+using Batch = std::span<const Continuation>;
+
 class Transformer {
  public:
   // Loads every part of `source`, which must outlive it.
@@ -51,16 +59,31 @@ class Transformer {
                      Compute compute) const;
   // hidden after the final norm [tokens, hidden] -> logits [tokens, vocabulary]
   void logits(ConstMatrix hidden, Matrix out, Compute compute) const;
-  // Appends tokens to one sequence; the logits of the last one, [vocabulary].
-  // Throws kInvalidArgument when the cache is full or an id is out of range.
+  // Appends ids to one sequence; the logits of the last one, [vocabulary].
+  // Throws kInvalidArgument when there is no id, one is out of range or the cache is full.
   std::vector<float> extend(KvCache& cache, std::span<const std::int32_t> ids,
                             Compute compute) const;
-  // Appends one token to each sequence; logits [sequences, vocabulary]. The layers see all tokens
-  // in one product.
-  Tensor extend_all(std::span<KvCache> caches, std::span<const std::int32_t> ids,
-                    Compute compute) const;
+  // Appends to each sequence its ids; the logits of the last ones, [sequences, vocabulary]. The
+  // layers see many sequences in one product: weights are read once for all. Throws as above,
+  // before any cache has changed, and for two continuations of one cache.
+  //
+  // Long continuations go through in pieces of 512 ids, cut where they would be cut alone, and no
+  // sequence reads another's rows; but a product may round otherwise for other numbers of rows. Bit
+  // for bit a sequence gets what it gets alone while the ids that go through together, its own
+  // alone as well, stay within one of these counts; beyond, what it gets alone but for the order of
+  // sums:
+  //   float arithmetic, and layers without panels   1 … 4
+  //   layers with panels in kInt8                   1 … 8, and 9 or more
+  //   the same on a CPU with tile registers         1 … 2, 3 … 16, and 17 or more
+  // The output head sees one row for each sequence.
+  Tensor extend(Batch batch, Compute compute) const;
 
  private:
+  struct Piece;
+  void extend_into(Batch batch, Matrix logits, Compute compute) const;
+  // Through all layers in one go; ends[i]: where the state of batch[i]'s last id goes.
+  void run(std::span<const Piece> pieces, Matrix ends, Compute compute) const;
+
   const ModelSource* source_;
   std::vector<Block> blocks_;
   std::unique_ptr<Linear> embedding_, head_;

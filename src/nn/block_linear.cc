@@ -1,7 +1,7 @@
 #include "nn/block_linear.h"
 
-#include "nn/panels/panels.h"
-#include "nn/tiled_product.h"
+#include "nn/panels/panel_ranges.h"
+#include "nn/row_tiles.h"
 
 namespace nibble {
 namespace {
@@ -22,7 +22,9 @@ class BlockLinear final : public Linear {
   std::size_t bytes() const override { return outputs_ * format_.row_bytes(inputs_); }
   std::string kind() const override { return std::string(format_.name); }
   const float* bias() const override { return bias_.empty() ? nullptr : bias_.data(); }
-  const Panels* panels() const override { return panels_.get(); }
+  const RowRanges* ranges(Compute compute) const override {
+    return compute == Compute::kInt8 ? ranges_.get() : nullptr;
+  }
 
   void decode(std::size_t first, Matrix out) const override {
     for (std::size_t r = 0; r < out.rows; ++r) {
@@ -33,17 +35,14 @@ class BlockLinear final : public Linear {
   }
 
   void prepare(Compute compute) override {
-    if (compute == Compute::kInt8 && panels_ == nullptr)
-      panels_ = panels_of(format_, rows_, outputs_, inputs_, row_of_);
+    if (compute != Compute::kInt8 || ranges_ != nullptr) return;
+    if (auto panels = panels_of(format_, rows_, outputs_, inputs_, row_of_))
+      ranges_ = std::make_unique<PanelRanges>(std::move(panels), bias());
   }
 
   void forward(const LayerInput& x, Matrix y, Compute compute) const override {
-    if (compute == Compute::kInt8 && panels_ != nullptr) {
-      panels_->multiply(x, y);
-      add_bias(bias(), y);
-      return;
-    }
-    tiled_product(
+    if (compute == Compute::kInt8 && ranges_ != nullptr) return run_ranges(*ranges_, x, y);
+    multiply_row_tiles(
         x, outputs_, [this](std::size_t first, Matrix out) { decode(first, out); }, bias(), y,
         compute);
   }
@@ -54,7 +53,7 @@ class BlockLinear final : public Linear {
   std::size_t outputs_, inputs_;
   std::vector<std::uint32_t> row_of_;
   std::vector<float> bias_;
-  std::unique_ptr<Panels> panels_;
+  std::unique_ptr<PanelRanges> ranges_;
 };
 
 }  // namespace

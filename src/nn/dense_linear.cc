@@ -8,8 +8,8 @@
 #include "kernels/kernels.h"
 #include "nibble/error.h"
 #include "nn/matmul.h"
-#include "nn/tile_product.h"
-#include "nn/tiled_product.h"
+#include "nn/panels/bfloat16_panels.h"
+#include "nn/row_tiles.h"
 
 namespace nibble {
 namespace {
@@ -77,9 +77,9 @@ class DenseLinear final : public Linear {
   void forward(const LayerInput& x, Matrix y, Compute compute) const override {
     if (x.values().rows <= kFewTokens) return multiply_few(x.values(), y);
     if (compute == Compute::kInt8) compute = float_compute();
-    if (compute == Compute::kBfloat16 && has_tile_product()) return multiply_tiles(x, y);
+    if (compute == Compute::kBfloat16 && has_bfloat16_panels()) return multiply_tiles(x, y);
     if (compute == Compute::kBfloat16 && dtype_ == DType::kBF16) return multiply_bfloat16(x, y);
-    tiled_product(
+    multiply_row_tiles(
         x, outputs_, [this](std::size_t first, Matrix out) { decode(first, out); }, bias(), y,
         compute);
   }
@@ -116,7 +116,7 @@ class DenseLinear final : public Linear {
       else
         table.panel_of_float(wide() + at, inputs_, rows, inputs_, out);
     };
-    tile_product(x, outputs_, fill, y);
+    multiply_bfloat16_panels(x, outputs_, fill, y);
     add_bias(bias(), y);
   }
 

@@ -2,19 +2,18 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
 #include <string>
 
 #include "nibble/compute.h"
 #include "nibble/tensor.h"
-#include "nn/layer_input.h"
+#include "nn/inputs/layer_input.h"
 
 namespace nibble {
 
 // The faster float arithmetic of this CPU.
 Compute float_compute();
 
-class Panels;
+class RowRanges;
 
 class Linear {
  public:
@@ -31,9 +30,12 @@ class Linear {
   virtual void prepare(Compute) {}
   // Float weights of rows [first, first + out.rows); out [rows, inputs].
   virtual void decode(std::size_t first, Matrix out) const = 0;
-  virtual const float* bias() const { return nullptr; }  // [outputs] or null
-  // What products of bytes read, after prepare(kInt8); null where inputs are not taken as they are.
-  virtual const Panels* panels() const { return nullptr; }
+  // [outputs] or null. forward() and ranges() add it; nobody else does.
+  virtual const float* bias() const { return nullptr; }
+  // The same y in ranges of outputs, so that one loop may serve several layers. Null: only as a
+  // whole, by forward(). A layer that adds to another's result keeps this null unless it adds to
+  // the ranges too.
+  virtual const RowRanges* ranges(Compute) const { return nullptr; }
 };
 
 }  // namespace nibble

@@ -3,8 +3,8 @@
 #include "base/parallel.h"
 #include "base/text.h"
 #include "kernels/kernels.h"
+#include "nn/row_tiles.h"
 #include "nn/slot_input.h"
-#include "nn/tiled_product.h"
 
 namespace nibble {
 namespace {
@@ -12,40 +12,47 @@ namespace {
 using Gemv = void (*)(const PackedRows*, const float*, const float*, std::size_t, float*);
 using Decode = void (*)(const PackedRows*, std::size_t, float*, std::size_t);
 
-Gemv gemv_of(int bits) {
+// The kernels for evenly spaced codes of some widths; null for what is decoded by its definition.
+struct WidthKernels {
+  Gemv gemv = nullptr;
+  Decode decode = nullptr;
+};
+
+WidthKernels kernels_of(const Grid& grid) {
   const Kernels& table = kernels();
-  return bits == 2   ? table.gemv_int2
-         : bits == 3 ? table.gemv_int3
-         : bits == 4 ? table.gemv_int4
-                     : table.gemv_int8;
-}
-Decode decode_of(int bits) {
-  const Kernels& table = kernels();
-  return bits == 2   ? table.decode_int2
-         : bits == 3 ? table.decode_int3
-         : bits == 4 ? table.decode_int4
-                     : table.decode_int8;
+  if (!grid.uniform()) return {};
+  switch (grid.bits) {
+    case 2:
+      return {table.gemv_int2, table.decode_int2};
+    case 3:
+      return {table.gemv_int3, table.decode_int3};
+    case 4:
+      return {table.gemv_int4, table.decode_int4};
+    case 8:
+      return {table.gemv_int8, table.decode_int8};
+    default:
+      return {};
+  }
 }
 
 class PackedLinear final : public Linear {
  public:
   PackedLinear(PackedMatrix weights, std::vector<float> bias)
-      : weights_(std::move(weights)), bias_(std::move(bias)) {}
+      : weights_(std::move(weights)),
+        bias_(std::move(bias)),
+        kernels_(kernels_of(*weights_.grid)) {}
 
   std::size_t inputs() const override { return weights_.columns; }
   std::size_t outputs() const override { return weights_.rows; }
   std::size_t bytes() const override { return weights_.bytes(); }
   std::string kind() const override {
-    return cat(weights_.format->name, " groups of ", weights_.columns / weights_.groups);
+    return cat(weights_.grid->name, " groups of ", weights_.columns / weights_.groups);
   }
   const float* bias() const override { return bias_.empty() ? nullptr : bias_.data(); }
 
   void decode(std::size_t first, Matrix out) const override {
-    if (weights_.slots.empty()) {
-      const PackedRows rows = rows_from(first);
-      decode_of(weights_.format->bits)(&rows, out.rows, out.values, out.stride);
-      return;
-    }
+    if (kernels_.decode == nullptr) return decode_rows(weights_, first, out);
+    if (weights_.slots.empty()) return decode_slots(first, out);
     Tensor in_slots(out.rows, weights_.slot_count());
     decode_slots(first, in_slots.view());
     for (std::size_t r = 0; r < out.rows; ++r)
@@ -55,6 +62,10 @@ class PackedLinear final : public Linear {
   }
 
   void forward(const LayerInput& x, Matrix y, Compute compute) const override {
+    if (kernels_.gemv == nullptr)
+      return multiply_row_tiles(
+          x, outputs(), [this](std::size_t first, Matrix out) { decode(first, out); }, bias(), y,
+          compute);
     if (weights_.slots.empty()) return forward_slots(x, y, compute);
     const Tensor gathered = in_slot_order(x.values(), weights_.slots);
     forward_slots(gathered.view(), y, compute);
@@ -63,7 +74,7 @@ class PackedLinear final : public Linear {
  private:
   void forward_slots(const LayerInput& x, Matrix y, Compute compute) const {
     if (x.values().rows <= kFewTokens) return multiply_few(x.values(), y);
-    tiled_product(
+    multiply_row_tiles(
         x, outputs(), [this](std::size_t first, Matrix out) { decode_slots(first, out); }, bias(),
         y, compute);
   }
@@ -77,7 +88,7 @@ class PackedLinear final : public Linear {
 
   void decode_slots(std::size_t first, Matrix out) const {
     const PackedRows rows = rows_from(first);
-    decode_of(weights_.format->bits)(&rows, out.rows, out.values, out.stride);
+    kernels_.decode(&rows, out.rows, out.values, out.stride);
   }
 
   void multiply_few(ConstMatrix x, Matrix y) const {
@@ -89,17 +100,17 @@ class PackedLinear final : public Linear {
         for (std::size_t i = 0; i < group_slots; ++i) sum += x(t, g * group_slots + i);
         sums.view()(t, g) = sum;
       }
-    const Gemv gemv = gemv_of(weights_.format->bits);
     parallel_ranges(outputs(), kGemvRows, [&](std::size_t begin, std::size_t end) {
       const PackedRows rows = rows_from(begin);
       for (std::size_t t = 0; t < x.rows; ++t)
-        gemv(&rows, x.row(t), sums.view().row(t), end - begin, y.row(t) + begin);
+        kernels_.gemv(&rows, x.row(t), sums.view().row(t), end - begin, y.row(t) + begin);
     });
     add_bias(bias(), y);
   }
 
   PackedMatrix weights_;
   std::vector<float> bias_;
+  WidthKernels kernels_;
 };
 
 }  // namespace

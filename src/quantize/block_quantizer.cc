@@ -6,28 +6,20 @@
 #include <memory>
 
 #include "base/parallel.h"
-#include "formats/format.h"
 #include "kernels/kernels.h"
 #include "nibble/error.h"
+#include "nn/codes_linear.h"
 #include "nn/matmul.h"
-#include "nn/packed_linear.h"
 #include "quantize/moments.h"
 
 namespace nibble {
 namespace {
 
-constexpr std::size_t kChunkTokens = 2048;
-
 class BlockJob {
  public:
-  BlockJob(Block& block, const Recipe& recipe, const QuantizeOptions& options, Samples* samples,
+  BlockJob(Block& block, const Recipe& recipe, Compute compute, Samples* samples,
            const ModuleDone& done)
-      : block_(block),
-        recipe_(recipe),
-        options_(options),
-        samples_(samples),
-        done_(done),
-        method_(methods::named(options.method)) {}
+      : block_(block), recipe_(recipe), compute_(compute), samples_(samples), done_(done) {}
 
   void run() {
     if (samples_ == nullptr) {
@@ -43,14 +35,16 @@ class BlockJob {
       Tensor input(hidden.rows, hidden.columns);
       block_.attention_input(hidden, input.view());
       Tensor mixed(hidden.rows, block_.linear(Role::kOutput).inputs());
-      block_.attend(input.view(), sequences(hidden.rows), mixed.view(), options_.compute);
+      const auto windows = sequences(hidden.rows);
+      block_.attend(input.view(), windows, RopeTables(*block_.hyper, windows), mixed.view(),
+                    compute_);
       stream.middle->put(row, mixed.view());
       return mixed;
     });
     capture(Stage::kMlpIn, [&](Matrix hidden, std::size_t row, Stream& stream) {
       Tensor mixed(hidden.rows, block_.linear(Role::kOutput).inputs());
       stream.middle->get(row, mixed.view());
-      block_.attention_output(mixed.view(), hidden, options_.compute);
+      block_.attention_output(mixed.view(), hidden, compute_);
       stream.hidden->put(row, hidden);
       Tensor input(hidden.rows, hidden.columns);
       block_.mlp_input(hidden, input.view());
@@ -60,14 +54,14 @@ class BlockJob {
       Tensor input(hidden.rows, hidden.columns);
       block_.mlp_input(hidden, input.view());
       Tensor activated(hidden.rows, block_.linear(Role::kDown).inputs());
-      block_.mlp_activate(input.view(), activated.view(), options_.compute);
+      block_.mlp_activate(input.view(), activated.view(), compute_);
       stream.middle->put(row, activated.view());
       return activated;
     });
     for_streams([&](Matrix hidden, std::size_t row, Stream& stream) {
       Tensor activated(hidden.rows, block_.linear(Role::kDown).inputs());
       stream.middle->get(row, activated.view());
-      block_.mlp_output(activated.view(), hidden, options_.compute);
+      block_.mlp_output(activated.view(), hidden, compute_);
       stream.hidden->put(row, hidden);
       return Tensor();
     });
@@ -96,7 +90,8 @@ class BlockJob {
       swap_weights();
       const Tensor wanted = step(hidden.view(), row, samples_->original);
       swap_weights();
-      if (moments != nullptr) moments->add(input.view(), wanted.view());
+      if (moments != nullptr)
+        moments->add(input.view(), moments->drift().rows != 0 ? wanted.view() : ConstMatrix());
     }
   }
 
@@ -109,19 +104,28 @@ class BlockJob {
   // quantizes the stage.
   void capture(Stage stage, const Step& step) {
     std::unique_ptr<Moments> moments;
-    if (method_.needs == Needs::kHessian && has_modules(stage))
-      moments = std::make_unique<Moments>(block_.linear(roles_of(stage).front()).inputs(),
-                                          options_.compute, samples_->followed > 0);
+    if (needs_hessian(stage))
+      moments = std::make_unique<Moments>(block_.linear(roles_of(stage).front()).inputs(), compute_,
+                                          drift_module(stage) != nullptr);
     // Without a Hessian the first stage's step would compute inputs that nobody reads.
     if (moments != nullptr || stage != Stage::kAttentionIn) for_streams(step, moments.get());
     if (moments) moments->finish();
     quantize_stage(stage, moments.get());
   }
 
-  bool has_modules(Stage stage) const {
+  bool needs_hessian(Stage stage) const {
     const auto roles = roles_of(stage);
     return std::any_of(roles.begin(), roles.end(),
-                       [&](Role role) { return recipe_.find(block_.layer, role) != nullptr; });
+                       [&](Role role) { return recipe_.needs_hessian(block_.layer, role); });
+  }
+
+  // The first of a stage's modules that makes up for drift; its share and damping serve them all.
+  const PlannedModule* drift_module(Stage stage) const {
+    for (const Role role : roles_of(stage)) {
+      const PlannedModule* module = recipe_.find(block_.layer, role);
+      if (module != nullptr && module->drift_share() > 0) return module;
+    }
+    return nullptr;
   }
 
   void quantize_stage(Stage stage, Moments* moments) {
@@ -134,22 +138,23 @@ class BlockJob {
       throw_if_stopped();
       const Tensor weight = std::move(weights[next++]);
       auto& linear = block_.linears[static_cast<std::size_t>(role)];
-      const auto grid = grid_of(module->settings.bits);
       Task task;
       task.weight = weight.view();
-      task.grid = grid.get();
-      task.group_size =
-          module->settings.group_size == 0 ? module->columns : module->settings.group_size;
-      if (moments != nullptr) task.hessian = moments->hessian();
-      task.options = options_.method_options;
-      Outcome outcome = with_context(module->name, [&] { return method_.quantize(task); });
+      task.grid = module->shape.grid;
+      task.group_size = module->shape.group_size;
+      task.storable = module->storable;
+      if (module->method->needs == Needs::kHessian && moments != nullptr)
+        task.hessian = moments->hessian();
+      task.options = module->options;
+      Outcome outcome = with_context(module->name, [&] { return module->method->quantize(task); });
       if (!note.empty()) outcome.notes.push_back(note);
       std::vector<float> bias;
-      if (linear->bias() != nullptr) bias.assign(linear->bias(), linear->bias() + module->rows);
+      if (linear->bias() != nullptr)
+        bias.assign(linear->bias(), linear->bias() + module->shape.rows);
       // What comes after sees the layer as its readers will.
       if (samples_ != nullptr) {
         originals_[static_cast<std::size_t>(role)] = std::move(linear);
-        linear = packed_linear(pack(outcome.codes), std::move(bias));
+        linear = codes_linear(outcome.codes, std::move(bias));
       }
       done_(*module, std::move(outcome));
     }
@@ -159,9 +164,10 @@ class BlockJob {
   // go, because the largest layers' squares decide how much memory the job takes.
   std::vector<Tensor> stage_weights(Stage stage, Moments* moments, std::string& note) {
     Tensor correction;
-    if (moments != nullptr && moments->drift().rows != 0) {
+    if (const PlannedModule* module = drift_module(stage);
+        module != nullptr && moments != nullptr && moments->drift().rows != 0) {
       correction = drift_correction(moments->hessian(), moments->drift(),
-                                    options_.method_options.damping, recipe_.drift_correction);
+                                    module->options.number("damping"), module->drift_share());
       moments->forget_drift();
       if (correction.rows() == 0) note = "drift not corrected: the Hessian has no inverse";
     }
@@ -170,20 +176,15 @@ class BlockJob {
       const PlannedModule* module = recipe_.find(block_.layer, role);
       if (module == nullptr) continue;
       const Linear& linear = block_.linear(role);
-      Tensor weight(module->rows, module->columns);
-      parallel_ranges(module->rows, 64, [&](std::size_t begin, std::size_t end) {
+      Tensor weight(module->shape.rows, module->shape.columns);
+      parallel_ranges(module->shape.rows, 64, [&](std::size_t begin, std::size_t end) {
         linear.decode(begin, weight.view().rows_at(begin, end - begin));
       });
-      if (correction.rows() != 0) correct_drift(weight.view(), correction.view());
+      if (correction.rows() != 0 && module->drift_share() > 0)
+        correct_drift(weight.view(), correction.view());
       weights.push_back(std::move(weight));
     }
     return weights;
-  }
-
-  std::unique_ptr<Grid> grid_of(int bits) const {
-    // The first GPTQ dialect stores zero − 1, which has no room for a zero of 0.
-    const int lowest_zero = recipe_.layout_settings.variant == "gptq" ? 1 : 0;
-    return uniform_grid(bits, recipe_.symmetry, lowest_zero);
   }
 
   std::span<const Sequence> sequences(std::size_t rows) {
@@ -195,47 +196,18 @@ class BlockJob {
 
   Block& block_;
   const Recipe& recipe_;
-  const QuantizeOptions& options_;
+  Compute compute_;
   Samples* samples_;
   const ModuleDone& done_;
-  const Method& method_;
   std::vector<Sequence> sequences_;
   std::array<std::unique_ptr<Linear>, kRoles> originals_;
 };
 
 }  // namespace
 
-std::size_t chunk_windows(std::size_t length) {
-  return std::max<std::size_t>(1, kChunkTokens / std::max<std::size_t>(1, length));
-}
-
-void quantize_block(Block& block, const Recipe& recipe, const QuantizeOptions& options,
-                    Samples* samples, const ModuleDone& done) {
-  BlockJob(block, recipe, options, samples, done).run();
-}
-
-BlockCost block_cost(const HyperParams& hyper, std::size_t tokens, std::size_t followed,
-                     std::size_t length, bool hessian) {
-  const double n = static_cast<double>(tokens), extra = static_cast<double>(followed),
-               d = static_cast<double>(hyper.hidden), f = static_cast<double>(hyper.mlp_hidden),
-               q = static_cast<double>(hyper.heads * hyper.head_dim),
-               kv = static_cast<double>(hyper.kv_heads * hyper.head_dim);
-  BlockCost cost;
-  const double weights = d * (2 * q + 2 * kv) + 3 * d * f;
-  // Scores and mixing touch half of the positions on average.
-  cost.forward = 2 * (n + extra) * (weights + q * static_cast<double>(length));
-  if (!hessian) return cost;
-  const double squares = 2 * d * d + q * q + f * f;
-  const double cubes = 2 * d * d * d + q * q * q + f * f * f;
-  // Row updates: rows · columns² each.
-  const double rows = (q + 2 * kv) * d * d + d * q * q + 2 * f * d * d + d * f * f;
-  cost.hessian = n * squares;
-  cost.solve = rows + 2.0 / 3.0 * cubes;
-  if (followed == 0) return cost;
-  // The drift is not symmetric; then drift · Uᵀ · U after another factor, and W · that.
-  cost.hessian += 2 * extra * squares;
-  cost.solve += 2 * rows + (4 + 2.0 / 3.0) * cubes;
-  return cost;
+void quantize_block(Block& block, const Recipe& recipe, Compute compute, Samples* samples,
+                    const ModuleDone& done) {
+  BlockJob(block, recipe, compute, samples, done).run();
 }
 
 }  // namespace nibble

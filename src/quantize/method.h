@@ -1,48 +1,38 @@
 // Chooses the codes of one weight matrix. One file in methods/ and one line in its list for each.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "checkpoint/layout.h"
 #include "formats/codes.h"
 #include "nibble/tensor.h"
-#include "quantize/grid.h"
+#include "quantize/options.h"
 
 namespace nibble {
 
 enum class Needs { kNothing, kHessian };
 
-enum class ColumnOrder {
-  kStatic,      // by falling diag(H), groups fixed on the original columns beforehand
-  kNone,        // left to right
-  kGroupIndex,  // by falling diag(H), groups are runs of that order: needs g_idx in the file
-  kGroupAware,  // sorted inside each group, groups by their largest: groups stay contiguous
-};
-
-struct MethodOptions {
-  ScaleSearch scales = ScaleSearch::kWeighted;
-  ColumnOrder order = ColumnOrder::kStatic;
-  double damping = 0.01;  // share of the mean diagonal added to it at first
-};
-
-// What a method is given. Weights [rows, columns]; columns / group_size groups per row.
+// What a method is given.
 struct Task {
-  ConstMatrix weight;
+  ConstMatrix weight;  // [rows, columns]
   const Grid* grid = nullptr;
-  std::size_t group_size = 128;
+  std::size_t group_size = 128;  // columns; a multiple of the grid's dimension
+  Storable storable;             // by the output
   // Σ x·xᵀ / tokens over the inputs this layer sees, [columns, columns], both triangles; empty
   // (rows 0) when there is no calibration.
   ConstMatrix hessian;
-  MethodOptions options;
+  Options options;  // every one that the method declares, worked out
 };
 
 struct Outcome {
   Codes codes;
-  double weight_error = 0;  // ‖W − Ŵ‖² / ‖W‖²
-  double output_error = 0;  // tr((W−Ŵ)H(W−Ŵ)ᵀ) / tr(W H Wᵀ); 0 without a Hessian
-  double damping = 0;       // what was added, as a share of the mean diagonal
+  double weight_error = 0;             // ‖W − Ŵ‖² / ‖W‖²
+  std::optional<double> output_error;  // tr((W−Ŵ)H(W−Ŵ)ᵀ) / tr(W H Wᵀ); none without a Hessian
+  std::optional<double> damping;       // what was added, as a share of the mean diagonal
   std::size_t dead_columns = 0;
   std::vector<std::string> notes;  // every step of the damping ladder, a fallback taken
   bool fallback = false;           // round-to-nearest was used instead
@@ -52,6 +42,11 @@ struct Method {
   std::string_view name;
   std::string_view summary;
   Needs needs = Needs::kNothing;
+  std::span<const OptionSpec* const> options = {};  // all that it reads
+  // Codes of several grids, groups and storages are chosen alike; why this combination is not, or
+  // nothing. May be null.
+  std::string (*refusal)(const CodeShape& shape, const Storable& storable,
+                         const Options& options) = nullptr;
   // Uses all threads; the result does not depend on their number.
   Outcome (*quantize)(const Task& task) = nullptr;
 };

@@ -7,8 +7,8 @@
 
 #include "base/parallel.h"
 #include "kernels/kernels.h"
+#include "nn/inputs/bfloat16_rows.h"
 #include "nn/matmul.h"
-#include "nn/tiled_product.h"
 #include "quantize/inverse_factor.h"
 
 namespace nibble {

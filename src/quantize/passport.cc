@@ -1,9 +1,12 @@
 #include "quantize/passport.h"
 
+#include <algorithm>
 #include <array>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
+#include "base/sha256.h"
 #include "base/text.h"
 
 namespace nibble {
@@ -14,79 +17,56 @@ constexpr std::array kTokenizerFiles = {"tokenizer.json",    "tokenizer_config.j
                                         "added_tokens.json", "vocab.json",
                                         "merges.txt"};
 
-std::string_view text_of(ScaleSearch search) {
-  return search == ScaleSearch::kAbsMax ? "absmax"
-         : search == ScaleSearch::kMse  ? "mse"
-                                        : "weighted";
+std::int64_t group_number(const CodeShape& shape) {
+  return shape.group_size == shape.columns ? -1 : static_cast<std::int64_t>(shape.group_size);
 }
 
-std::string_view text_of(ColumnOrder order) {
-  switch (order) {
-    case ColumnOrder::kStatic:
-      return "static";
-    case ColumnOrder::kNone:
-      return "none";
-    case ColumnOrder::kGroupIndex:
-      return "gidx";
-    case ColumnOrder::kGroupAware:
-      return "group-aware";
+// Numbers as numbers; what was left open stays out.
+Json options_json(const Options& options) {
+  Json json = Json::object();
+  for (const auto& [name, value] : options.values()) {
+    if (value == kDecided || value == "none") continue;
+    Json parsed = Json::parse(value, nullptr, false);
+    json[name] = parsed.is_number() ? parsed : Json(value);
   }
-  return "";
+  return json;
 }
 
-std::string_view text_of(Symmetry symmetry) {
-  switch (symmetry) {
-    case Symmetry::kAsymmetric:
-      return "asymmetric";
-    case Symmetry::kPlain:
-      return "plain";
-    case Symmetry::kFullRange:
-      return "full-range";
-    case Symmetry::kSigned:
-      return "signed";
-  }
-  return "";
-}
-
-std::int64_t group_number(std::size_t group_size) {
-  return group_size == 0 ? -1 : static_cast<std::int64_t>(group_size);
+// What most modules were asked for.
+Json usual_module(const Recipe& recipe) {
+  std::map<std::string, std::size_t> counts;
+  for (const PlannedModule& module : recipe.modules) ++counts[module_recipe_json(module).dump()];
+  const auto most =
+      std::max_element(counts.begin(), counts.end(),
+                       [](const auto& a, const auto& b) { return a.second < b.second; });
+  return Json::parse(most->first);
 }
 
 Json recipe_json(const Recipe& recipe, const QuantizeOptions& options, std::size_t windows) {
-  Json json = {
-      {"method", options.method},
-      {"bits", options.bits},
-      {"group_size", group_number(recipe.layout_settings.base.group_size)},
-      {"grid", text_of(recipe.symmetry)},
-      {"scales", text_of(options.method_options.scales)},
-      {"act_order", text_of(options.method_options.order)},
-      {"damping", options.method_options.damping},
-      {"drift_correction", recipe.drift_correction},
-      {"drift_samples", recipe.drift_correction > 0 ? followed_windows(options, windows) : 0},
-      {"compute", options.compute == Compute::kBfloat16 ? "bf16" : "f32"},
-      {"layout", options.layout},
-      {"checkpoint_format", options.variant},
-      {"skip", options.skip}};
-  Json overrides = Json::array();
-  for (const Override& rule : options.overrides)
-    overrides.push_back({{"pattern", rule.pattern},
-                         {"bits", rule.settings.bits},
-                         {"group_size", group_number(rule.settings.group_size)}});
-  json["overrides"] = std::move(overrides);
+  Json transforms = Json::array();
+  for (const PlannedTransform& planned : recipe.transforms)
+    transforms.push_back(
+        {{"name", planned.transform->name}, {"options", options_json(planned.options)}});
+  const std::size_t followed = recipe.followed_windows(windows);
+  Json json = usual_module(recipe);
+  json["transforms"] = std::move(transforms);
+  json["layout"] = recipe.layout->name;
+  if (!recipe.layout_settings.dialect.empty()) json["dialect"] = recipe.layout_settings.dialect;
+  if (followed > 0) json["drift_windows"] = followed;
+  json["compute"] = options.compute == Compute::kBfloat16 ? "bf16" : "f32";
   json["unquantized"] = recipe.layout_settings.skipped;
   return json;
 }
 
 Json module_json(const ModuleReport& module) {
-  Json json = {{"name", module.name},
-               {"bits", module.bits},
-               {"group_size", group_number(module.group_size)},
-               {"weight_error", module.weight_error},
-               {"output_error", module.output_error},
-               {"damping", module.damping},
-               {"dead_columns", module.dead_columns},
-               {"fallback", module.fallback},
-               {"codes_sha256", module.codes_sha256}};
+  Json json = module_recipe_json(module.module);
+  json["name"] = module.module.name;
+  json["weight_error"] = module.weight_error;
+  json["output_error"] = module.output_error ? Json(*module.output_error) : Json(nullptr);
+  json["damping_added"] = module.damping ? Json(*module.damping) : Json(nullptr);
+  json["dead_columns"] = module.dead_columns;
+  json["fallback"] = module.fallback;
+  json["codes_sha256"] = module.codes_sha256;
   if (!module.notes.empty()) json["notes"] = module.notes;
   return json;
 }
@@ -104,6 +84,14 @@ Json hash_files(const std::vector<std::filesystem::path>& files) {
   Json hashes = Json::object();
   for (const auto& file : files) hashes[file.filename().string()] = sha256_of_file(file);
   return hashes;
+}
+
+Json module_recipe_json(const PlannedModule& module) {
+  return {{"method", module.method->name},
+          {"grid", module.shape.grid->name},
+          {"bits", module.shape.bits()},
+          {"group_size", group_number(module.shape)},
+          {"options", options_json(module.options)}};
 }
 
 Json make_passport(const PassportParts& parts) {
@@ -128,6 +116,7 @@ Json make_passport(const PassportParts& parts) {
   Json modules = Json::array();
   for (const ModuleReport& module : *parts.modules) modules.push_back(module_json(module));
   passport["modules"] = std::move(modules);
+  if (!parts.transform_notes->empty()) passport["transform_notes"] = *parts.transform_notes;
   return passport;
 }
 

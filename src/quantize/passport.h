@@ -16,16 +16,14 @@ namespace nibble {
 inline constexpr const char* kPassportName = "nibble.json";
 
 struct ModuleReport {
-  std::string name;
-  int bits = 0;
-  std::size_t group_size = 0;  // 0: whole rows
-  double weight_error = 0;     // ‖W − Ŵ‖² / ‖W‖²
-  double output_error = 0;     // the same through the Hessian; 0 without calibration
-  double damping = 0;
+  PlannedModule module;                // what was asked of it
+  double weight_error = 0;             // ‖W − Ŵ‖² / ‖W‖²
+  std::optional<double> output_error;  // the same through the Hessian, where there was one
+  std::optional<double> damping;
   std::size_t dead_columns = 0;
   bool fallback = false;
   std::vector<std::string> notes;
-  std::string codes_sha256;  // of the codes [rows, columns], one byte each, before packing
+  std::string codes_sha256;  // of Codes::codes, before packing
 };
 
 // SHA-256 of each weight file and tokenizer file: {"model.safetensors": "…"}.
@@ -39,8 +37,11 @@ struct PassportParts {
   const QuantizeOptions* options = nullptr;
   const Calibration* calibration = nullptr;  // null: none
   const std::vector<ModuleReport>* modules = nullptr;
+  const std::vector<std::string>* transform_notes = nullptr;
   std::string isa;
 };
+// Method, grid, group and options of a module, or of those that most modules share.
+Json module_recipe_json(const PlannedModule& module);
 Json make_passport(const PassportParts& parts);
 
 }  // namespace nibble

@@ -9,7 +9,8 @@
 #include "nibble/error.h"
 #include "nn/matmul.h"
 #include "quantize/activation_store.h"
-#include "quantize/block_quantizer.h"
+#include "quantize/block_cost.h"
+#include "quantize/samples.h"
 
 namespace nibble {
 namespace {
@@ -41,13 +42,14 @@ std::uint64_t widest(const HyperParams& hyper) {
 // Memory while one module is being quantized, besides the stored activations.
 std::uint64_t working_memory(const HyperParams& hyper, const Recipe& recipe, std::size_t length,
                              bool calibrated, bool hessian) {
-  const std::uint64_t square_bytes = !hessian ? 0 : recipe.drift_correction > 0 ? 32 : 20;
+  const std::uint64_t square_bytes = !hessian ? 0 : recipe.followed_windows(1) > 0 ? 32 : 20;
   std::uint64_t module = 0;
   for (const PlannedModule& planned : recipe.modules) {
     // Weights, their compensated copy, codes; the Hessian in float and its factor in double; the
     // drift, its correction and what it is made from.
-    const std::uint64_t elements = static_cast<std::uint64_t>(planned.rows) * planned.columns;
-    const std::uint64_t square = static_cast<std::uint64_t>(planned.columns) * planned.columns;
+    const CodeShape& shape = planned.shape;
+    const std::uint64_t elements = static_cast<std::uint64_t>(shape.rows) * shape.columns;
+    const std::uint64_t square = static_cast<std::uint64_t>(shape.columns) * shape.columns;
     module = std::max(module, elements * 11 + square * square_bytes);
   }
   if (!calibrated) return module;
@@ -62,7 +64,9 @@ std::uint64_t working_memory(const HyperParams& hyper, const Recipe& recipe, std
 Plan make_plan(const ModelSource& source, const Recipe& recipe, const QuantizeOptions& options,
                const std::vector<TensorInfo>& output, std::size_t samples, std::size_t length) {
   const HyperParams& hyper = source.hyper();
-  const bool hessian = methods::named(options.method).needs == Needs::kHessian;
+  const bool hessian = std::any_of(
+      recipe.modules.begin(), recipe.modules.end(),
+      [](const PlannedModule& module) { return module.method->needs == Needs::kHessian; });
   const bool calibrated = samples > 0;
   const std::size_t tokens = samples * length;
   Plan plan;
@@ -73,17 +77,14 @@ Plan make_plan(const ModelSource& source, const Recipe& recipe, const QuantizeOp
 
   double weights = 0, bits = 0;
   for (const PlannedModule& module : recipe.modules) {
-    const double elements = static_cast<double>(module.rows) * static_cast<double>(module.columns);
-    const std::size_t group =
-        module.settings.group_size == 0 ? module.columns : module.settings.group_size;
+    const double elements =
+        static_cast<double>(module.shape.rows) * static_cast<double>(module.shape.columns);
     weights += elements;
-    bits += elements *
-            (module.settings.bits + (16.0 + module.settings.bits) / static_cast<double>(group));
+    bits += elements * recipe.layout->bits_per_weight(module.shape, recipe.layout_settings.dialect);
   }
   plan.bits_per_weight = bits / weights;
 
-  const std::size_t followed =
-      recipe.drift_correction > 0 ? followed_windows(options, samples) * length : 0;
+  const std::size_t followed = recipe.followed_windows(samples) * length;
   const std::uint64_t activations =
       !calibrated ? 0
                   : ActivationStore::bytes(tokens + followed, hyper.hidden, Compute::kFloat32) +
@@ -103,8 +104,9 @@ Plan make_plan(const ModelSource& source, const Recipe& recipe, const QuantizeOp
   const BlockCost cost = block_cost(hyper, tokens, followed, length, hessian);
   const double blocks = static_cast<double>(hyper.layers);
   plan.operations = blocks * (calibrated ? cost.forward + cost.hessian + cost.solve : 0);
-  const double scale_search =
-      weights * (options.method_options.scales == ScaleSearch::kAbsMax ? 5e-9 : 5e-8);
+  const Options& first = recipe.modules.front().options;
+  const bool textbook = first.has("scales") && first.text("scales") == "absmax";
+  const double scale_search = weights * (textbook ? 5e-9 : 5e-8);
   plan.seconds = plan.operations / measured_speed() * 1.5 + scale_search / threads();
   return plan;
 }

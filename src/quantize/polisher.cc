@@ -24,8 +24,13 @@ struct Polisher::Row {
   std::vector<float> direction;  // of the group that is moved
 };
 
-Polisher::Polisher(const Task& task, Codes& codes)
-    : task_(task), codes_(codes), order_(codes.columns), hessian_(task.hessian) {
+Polisher::Polisher(const Task& task, const Rounder& rounder, Codes& codes)
+    : task_(task),
+      rounder_(rounder),
+      grid_(rounder.grid()),
+      codes_(codes),
+      order_(codes.columns),
+      hessian_(task.hessian) {
   std::iota(order_.begin(), order_.end(), std::size_t{0});
   std::stable_sort(order_.begin(), order_.end(), [&](std::size_t a, std::size_t b) {
     return codes.group_of(a) < codes.group_of(b);
@@ -93,67 +98,111 @@ std::size_t Polisher::polish_chunk(const Chunk& chunk, std::size_t begin, Matrix
     row.index = begin + r;
     row.moves = moves.row(r);
     moved += move_codes(chunk, row);
-    for (const Group& group : chunk.groups) moved += move_group(chunk, group, row) ? 1 : 0;
+    // Scales that are stored together were fitted together.
+    if (rounder_.storable().together == nullptr)
+      for (const Group& group : chunk.groups) moved += move_group(chunk, group, row) ? 1 : 0;
   }
   return moved;
 }
 
 std::size_t Polisher::move_codes(const Chunk& chunk, Row& row) const {
   std::size_t moved = 0;
-  const auto codes = codes_.row(row.index);
-  for (std::size_t i = 0; i < chunk.count; ++i) {
-    const std::size_t column = order_[chunk.first + i];
-    const float h = hessian_(chunk.first + i, chunk.first + i);
-    if (h <= 0) continue;
-    const std::size_t at = row.index * codes_.groups() + codes_.group_of(column);
-    const GroupParams params{codes_.scales[at], codes_.zeros[at]};
-    const float now = task_.grid->value(codes[column], params);
-    const std::uint8_t code = task_.grid->nearest(now + row.gradient[i] / h, params);
-    if (code == codes[column]) continue;
-    const float step = task_.grid->value(code, params) - now;
-    if (step * (step * h - 2 * row.gradient[i]) >= 0) continue;
-    codes[column] = code;
-    row.moves[i] += step;
-    kernels().add_scaled(-step, hessian_.row(chunk.first + i) + chunk.first, row.gradient,
-                         chunk.count);
-    ++moved;
-  }
+  for (std::size_t place = 0; place < chunk.count; place += grid_.dimension)
+    moved += (grid_.dimension == 1 ? move_code(chunk, place, row) : move_vector(chunk, place, row))
+                 ? 1
+                 : 0;
   return moved;
+}
+
+bool Polisher::move_code(const Chunk& chunk, std::size_t place, Row& row) const {
+  const std::size_t column = order_[chunk.first + place];
+  const float h = hessian_(chunk.first + place, chunk.first + place);
+  if (h <= 0) return false;
+  const GroupParams params = codes_.params(row.index, codes_.group_of(column));
+  const Code old = codes_.code(row.index, column);
+  const float now = grid_.value(old, params), wanted = now + row.gradient[place] / h;
+  const Code code = rounder_.nearest(&wanted, params);
+  if (code == old) return false;
+  const float step = grid_.value(code, params) - now;
+  if (step * (step * h - 2 * row.gradient[place]) >= 0) return false;
+  codes_.set_code(row.index, column, code);
+  row.moves[place] += step;
+  kernels().add_scaled(-step, hessian_.row(chunk.first + place) + chunk.first, row.gradient,
+                       chunk.count);
+  return true;
+}
+
+// All weights of a code at once, towards where each alone would go.
+bool Polisher::move_vector(const Chunk& chunk, std::size_t place, Row& row) const {
+  const std::size_t column = order_[chunk.first + place], n = grid_.dimension;
+  const GroupParams params = codes_.params(row.index, codes_.group_of(column));
+  const Code old = codes_.code(row.index, column / n);
+  std::vector<float> now(n), wanted(n), then(n);
+  grid_.values(old, params, now.data());
+  for (std::size_t k = 0; k < n; ++k) {
+    const float h = hessian_(chunk.first + place + k, chunk.first + place + k);
+    wanted[k] = h > 0 ? now[k] + row.gradient[place + k] / h : now[k];
+  }
+  const Code code = rounder_.nearest(wanted.data(), params);
+  if (code == old) return false;
+  grid_.values(code, params, then.data());
+  double change = 0;  // v·H·vᵀ − 2·v·g
+  for (std::size_t k = 0; k < n; ++k) {
+    const double v = then[k] - now[k];
+    for (std::size_t l = 0; l < n; ++l)
+      change += v * hessian_(chunk.first + place + k, chunk.first + place + l) * (then[l] - now[l]);
+    change -= 2 * v * row.gradient[place + k];
+  }
+  if (change >= 0) return false;
+  codes_.set_code(row.index, column / n, code);
+  for (std::size_t k = 0; k < n; ++k) {
+    const float step = then[k] - now[k];
+    row.moves[place + k] += step;
+    kernels().add_scaled(-step, hessian_.row(chunk.first + place + k) + chunk.first, row.gradient,
+                         chunk.count);
+  }
+  return true;
 }
 
 // Scale by least squares; then, where zeros are free, the zero one step down or up.
 bool Polisher::move_group(const Chunk& chunk, const Group& group, Row& row) const {
-  const std::size_t at = row.index * codes_.groups() + group.index;
-  GroupParams params{codes_.scales[at], codes_.zeros[at]};
-  const auto codes = codes_.row(row.index);
+  GroupParams params = codes_.params(row.index, group.index);
   double slope = 0;
-  for (std::size_t i = 0; i < group.count; ++i) {
+  for (std::size_t i = 0; i < group.count; i += grid_.dimension) {
     const std::size_t place = group.first + i;
-    row.direction[i] = static_cast<float>(codes[order_[chunk.first + place]]) - params.zero;
-    slope += static_cast<double>(row.direction[i]) * row.gradient[place];
+    const Code code = codes_.code(row.index, order_[chunk.first + place] / grid_.dimension);
+    grid_.values(code, {1, params.zero}, row.direction.data() + i);
   }
+  for (std::size_t i = 0; i < group.count; ++i)
+    slope += static_cast<double>(row.direction[i]) * row.gradient[group.first + i];
   bool moved = false;
   const double bend = curve(chunk, group, row);
-  const float scale =
-      bend > 0 ? task_.grid->stored_scale(params.scale + static_cast<float>(slope / bend))
-               : params.scale;
+  const float scale = bend > 0
+                          ? rounder_.stored_scale(params.scale + static_cast<float>(slope / bend))
+                          : params.scale;
   const double step = static_cast<double>(scale) - params.scale;
   if (scale * params.scale > 0 && step * (step * bend - 2 * slope) < 0) {
-    codes_.scales[at] = params.scale = scale;
+    params.scale = scale;
+    codes_.set_params(row.index, group.index, params);
     moved = move(chunk, group, step, row);
   }
-  if (task_.grid->symmetric()) return moved;
-  slope = 0;
+  return rounder_.free_zero() ? move_zero(chunk, group, row) || moved : moved;
+}
+
+bool Polisher::move_zero(const Chunk& chunk, const Group& group, Row& row) const {
+  GroupParams params = codes_.params(row.index, group.index);
+  double slope = 0;
   for (std::size_t i = 0; i < group.count; ++i) {
     row.direction[i] = 1;
     slope += row.gradient[group.first + i];
   }
   // A higher zero lowers every weight of the group by the scale.
   const bool higher = slope * params.scale < 0;
-  const float zero = task_.grid->stored_zero(params.zero + (higher ? 1.0f : -1.0f));
+  const float zero = rounder_.stored_zero(params.zero + (higher ? 1.0f : -1.0f));
   const double shift = -static_cast<double>(params.scale) * (zero - params.zero);
-  if (shift * (shift * curve(chunk, group, row) - 2 * slope) >= 0) return moved;
-  codes_.zeros[at] = zero;
+  if (shift * (shift * curve(chunk, group, row) - 2 * slope) >= 0) return false;
+  params.zero = zero;
+  codes_.set_params(row.index, group.index, params);
   return move(chunk, group, shift, row);
 }
 

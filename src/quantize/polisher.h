@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "quantize/method.h"
+#include "quantize/rounder.h"
 
 namespace nibble {
 
@@ -14,7 +15,7 @@ namespace nibble {
 class Polisher {
  public:
   // `task.hessian` is [columns, columns]; `codes` are changed by run().
-  Polisher(const Task& task, Codes& codes);
+  Polisher(const Task& task, const Rounder& rounder, Codes& codes);
   // Rows [begin, end); different ranges may run at the same time.
   void run(std::size_t begin, std::size_t end) const;
 
@@ -32,11 +33,16 @@ class Polisher {
   std::size_t polish_chunk(const Chunk& chunk, std::size_t begin, Matrix gradient,
                            Matrix moves) const;
   std::size_t move_codes(const Chunk& chunk, Row& row) const;
+  bool move_code(const Chunk& chunk, std::size_t place, Row& row) const;
+  bool move_vector(const Chunk& chunk, std::size_t place, Row& row) const;
   bool move_group(const Chunk& chunk, const Group& group, Row& row) const;
+  bool move_zero(const Chunk& chunk, const Group& group, Row& row) const;
   double curve(const Chunk& chunk, const Group& group, const Row& row) const;
   bool move(const Chunk& chunk, const Group& group, double step, Row& row) const;
 
   const Task& task_;
+  const Rounder& rounder_;
+  const Grid& grid_;
   Codes& codes_;
   std::vector<std::size_t> order_;  // columns, group by group
   Tensor ordered_;                  // H in that order, where it is not the columns' own

@@ -6,12 +6,14 @@
 
 #include "base/files.h"
 #include "base/parallel.h"
+#include "base/sha256.h"
 #include "base/text.h"
 #include "checkpoint/output_folder.h"
 #include "kernels/kernels.h"
 #include "model/open_tokenizer.h"
 #include "model/transformer.h"
 #include "nibble/error.h"
+#include "quantize/apply_transforms.h"
 #include "quantize/block_quantizer.h"
 #include "quantize/nonfinite.h"
 
@@ -25,12 +27,15 @@ class Job {
       : source_(model), output_(output), options_(options), sinks_(sinks) {}
 
   QuantizeResult run(bool dry_run) {
+    for (const std::string& note : source_.notes()) log(note);
     refuse_gguf();
     refuse_nonfinite();
     recipe_ = make_recipe(source_, options_, unusable_);
     for (const std::string& note : recipe_.notes) log(note);
     const auto tensors = planned_tensors();
-    const bool calibrated = methods::named(options_.method).needs == Needs::kHessian;
+    const bool calibrated = recipe_.calibrated();
+    // A dry run tells of files that cannot be used, too.
+    if (dry_run && calibrated && !options_.calibration.sources.empty()) gather();
     const std::size_t length = calibrated ? window_length() : 0;
     result_.plan = make_plan(source_, recipe_, options_, tensors,
                              calibrated ? options_.calibration.samples : 0, length);
@@ -41,12 +46,7 @@ class Job {
     folder_options.force = options_.force;
     folder_options.inputs = {source_.folder()};
     OutputFolder folder(output_, folder_options);
-    if (calibrated) {
-      const auto tokenizer = open_tokenizer(source_.path());
-      result_.calibration = gather_calibration(source_, *tokenizer, options_.calibration,
-                                               options_.compute, sinks_.progress);
-      for (const std::string& note : result_.calibration.notes) log(note);
-    }
+    if (calibrated) gather();
     WriterOptions writer_options;
     writer_options.max_shard_bytes = options_.max_shard_bytes;
     writer_ = create_checkpoint(folder.folder(), tensors, writer_options);
@@ -73,7 +73,14 @@ class Job {
     if (sinks_.log) sinks_.log(line);
   }
 
-  const Layout& layout() const { return layouts::named(options_.layout); }
+  void gather() {
+    const auto tokenizer = open_tokenizer(source_.path());
+    result_.calibration = gather_calibration(source_, *tokenizer, options_.calibration,
+                                             options_.compute, sinks_.progress);
+    for (const std::string& note : result_.calibration.notes) log(note);
+  }
+
+  const Layout& layout() const { return *recipe_.layout; }
 
   std::size_t window_length() const {
     return options_.calibration.length != 0 ? options_.calibration.length
@@ -103,8 +110,7 @@ class Job {
         carried_.push_back(info);
         continue;
       }
-      auto parts = layout().plan(module->name, module->rows, module->columns, module->settings,
-                                 recipe_.layout_settings);
+      auto parts = layout().plan(module->name, module->shape, recipe_.layout_settings);
       tensors.insert(tensors.end(), std::make_move_iterator(parts.begin()),
                      std::make_move_iterator(parts.end()));
     }
@@ -126,17 +132,17 @@ class Job {
       samples.count = result_.calibration.samples;
       samples.length = result_.calibration.length;
       samples.quantized = new_stream(samples.count, samples.length);
-      if (recipe_.drift_correction > 0) {
-        samples.followed = followed_windows(options_, samples.count);
-        samples.original = new_stream(samples.followed, samples.length);
-      }
+      samples.followed = recipe_.followed_windows(samples.count);
+      if (samples.followed > 0) samples.original = new_stream(samples.followed, samples.length);
     }
     double work_total = 0;
     for (const PlannedModule& module : recipe_.modules) work_total += weight_count(module);
     double work_done = 0;
     for (std::size_t layer = 0; layer < hyper.layers; ++layer) {
       Block block = source_.block(layer);
-      quantize_block(block, recipe_, options_, samples.count > 0 ? &samples : nullptr,
+      Samples* const moving = samples.count > 0 ? &samples : nullptr;
+      write_transformed(apply_transforms(source_, block, recipe_, options_.compute, moving));
+      quantize_block(block, recipe_, options_.compute, moving,
                      [&](const PlannedModule& module, Outcome outcome) {
                        write_module(module, outcome);
                        work_done += weight_count(module);
@@ -148,7 +154,7 @@ class Job {
   }
 
   static double weight_count(const PlannedModule& module) {
-    return static_cast<double>(module.rows) * static_cast<double>(module.columns);
+    return static_cast<double>(module.shape.rows) * static_cast<double>(module.shape.columns);
   }
 
   // The embeddings of the first `windows` windows.
@@ -172,14 +178,24 @@ class Job {
     return stream;
   }
 
+  void write_transformed(const Transformed& transformed) {
+    for (const std::string& note : transformed.notes) {
+      log(note);
+      result_.transform_notes.push_back(note);
+    }
+    for (const FloatBlock::Change& change : transformed.changes) {
+      writer_->add(change.info.name, change.bytes);
+      std::erase_if(carried_,
+                    [&](const TensorInfo& info) { return info.name == change.info.name; });
+    }
+  }
+
   void write_module(const PlannedModule& module, const Outcome& outcome) {
     for (const NamedBytes& tensor :
          layout().write(module.name, outcome.codes, recipe_.layout_settings))
       writer_->add(tensor.info.name, tensor.bytes);
     ModuleReport report;
-    report.name = module.name;
-    report.bits = module.settings.bits;
-    report.group_size = module.settings.group_size;
+    report.module = module;
     report.weight_error = outcome.weight_error;
     report.output_error = outcome.output_error;
     report.damping = outcome.damping;
@@ -216,6 +232,7 @@ class Job {
     parts.options = &options_;
     parts.calibration = result_.calibration.samples > 0 ? &result_.calibration : nullptr;
     parts.modules = &result_.modules;
+    parts.transform_notes = &result_.transform_notes;
     parts.isa = kernels().name;
     folder.write_text(kPassportName, make_passport(parts).dump(1) + "\n");
   }

@@ -1,37 +1,35 @@
 #include "quantize/recipe.h"
 
 #include <algorithm>
-#include <array>
 #include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
-#include <regex>
 
+#include "base/regex.h"
 #include "base/text.h"
 #include "nibble/error.h"
+#include "quantize/feedback_options.h"
+#include "quantize/rounder.h"
 
 namespace nibble {
 namespace {
 
-constexpr std::array<std::size_t, 3> kUsualGroups = {128, 64, 32};
-
-std::regex compile(const std::string& pattern) {
-  try {
-    return std::regex(pattern);
-  } catch (const std::regex_error& error) {
-    throw Error(ErrorKind::kInvalidArgument,
-                cat("\"", pattern, "\" is not a regular expression: ", error.what()));
-  }
-}
+constexpr std::uint64_t kPatternSteps = 20'000'000;  // of matching, for all modules together
 
 // Patterns of the user, each of which must match at least one module.
 class Patterns {
  public:
   explicit Patterns(std::string option) : option_(std::move(option)) {}
-  void add(const std::string& text) { patterns_.push_back({text, compile(text), 0}); }
+  void add(const std::string& text) {
+    as_argument([&] {
+      patterns_.push_back({std::make_unique<Regex>(text, Regex::Syntax::kPython), 0});
+      return false;
+    });
+  }
   // The first that matches `name`.
   std::optional<std::size_t> match(const std::string& name) {
     for (std::size_t i = 0; i < patterns_.size(); ++i)
-      if (std::regex_search(name, patterns_[i].regex)) {
+      if (as_argument([&] { return patterns_[i].regex->matches_anywhere(name, steps_left_); })) {
         ++patterns_[i].matches;
         return i;
       }
@@ -42,18 +40,29 @@ class Patterns {
       if (pattern.matches == 0)
         throw Error(
             ErrorKind::kInvalidArgument,
-            cat(option_, " \"", pattern.text, "\" matches no module that is left"),
+            cat(option_, " \"", pattern.regex->pattern(), "\" matches no module that is left"),
             "module names look like model.layers.0.mlp.down_proj (nibble show MODEL lists them)");
   }
 
  private:
+  // The user's pattern is to blame, not a file.
+  template <typename Action>
+  bool as_argument(Action action) const {
+    try {
+      return action();
+    } catch (const Error& problem) {
+      if (problem.kind() == ErrorKind::kInterrupted) throw;
+      throw Error(ErrorKind::kInvalidArgument, cat(option_, ": ", problem.what()));
+    }
+  }
+
   struct Pattern {
-    std::string text;
-    std::regex regex;
+    std::unique_ptr<Regex> regex;
     std::size_t matches = 0;
   };
   std::string option_;
   std::vector<Pattern> patterns_;
+  std::uint64_t steps_left_ = kPatternSteps;
 };
 
 // "self_attn.q_proj, … (576 inputs)" for each distinct row length.
@@ -61,7 +70,7 @@ std::string layers_by_width(const std::vector<PlannedModule>& modules) {
   std::map<std::size_t, std::vector<std::string>> names;
   for (const PlannedModule& module : modules) {
     const std::string role(module_name(module.role));
-    auto& list = names[module.columns];
+    auto& list = names[module.shape.columns];
     if (std::find(list.begin(), list.end(), role) == list.end()) list.push_back(role);
   }
   std::string text;
@@ -71,21 +80,28 @@ std::string layers_by_width(const std::vector<PlannedModule>& modules) {
 }
 
 bool divides_all(std::size_t group, const std::vector<PlannedModule>& modules) {
-  return std::all_of(modules.begin(), modules.end(),
-                     [&](const PlannedModule& module) { return module.columns % group == 0; });
+  return std::all_of(modules.begin(), modules.end(), [&](const PlannedModule& module) {
+    return module.shape.columns % group == 0;
+  });
+}
+
+std::string list_of(std::span<const std::size_t> sizes) {
+  std::string text;
+  for (const std::size_t size : sizes) text += cat(text.empty() ? "" : ", ", size);
+  return text;
 }
 
 std::size_t choose_group(const std::vector<PlannedModule>& modules, Recipe& recipe) {
-  for (const std::size_t group : kUsualGroups)
+  const auto usual = recipe.layout->usual_groups;
+  for (const std::size_t group : usual)
     if (divides_all(group, modules)) {
-      if (group != kUsualGroups.front())
-        recipe.notes.push_back(cat("groups of ", group,
-                                   ": the largest of 128, 64, 32 that divides every row (",
-                                   layers_by_width(modules), ")"));
+      if (group != usual.front())
+        recipe.notes.push_back(cat("groups of ", group, ": the largest of ", list_of(usual),
+                                   " that divides every row (", layers_by_width(modules), ")"));
       return group;
     }
-  recipe.notes.push_back(cat("one group for each row: none of 128, 64, 32 divides every row (",
-                             layers_by_width(modules), ")"));
+  recipe.notes.push_back(cat("one group for each row: none of ", list_of(usual),
+                             " divides every row (", layers_by_width(modules), ")"));
   return 0;
 }
 
@@ -93,7 +109,7 @@ void require_divides(std::size_t group, const std::vector<PlannedModule>& module
   if (group == 0 || divides_all(group, modules)) return;
   std::vector<PlannedModule> bad;
   for (const PlannedModule& module : modules)
-    if (module.columns % group != 0) bad.push_back(module);
+    if (module.shape.columns % group != 0) bad.push_back(module);
   std::vector<std::string> fitting;
   for (const std::size_t size : {256, 128, 96, 64, 48, 32, 16})
     if (divides_all(size, modules)) fitting.push_back(std::to_string(size));
@@ -105,11 +121,182 @@ void require_divides(std::size_t group, const std::vector<PlannedModule>& module
                                     "; or leave --group-size out"));
 }
 
-}  // namespace
-
-std::size_t followed_windows(const QuantizeOptions& options, std::size_t windows) {
-  return std::min(windows, options.drift_samples.value_or((windows + 1) / 2));
+// The first layout that can hold `grid` at all.
+const Layout& layout_of(const QuantizeOptions& options, const Grid& grid) {
+  const auto holds = [&](const Layout& layout) {
+    const std::size_t usual = layout.usual_groups.empty() ? 128 : layout.usual_groups.front();
+    return layout.refusal(code_shape(4096, 4096, {&grid, usual})).empty();
+  };
+  std::vector<std::string> able;
+  for (const Layout* layout : layouts::all())
+    if (holds(*layout)) able.emplace_back(layout->name);
+  if (options.layout.empty() && !able.empty()) return layouts::named(able.front());
+  if (able.empty())
+    throw Error(ErrorKind::kUnsupported, cat("no layout can store codes of ", grid.name),
+                "nibble formats lists grids and layouts");
+  const Layout& layout = layouts::named(options.layout);
+  if (!holds(layout))
+    throw Error(ErrorKind::kInvalidArgument,
+                cat("layout ", layout.name, " cannot store codes of ", grid.name),
+                cat("layouts that can: ", join(able, ", ")));
+  return layout;
 }
+
+// Gives each module and transform the values of the options it reads; refuses those nobody reads.
+class Settings {
+ public:
+  explicit Settings(const std::map<std::string, std::string>& given) : given_(given) {}
+
+  Options of(std::span<const OptionSpec* const> specs) {
+    Options options(specs);
+    for (const OptionSpec* spec : specs) {
+      const auto found = given_.find(std::string(spec->name));
+      if (found == given_.end()) continue;
+      options.set(*spec, found->second);
+      read_.insert(found->first);
+    }
+    return options;
+  }
+
+  void require_read(const Recipe& recipe) const {
+    for (const auto& [name, value] : given_) {
+      if (read_.contains(name)) continue;
+      std::set<std::string> chosen;
+      std::vector<std::string> readers;
+      for (const PlannedModule& module : recipe.modules) chosen.emplace(module.method->name);
+      for (const Method* method : methods::all())
+        if (declares(method->options, name)) readers.emplace_back(method->name);
+      for (const Transform* transform : transforms::all())
+        if (declares(transform->options, name)) readers.emplace_back(transform->name);
+      throw Error(ErrorKind::kInvalidArgument,
+                  cat("--", name, " is not read by ",
+                      join(std::vector<std::string>(chosen.begin(), chosen.end()), ", ")),
+                  cat("leave it out; it is read by ", join(readers, ", ")));
+    }
+  }
+
+ private:
+  static bool declares(std::span<const OptionSpec* const> specs, const std::string& name) {
+    return std::any_of(specs.begin(), specs.end(),
+                       [&](const OptionSpec* spec) { return spec->name == name; });
+  }
+
+  const std::map<std::string, std::string>& given_;
+  std::set<std::string> read_;
+};
+
+void decide_drift(Options& options) {
+  if (!options.has("drift-correction") || options.decided("drift-correction")) return;
+  const bool textbook = options.has("scales") && options.text("scales") == "absmax";
+  options.set(kDriftShareOption, textbook ? "0" : cat(kDriftCorrection));
+}
+
+// All planned modules, without grids and groups; skipped ones go into the layout's settings.
+std::vector<PlannedModule> modules_of(const ModelSource& source, const QuantizeOptions& options,
+                                      const std::set<std::string>& unusable, Recipe& recipe) {
+  Patterns skip("--skip");
+  for (const std::string& pattern : options.skip) skip.add(pattern);
+  std::vector<PlannedModule> modules;
+  for (std::size_t layer = 0; layer < source.hyper().layers; ++layer) {
+    const Block block = source.block(layer);
+    for (const Stage stage : kStages)
+      for (const Role role : roles_of(stage)) {
+        PlannedModule module;
+        module.name = source.module_path(layer, role);
+        module.layer = layer;
+        module.role = role;
+        module.shape.rows = block.linear(role).outputs();
+        module.shape.columns = block.linear(role).inputs();
+        if (skip.match(module.name) || unusable.contains(module.name))
+          recipe.layout_settings.skipped.push_back(module.name);
+        else
+          modules.push_back(std::move(module));
+      }
+  }
+  skip.require_matches();
+  return modules;
+}
+
+// Those that the layout can hold at all; the others are skipped, with a note.
+std::vector<PlannedModule> holdable(std::vector<PlannedModule> modules, Recipe& recipe) {
+  std::vector<PlannedModule> kept;
+  std::size_t ragged = 0;
+  std::string why;
+  for (PlannedModule& module : modules) {
+    CodeShape usual = module.shape;
+    usual.group_size = usual.columns;
+    for (const std::size_t group : recipe.layout->usual_groups)
+      if (usual.group_size == usual.columns && usual.columns % group == 0) usual.group_size = group;
+    const std::string refusal = recipe.layout->refusal(usual);
+    if (refusal.empty()) {
+      kept.push_back(std::move(module));
+      continue;
+    }
+    if (ragged++ == 0) why = refusal;
+    recipe.layout_settings.skipped.push_back(module.name);
+  }
+  if (ragged > 0) recipe.notes.push_back(cat(ragged, " modules stay as they are: ", why));
+  return kept;
+}
+
+// Method, grid, group and options of each module.
+void resolve(const QuantizeOptions& options, Settings& settings, Recipe& recipe) {
+  Patterns patterns("--override");
+  for (const Override& rule : options.overrides) patterns.add(rule.pattern);
+  std::vector<std::optional<std::size_t>> rules;
+  std::vector<PlannedModule> plain;
+  for (const PlannedModule& module : recipe.modules) {
+    rules.push_back(patterns.match(module.name));
+    if (!rules.back() || !options.overrides[*rules.back()].group_size) plain.push_back(module);
+  }
+  patterns.require_matches();
+  if (options.group_size) require_divides(*options.group_size, plain);
+  LayoutSettings& layout = recipe.layout_settings;
+  layout.base.grid = &grids::named(options.grid);
+  layout.base.group_size = options.group_size ? *options.group_size : choose_group(plain, recipe);
+  for (std::size_t i = 0; i < recipe.modules.size(); ++i) {
+    PlannedModule& module = recipe.modules[i];
+    ModuleSettings own = layout.base;
+    const Override* rule = rules[i] ? &options.overrides[*rules[i]] : nullptr;
+    if (rule != nullptr && rule->grid != nullptr) own.grid = rule->grid;
+    if (rule != nullptr && rule->group_size) {
+      require_divides(*rule->group_size, {module});
+      own.group_size = *rule->group_size;
+    }
+    if (rule != nullptr) layout.overrides.emplace_back(module.name, own);
+    module.shape = code_shape(module.shape.rows, module.shape.columns, own);
+    module.method =
+        &methods::named(rule != nullptr && rule->method ? *rule->method : options.method);
+    module.storable = recipe.layout->storable(module.shape, layout.dialect);
+    module.options = settings.of(module.method->options);
+    decide_symmetry(*module.shape.grid, module.options);
+    decide_drift(module.options);
+    std::string refusal = recipe.layout->refusal(module.shape);
+    if (refusal.empty() && module.method->refusal != nullptr)
+      refusal = module.method->refusal(module.shape, module.storable, module.options);
+    if (refusal.empty() && module.shape.group_size % module.shape.grid->dimension != 0)
+      refusal =
+          cat("groups of ", module.shape.group_size, " cut through the ",
+              module.shape.grid->dimension, " weights of a code of ", module.shape.grid->name);
+    if (!refusal.empty()) throw Error(ErrorKind::kInvalidArgument, cat(module.name, ": ", refusal));
+  }
+}
+
+// What readers of the checkpoint are told of the codes.
+void describe(Recipe& recipe) {
+  LayoutSettings& settings = recipe.layout_settings;
+  settings.symmetric = true;
+  for (const PlannedModule& module : recipe.modules) {
+    const Options& options = module.options;
+    const bool free_zeros = module.shape.grid->uniform() &&
+                            (!options.has("symmetry") || options.text("symmetry") == "asymmetric");
+    settings.symmetric &= !free_zeros;
+    settings.group_index |= options.has("act-order") && options.text("act-order") == "gidx";
+    if (options.has("damping")) settings.damping = options.number("damping");
+  }
+}
+
+}  // namespace
 
 const PlannedModule* Recipe::find(std::size_t layer, Role role) const {
   for (const PlannedModule& module : modules)
@@ -117,81 +304,64 @@ const PlannedModule* Recipe::find(std::size_t layer, Role role) const {
   return nullptr;
 }
 
+bool Recipe::calibrated() const {
+  return std::any_of(
+             modules.begin(), modules.end(),
+             [](const PlannedModule& module) { return module.method->needs != Needs::kNothing; }) ||
+         std::any_of(transforms.begin(), transforms.end(), [](const PlannedTransform& planned) {
+           return planned.transform->needs != Needs::kNothing;
+         });
+}
+
+bool Recipe::needs_hessian(std::size_t layer, Role role) const {
+  const PlannedModule* module = find(layer, role);
+  return module != nullptr && module->method->needs == Needs::kHessian;
+}
+
+std::size_t Recipe::followed_windows(std::size_t windows) const {
+  std::size_t followed = 0;
+  for (const PlannedModule& module : modules) {
+    if (!(module.drift_share() > 0)) continue;
+    const bool decided = module.options.decided("drift-samples");
+    followed = std::max(followed,
+                        decided ? static_cast<std::size_t>(module.options.number("drift-samples"))
+                                : (windows + 1) / 2);
+  }
+  return std::min(windows, followed);
+}
+
 Recipe make_recipe(const ModelSource& source, const QuantizeOptions& options,
                    const std::set<std::string>& unusable) {
-  const Layout& layout = layouts::named(options.layout);
   if (layouts::claiming(source.config()) != nullptr)
     throw Error(ErrorKind::kInvalidArgument, cat(source.folder().string(), " is quantized already"),
                 "start from the original checkpoint: quantizing twice loses more");
-
   Recipe recipe;
-  Patterns skip("--skip"), override_patterns("--override");
-  for (const std::string& pattern : options.skip) skip.add(pattern);
-  for (const Override& rule : options.overrides) override_patterns.add(rule.pattern);
-
-  std::vector<PlannedModule> ragged;
-  for (std::size_t layer = 0; layer < source.hyper().layers; ++layer) {
-    const Block block = source.block(layer);
-    for (const Stage stage : kStages)
-      for (const Role role : roles_of(stage)) {
-        const Linear& linear = block.linear(role);
-        PlannedModule module{ModelSource::module_path(layer, role),
-                             layer,
-                             role,
-                             linear.outputs(),
-                             linear.inputs(),
-                             {options.bits, 0}};
-        if (skip.match(module.name) || unusable.contains(module.name)) {
-          recipe.layout_settings.skipped.push_back(module.name);
-        } else if (!layout.refusal(module.rows, module.columns, module.settings).empty()) {
-          recipe.layout_settings.skipped.push_back(module.name);
-          ragged.push_back(module);
-        } else {
-          recipe.modules.push_back(std::move(module));
-        }
-      }
-  }
-  skip.require_matches();
-  if (!ragged.empty())
-    recipe.notes.push_back(
-        cat(ragged.size(), " modules stay as they are: ",
-            layout.refusal(ragged[0].rows, ragged[0].columns, ragged[0].settings)));
+  recipe.layout = &layout_of(options, grids::named(options.grid));
+  recipe.layout_settings.dialect = layouts::dialect_of(*recipe.layout, options.dialect);
+  recipe.layout_settings.base.grid = &grids::named(options.grid);
+  if (const TensorInfo* first =
+          source.checkpoint().find(source.module_path(0, Role::kQuery) + ".weight"))
+    recipe.layout_settings.dtype = first->dtype;
+  methods::named(options.method);
+  auto modules = modules_of(source, options, unusable, recipe);
+  for (PlannedModule& module : modules) module.shape.grid = recipe.layout_settings.base.grid;
+  recipe.modules = holdable(std::move(modules), recipe);
   if (recipe.modules.empty())
     throw Error(ErrorKind::kInvalidArgument, "no module is left to quantize");
 
-  std::vector<PlannedModule> plain;
-  std::vector<std::optional<std::size_t>> rules;
-  for (const PlannedModule& module : recipe.modules) {
-    rules.push_back(override_patterns.match(module.name));
-    if (!rules.back()) plain.push_back(module);
+  Settings settings(options.settings);
+  for (const std::string& name : options.transforms) {
+    const Transform& transform = transforms::named(name);
+    recipe.transforms.push_back({&transform, settings.of(transform.options)});
   }
-  override_patterns.require_matches();
-  if (options.group_size) require_divides(*options.group_size, plain);
-  const std::size_t group = options.group_size ? *options.group_size : choose_group(plain, recipe);
-  recipe.layout_settings.base = {options.bits, group};
-  for (std::size_t i = 0; i < recipe.modules.size(); ++i) {
-    PlannedModule& module = recipe.modules[i];
-    module.settings =
-        rules[i] ? options.overrides[*rules[i]].settings : recipe.layout_settings.base;
-    if (rules[i]) {
-      require_divides(module.settings.group_size, {module});
-      recipe.layout_settings.overrides.emplace_back(module.name, module.settings);
-    }
-  }
-
-  const bool calibrated = methods::named(options.method).needs == Needs::kHessian;
-  const bool textbook = options.method_options.scales == ScaleSearch::kAbsMax;
-  if (calibrated)
-    recipe.drift_correction = options.drift_correction.value_or(textbook ? 0 : kDriftCorrection);
-  recipe.symmetry = !options.symmetric       ? Symmetry::kAsymmetric
-                    : options.symmetric_grid ? *options.symmetric_grid
-                    : textbook               ? Symmetry::kPlain
-                                             : Symmetry::kSigned;
-  recipe.layout_settings.symmetric = options.symmetric;
-  recipe.layout_settings.group_index =
-      calibrated && options.method_options.order == ColumnOrder::kGroupIndex;
-  recipe.layout_settings.variant = options.variant;
-  recipe.layout_settings.damping = options.method_options.damping;
+  resolve(options, settings, recipe);
+  settings.require_read(recipe);
+  describe(recipe);
+  if (!recipe.calibrated() && !options.calibration.sources.empty())
+    throw Error(ErrorKind::kInvalidArgument,
+                cat("--calib ", options.calibration.sources.front().path.string(),
+                    " would not be read: ", options.method, " needs no calibration"),
+                "leave it out, or choose a method that is calibrated (nibble methods)");
   return recipe;
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -12,31 +13,30 @@
 #include "model/source.h"
 #include "quantize/calibration.h"
 #include "quantize/method.h"
+#include "quantize/transform.h"
 
 namespace nibble {
 
+// For modules whose full name a regular expression (Python's) is found in; what is left out stays
+// as asked for the whole model.
 struct Override {
-  std::string pattern;  // regular expression, searched in the module's full name
-  ModuleSettings settings;
+  std::string pattern;
+  std::optional<std::string> method;
+  const Grid* grid = nullptr;
+  std::optional<std::size_t> group_size;  // 0: the whole row
 };
 
 struct QuantizeOptions {
+  std::vector<std::string> transforms;  // by name, in the order they are applied
   std::string method = "gptq";
-  int bits = 4;
-  std::optional<std::size_t> group_size;  // none: the largest of 128, 64, 32 that divides all rows
-  bool symmetric = true;
-  // Of the symmetric grid; none: kPlain with ScaleSearch::kAbsMax (the textbook), else kSigned.
-  std::optional<Symmetry> symmetric_grid;
-  MethodOptions method_options;
-  // Share of the drift of a layer's inputs that its weights make up for (moments.h); none:
-  // nothing with ScaleSearch::kAbsMax (the textbook), else kDriftCorrection. Needs a Hessian.
-  std::optional<double> drift_correction;
-  // Windows whose original activations are followed for it; none: half of all.
-  std::optional<std::size_t> drift_samples;
-  std::string layout = "gptq";
-  std::string variant = "gptq";
-  std::vector<std::string> skip;    // regular expressions, searched in module names
-  std::vector<Override> overrides;  // first match wins
+  std::string grid = "int4";
+  // None: the largest of the layout's usual ones that divides all rows.
+  std::optional<std::size_t> group_size;
+  std::map<std::string, std::string> settings;  // of methods and transforms, as given
+  std::string layout;                           // empty: the first that can hold the grid
+  std::string dialect;                          // of the layout; empty: its first
+  std::vector<std::string> skip;                // in Python's syntax, searched in module names
+  std::vector<Override> overrides;              // first match wins
   CalibrationOptions calibration;
   Compute compute = Compute::kFloat32;
   std::uint64_t memory_limit = 0;  // bytes; 0: what the machine has
@@ -45,32 +45,50 @@ struct QuantizeOptions {
   bool force = false;            // replace an existing output
 };
 
-inline constexpr double kDriftCorrection = 0.3;
-
-// Of `windows` calibration windows, those that show the drift.
-std::size_t followed_windows(const QuantizeOptions& options, std::size_t windows);
-
 // One linear layer to quantize.
 struct PlannedModule {
   std::string name;  // "model.layers.0.mlp.up_proj"
   std::size_t layer = 0;
   Role role = Role::kQuery;
-  std::size_t rows = 0, columns = 0;
-  ModuleSettings settings;
+  const Method* method = nullptr;
+  CodeShape shape;
+  Storable storable;
+  Options options;  // every one that the method reads, worked out
+
+  // As a checkpoint's config has it.
+  ModuleSettings settings() const {
+    return {shape.grid, shape.group_size == shape.columns ? 0 : shape.group_size};
+  }
+  // Share of the drift of its inputs that its weights make up for (moments.h).
+  double drift_share() const {
+    return options.has("drift-correction") ? options.number("drift-correction") : 0;
+  }
+};
+
+struct PlannedTransform {
+  const Transform* transform = nullptr;
+  Options options;
 };
 
 struct Recipe {
-  std::vector<PlannedModule> modules;  // in the order they will be quantized
+  std::vector<PlannedTransform> transforms;  // of every block, in this order
+  std::vector<PlannedModule> modules;        // in the order they will be quantized
+  const Layout* layout = nullptr;
   LayoutSettings layout_settings;
-  Symmetry symmetry = Symmetry::kSigned;
-  double drift_correction = 0;
   std::vector<std::string> notes;  // "groups of 64: 128 does not divide rows of 576"
+
   const PlannedModule* find(std::size_t layer, Role role) const;
+  bool calibrated() const;  // somebody looks at the samples
+  bool needs_hessian(std::size_t layer, Role role) const;
+  // Of `windows` calibration windows, those whose original activations are followed.
+  std::size_t followed_windows(std::size_t windows) const;
 };
 
-// Throws kInvalidArgument before any work: a group size that does not divide (naming the layers
-// and the sizes that fit), a pattern that matches nothing, a method or layout that cannot.
-// Modules named in `unusable` stay as they are.
+inline constexpr double kDriftCorrection = 0.3;
+
+// `unusable`: modules that must stay as they are. Throws kInvalidArgument: model already quantized,
+// group size or pattern that fits nothing, an option or calibration that nobody reads, a layout
+// that cannot hold what is asked (says what can).
 Recipe make_recipe(const ModelSource& source, const QuantizeOptions& options,
                    const std::set<std::string>& unusable = {});
 

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "base/files.h"
+#include "base/sha256.h"
 #include "base/text.h"
 #include "model/source.h"
 #include "nibble/error.h"
@@ -72,16 +73,16 @@ class Verifier {
   void check_model() {
     try {
       const ModelSource source(folder_);
+      for (const std::string& note : source.notes()) warn("model.note", note);
       for (const NonFinite& found : find_nonfinite(source.checkpoint()))
         error("values.nonfinite",
               cat("tensor \"", found.tensor, "\" holds ", found.count,
                   " values that are not finite, the first at index ", found.first));
-      for (const TensorInfo& info : source.checkpoint().tensors())
-        if (info.name.ends_with(".qweight"))
-          modules_.insert(info.name.substr(0, info.name.size() - 8));
-      result_.modules_checked = modules_.size();
       const Layout* layout = layouts::claiming(source.config());
       if (layout == nullptr) return;
+      for (const TensorInfo& info : source.checkpoint().tensors())
+        if (const auto module = layout->module_of(info)) modules_.insert(*module);
+      result_.modules_checked = modules_.size();
       const auto findings =
           layout->check(source.checkpoint(), source.config()["quantization_config"]);
       result_.findings.insert(result_.findings.end(), findings.begin(), findings.end());
@@ -148,7 +149,10 @@ bool VerifyResult::passed() const {
 VerifyResult verify_checkpoint(const std::filesystem::path& folder,
                                const std::optional<std::filesystem::path>& base) {
   if (!std::filesystem::is_directory(folder))
-    throw Error(ErrorKind::kInvalidArgument, cat(folder.string(), " is not a folder"));
+    throw Error(ErrorKind::kInvalidArgument,
+                cat(folder.string(), " is not a folder: verify checks what nibble quantize wrote"),
+                cat("for a single file: nibble show ", folder.string(),
+                    ", and sha256sum against the sum that its publisher names"));
   return Verifier(folder).run(base);
 }
 

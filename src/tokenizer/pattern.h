@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "base/json.h"
-#include "tokenizer/regex.h"
+#include "base/regex.h"
 #include "tokenizer/scanner.h"
 
 namespace nibble::tokenizer {

@@ -4,9 +4,11 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <fstream>
 
 #include "nibble/error.h"
@@ -55,6 +57,21 @@ TEST(ReadFile, RefusesAFileAboveItsLimit) {
   write_file(dir / "a", "12345");
   EXPECT_EQ(read_file(dir / "a", 5), "12345");
   EXPECT_EQ(error_kind([&] { read_file(dir / "a", 4); }), ErrorKind::kCorruptFile);
+}
+
+// As a disk that is full at the last byte.
+TEST(AtomicFile, LeavesNothingBehindWhenTheLastByteDoesNotFit) {
+  const TempDir dir;
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto signal_before = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit few{9999, before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &few), 0);
+  const std::string text = error_text([&] { write_file(dir / "out", std::string(10'000, 'x')); });
+  setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, signal_before);
+  EXPECT_NE(text.find("a file may not be so large here"), std::string::npos) << text;
+  EXPECT_TRUE(fs::is_empty(dir.path()));
 }
 
 TEST(AtomicFile, LeavesNothingBehindWithoutCommit) {
@@ -127,21 +144,6 @@ TEST(SameFile, SeesThroughLinks) {
   EXPECT_TRUE(same_file(dir / "none", dir / "x/../none"));
   EXPECT_FALSE(same_file(dir / "a", dir / "b"));
   EXPECT_FALSE(same_file(dir / "a", dir / "none"));
-}
-
-TEST(Sha256, AgreesWithThePublishedVectors) {
-  const auto hash = [](std::string_view text) { return sha256(std::as_bytes(std::span(text))); };
-  EXPECT_EQ(hash("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-  EXPECT_EQ(hash(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
-}
-
-TEST(Sha256, IsTheSameForAFileAndForItsParts) {
-  const TempDir dir;
-  write_file(dir / "a", "abc");
-  Sha256 parts;
-  parts.add(std::as_bytes(std::span("a", 1)));
-  parts.add(std::as_bytes(std::span("bc", 2)));
-  EXPECT_EQ(parts.finish(), sha256_of_file(dir / "a"));
 }
 
 }  // namespace

@@ -90,12 +90,44 @@ TEST(OpenCheckpoint, RefusesAnIndexThatDoesNotFitItsShards) {
   EXPECT_TRUE(says(dir.path(), "model-00002-of-00002.safetensors"));
 }
 
-TEST(OpenCheckpoint, RefusesATensorInTwoShards) {
+// A file laid over others: only the index knows which of two tensors of one name counts.
+TEST(OpenCheckpoint, TakesATensorFromTheShardThatTheIndexNames) {
+  for (const char* base : {"base.safetensors", "model.safetensors"}) {
+    const TempDir dir, other;
+    write_folder(dir.path(), 3, 1000);
+    if (dir / base != dir / "model.safetensors") fs::rename(dir / "model.safetensors", dir / base);
+    const auto writer = create_checkpoint(other.path(), {{"t1", DType::kF32, {2, 4}, 32}});
+    writer->add("t1", test::counted_bytes(32, 100));
+    writer->finish();
+    fs::copy_file(other / "model.safetensors", dir / "overlay.safetensors");
+    write_file(dir / "model.safetensors.index.json", std::string(R"({"weight_map": {"t0": ")") +
+                                                         base + R"(", "t2": ")" + base +
+                                                         R"(", "t1": "overlay.safetensors"}})");
+    const auto reader = open_checkpoint(dir.path());
+    EXPECT_EQ(reader->tensors().size(), 3u);
+    EXPECT_EQ(reader->bytes(reader->at("t1"))[0], std::byte{100});
+    EXPECT_EQ(reader->bytes(reader->at("t2"))[0], std::byte{2});
+    ASSERT_EQ(reader->warnings().size(), 1u);
+    EXPECT_NE(reader->warnings()[0].find("1 tensors lie in another shard too"), std::string::npos);
+  }
+}
+
+TEST(OpenCheckpoint, ASingleFileCountsBesideAnIndexOfOthers) {
   const TempDir dir;
-  write_folder(dir.path(), 3, 64);
-  fs::copy_file(dir / "model-00001-of-00002.safetensors", dir / "copy.safetensors");
-  edit_index(dir, "\"t0\": \"model-00001-of-00002", "\"t0\": \"copy");
-  EXPECT_TRUE(says(dir.path(), "two shards"));
+  write_folder(dir.path(), 3, 1000);
+  write_file(dir / "model.safetensors.index.json",
+             R"({"weight_map": {"t0": "model-00001-of-00001.safetensors"}})");
+  EXPECT_EQ(open_checkpoint(dir.path())->tensors().size(), 3u);
+}
+
+TEST(OpenCheckpoint, RefusesATensorInTwoShardsThatTheIndexDoesNotName) {
+  const TempDir dir;
+  write_folder(dir.path(), 3, 1000);
+  fs::rename(dir / "model.safetensors", dir / "base.safetensors");
+  fs::copy_file(dir / "base.safetensors", dir / "copy.safetensors");
+  write_file(dir / "model.safetensors.index.json",
+             R"({"weight_map": {"t0": "copy.safetensors", "t1": "base.safetensors"}})");
+  EXPECT_TRUE(says(dir.path(), "\"t2\" lies in two shards"));
 }
 
 TEST(OpenCheckpoint, OpensOrRefusesAFolderWithADamagedIndex) {

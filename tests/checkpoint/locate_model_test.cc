@@ -53,6 +53,18 @@ TEST_F(LocateModel, NamesTheCacheTheNearestModelAndTheDownload) {
   EXPECT_NE(text.find("hf download acme/tiny-lama"), std::string::npos);
 }
 
+TEST_F(LocateModel, AMistypedPathIsCalledOneBeforeAnyDownload) {
+  const test::TempDir here;
+  fs::create_directories(here / "outputs/tiny-q4");
+  const auto before = fs::current_path();
+  fs::current_path(here.path());
+  const std::string text = refusal("outputs/tiny-q5");
+  fs::current_path(before);
+  EXPECT_NE(text.find("there is no file or folder \"outputs/tiny-q5\""), std::string::npos) << text;
+  EXPECT_NE(text.find("did you mean outputs/tiny-q4?"), std::string::npos) << text;
+  EXPECT_NE(text.find("fix: check the path"), std::string::npos) << text;
+}
+
 TEST_F(LocateModel, RefusesNamesThatLeadElsewhere) {
   for (const char* name :
        {"", "../../etc/none", "a/b/c", "a--b/c", "acme/..", "/none/at/all", "-x/y",

@@ -92,11 +92,20 @@ TEST(Compare, DoesNotDependOnTheNumberOfThreads) {
   EXPECT_EQ(one.log_ratio_error, three.log_ratio_error);
 }
 
-TEST(Compare, RefusesModelsThatReadTheTextDifferently) {
+TEST(Compare, TellsWhatEachWindowCostBothModels) {
   const TempDir other;
   link_demo_model(other, "rope_theta", 9000.0);
+  const MeasureOptions options = {.protocol = "gptq-64", .windows = 2};
+  const auto result = compare_models(kDemoModel, other.path(), kProse, options);
+  EXPECT_EQ(result.window_nll_base, measure_perplexity(kDemoModel, kProse, options).window_nll);
+  EXPECT_EQ(result.window_nll, measure_perplexity(other.path(), kProse, options).window_nll);
+  EXPECT_NE(result.window_nll, result.window_nll_base);
+}
+
+// The demo model with "the" and "and" in each other's place in the vocabulary.
+void swap_two_words(const TempDir& other) {
+  link_demo_model(other, "rope_theta", 10000.0);
   std::string tokenizer = read_file(kDemoModel / "tokenizer.json", 1 << 24);
-  // "the" and "and" change places in the vocabulary.
   const auto swap = [&](const std::string& from, const std::string& to) {
     const auto at = tokenizer.find(from);
     ASSERT_NE(at, std::string::npos);
@@ -107,13 +116,27 @@ TEST(Compare, RefusesModelsThatReadTheTextDifferently) {
   swap("\"Ġtheee\":", "\"Ġand\":");
   fs::remove(other / "tokenizer.json");
   write_file(other / "tokenizer.json", tokenizer);
+}
+
+TEST(Compare, RefusesModelsThatReadTheTextDifferently) {
+  const TempDir other;
+  swap_two_words(other);
   try {
     compare_models(kDemoModel, other.path(), kProse, {.protocol = "gptq-64", .windows = 1});
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::kInvalidArgument);
     EXPECT_NE(std::string(error.what()).find("differently"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("--tokenizer base"), std::string::npos);
   }
+}
+
+TEST(Compare, ReadsTheTextForBothAsTheBaseDoesWhenAsked) {
+  const TempDir other;
+  swap_two_words(other);
+  const auto result = compare_models(kDemoModel, other.path(), kProse,
+                                     {.protocol = "gptq-64", .windows = 1, .base_tokenizer = true});
+  EXPECT_EQ(result.mean_kl, 0);  // the weights are the same
 }
 
 }  // namespace

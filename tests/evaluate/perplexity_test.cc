@@ -7,6 +7,7 @@
 
 #include "base/parallel.h"
 #include "evaluate/demo_model.h"
+#include "evaluate/protocol.h"
 #include "nibble/error.h"
 
 namespace nibble {
@@ -36,9 +37,10 @@ TEST(Perplexity, RefusesLogitsThatAreNotNumbers) {
 TEST(Perplexity, EqualsTransformersUnderEveryProtocol) {
   const Json expected = expected_figures();
   for (const auto& [protocol, figures] : expected["protocols"].items()) {
-    const auto result = measure_perplexity(
-        kDemoModel, kProse,
-        {.protocol = protocol, .context = expected["stride_context"].get<std::size_t>()});
+    MeasureOptions options = {.protocol = protocol};
+    if (protocols::named(protocol).protocol->reads_context)
+      options.context = expected["stride_context"].get<std::size_t>();
+    const auto result = measure_perplexity(kDemoModel, kProse, options);
     const double perplexity = figures["perplexity"].get<double>();
     EXPECT_NEAR(result.perplexity, perplexity, 1e-4 * perplexity) << protocol;
     EXPECT_NEAR(result.standard_error, figures["stderr"].get<double>(), 1e-3) << protocol;
@@ -46,6 +48,17 @@ TEST(Perplexity, EqualsTransformersUnderEveryProtocol) {
     EXPECT_EQ(result.scope.tokens, figures["tokens"].get<std::size_t>()) << protocol;
     EXPECT_EQ(result.scope.text_tokens, expected["text_tokens"].get<std::size_t>());
   }
+}
+
+// Every window of gptq-64 scores 63 tokens, so the mean of the windows is that of the tokens.
+TEST(Perplexity, TellsWhatEachWindowCost) {
+  const auto result = measure_perplexity(kDemoModel, kProse, {.protocol = "gptq-64", .windows = 3});
+  ASSERT_EQ(result.window_nll.size(), 3u);
+  EXPECT_NEAR((result.window_nll[0] + result.window_nll[1] + result.window_nll[2]) / 3,
+              result.mean_nll, 1e-12);
+  EXPECT_NE(result.window_nll[0], result.window_nll[1]);
+  const auto first = measure_perplexity(kDemoModel, kProse, {.protocol = "gptq-64", .windows = 1});
+  EXPECT_EQ(first.window_nll, std::vector<double>{result.window_nll[0]});
 }
 
 TEST(Perplexity, DoesNotDependOnTheNumberOfThreads) {

@@ -13,7 +13,7 @@ namespace {
 
 Codes random_codes(std::size_t rows, std::size_t columns, int bits, std::size_t group_size) {
   Random random(rows + columns * 7 + group_size);
-  Codes codes = make_codes(rows, columns, bits, group_size);
+  Codes codes = make_codes(grids::uniform(bits), rows, columns, group_size);
   for (auto& code : codes.codes) code = static_cast<std::uint8_t>(random.below(1u << bits));
   for (auto& scale : codes.scales) scale = static_cast<float>(random.normal());
   for (auto& zero : codes.zeros) zero = static_cast<float>(random.below(1u << bits));
@@ -107,13 +107,19 @@ TEST(PackedMatrix, RefusesAGroupIndexThatPointsNowhere) {
   EXPECT_EQ(refusal(codes), ErrorKind::kInvalidArgument);
 }
 
-TEST(PackedMatrix, RefusesGroupsOfNothingAndUnknownWidths) {
+TEST(PackedMatrix, RefusesGroupsOfNothing) {
   Codes codes = random_codes(2, 64, 4, 32);
   codes.group_size = 0;
   EXPECT_EQ(refusal(codes), ErrorKind::kInvalidArgument);
-  codes = random_codes(2, 64, 4, 32);
-  codes.bits = 5;
-  EXPECT_EQ(refusal(codes), ErrorKind::kUnsupported);
+}
+
+TEST(PackedMatrix, RefusesWideCodesAndCodesOfSeveralWeights) {
+  const Grid wide{.name = "wide", .summary = "", .bits = 9};
+  EXPECT_EQ(refusal(make_codes(wide, 2, 64, 32)), ErrorKind::kUnsupported);
+  const std::vector<float> codebook(16 * 4);
+  const Grid vectors{
+      .name = "vectors", .summary = "", .bits = 4, .dimension = 4, .codebook = codebook};
+  EXPECT_EQ(refusal(make_codes(vectors, 2, 64, 32)), ErrorKind::kUnsupported);
 }
 
 }  // namespace

@@ -66,6 +66,13 @@ void add_metadata(const HyperParams& hyper, const std::string& name, GgufFile& f
   if (hyper.rope.scaling == RopeScaling::kLinear)
     file.text(name + ".rope.scaling.type", "linear")
         .f32(name + ".rope.scaling.factor", static_cast<float>(hyper.rope.factor));
+  if (hyper.rope.scaling == RopeScaling::kYarn)
+    file.text(name + ".rope.scaling.type", "yarn")
+        .f32(name + ".rope.scaling.factor", static_cast<float>(hyper.rope.factor))
+        .u32(name + ".rope.scaling.original_context_length",
+             static_cast<std::uint32_t>(hyper.rope.original_context))
+        .f32(name + ".rope.scaling.yarn_beta_fast", static_cast<float>(hyper.rope.beta_fast))
+        .f32(name + ".rope.scaling.yarn_beta_slow", static_cast<float>(hyper.rope.beta_slow));
 }
 
 // What a converter makes of a golden model.
@@ -119,7 +126,9 @@ TEST_P(GoldenAsGguf, GivesTheGoldenLogits) {
 
 INSTANTIATE_TEST_SUITE_P(Models, GoldenAsGguf,
                          testing::Values("llama_groups", "llama_heads", "llama_biases",
-                                         "llama_linear", "llama_scaled_tied", "qwen2", "qwen3"));
+                                         "llama_linear", "llama_scaled_tied", "llama_yarn", "qwen2",
+                                         "qwen3"),
+                         [](const auto& test) { return std::string(test.param); });
 
 class GgufModel : public testing::Test {
  protected:
@@ -142,15 +151,53 @@ TEST_F(GgufModel, RefusesWhatItWouldRunWrongly) {
                  "expert_count");
   expect_refused(GgufFile(good).u32("qwen3.rope.dimension_count", 2), ErrorKind::kUnsupported,
                  "dimension_count");
-  expect_refused(GgufFile(good).text("qwen3.rope.scaling.type", "yarn"), ErrorKind::kUnsupported,
-                 "yarn");
+  expect_refused(GgufFile(good).text("qwen3.rope.scaling.type", "longrope"),
+                 ErrorKind::kUnsupported, "longrope");
+  expect_refused(GgufFile(good)
+                     .text("qwen3.rope.scaling.type", "yarn")
+                     .f32("qwen3.rope.scaling.factor", 4)
+                     .f32("qwen3.rope.scaling.attn_factor", 2),
+                 ErrorKind::kUnsupported, "attn_factor");
   expect_refused(GgufFile(good).tensor("rope_freqs.weight", {1}, 0, "1234"),
                  ErrorKind::kCorruptFile, "rope_freqs.weight");
-  expect_refused(as_gguf("llama_groups").tensor("blk.0.attn_q.bias", {1}, 0, "1234"),
-                 ErrorKind::kUnsupported, "biases");
   expect_refused(GgufFile().text("general.architecture", "falcon"), ErrorKind::kUnsupported,
                  "falcon");
   expect_refused(test::GgufFile(), ErrorKind::kCorruptFile, "general.architecture");
+}
+
+TEST_F(GgufModel, ChecksABiasThatItsArchitectureNeedNotHave) {
+  write_file(dir_ / "model.gguf",
+             as_gguf("llama_groups").tensor("blk.0.attn_q.bias", {1}, 0, "1234").bytes());
+  const std::string text = error_text([&] { ModelSource source(dir_.path()); });
+  EXPECT_NE(text.find("model.layers.0.self_attn.q_proj.bias"), std::string::npos) << text;
+}
+
+TEST_F(GgufModel, ReadsTheRopeAsLlamaCppDoes) {
+  const auto rope = [&](const std::function<void(GgufFile&)>& add) {
+    GgufFile file = as_gguf("qwen3");
+    add(file);
+    write_file(dir_ / "model.gguf", file.bytes());
+    return ModelSource(dir_.path()).hyper().rope;
+  };
+  const Rope plain = rope([](GgufFile&) {});
+  const Rope quarter = rope([](GgufFile& file) {
+    file.text("qwen3.rope.scaling.type", "linear").f32("qwen3.rope.scaling.factor", 4);
+  });
+  EXPECT_EQ(quarter.frequencies[0], plain.frequencies[0] / 4);
+  // The type is linear where none is said, and the factor had another key once.
+  const Rope untyped = rope([](GgufFile& file) { file.f32("qwen3.rope.scaling.factor", 4); });
+  const Rope old = rope([](GgufFile& file) { file.f32("qwen3.rope.scale_linear", 4); });
+  const Rope both = rope([](GgufFile& file) {
+    file.f32("qwen3.rope.scale_linear", 2).f32("qwen3.rope.scaling.factor", 4);
+  });
+  for (const Rope& other : {untyped, old, both}) EXPECT_EQ(other.frequencies, quarter.frequencies);
+  // No factor, a factor of 0 and the type "none" change nothing.
+  const Rope typed = rope([](GgufFile& file) { file.text("qwen3.rope.scaling.type", "linear"); });
+  const Rope zero = rope([](GgufFile& file) { file.f32("qwen3.rope.scale_linear", 0); });
+  const Rope none = rope([](GgufFile& file) {
+    file.text("qwen3.rope.scaling.type", "none").f32("qwen3.rope.scaling.factor", 4);
+  });
+  for (const Rope& other : {typed, zero, none}) EXPECT_EQ(other.frequencies, plain.frequencies);
 }
 
 // Files that another program quantized, against the model they came from. Mean KL in nats on 256

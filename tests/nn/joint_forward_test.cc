@@ -74,7 +74,7 @@ void on_all_tables(const Check& check) {
 }
 
 TEST(JointForward, LayersTogetherGiveWhatEachGives) {
-  // The third is no whole number of panels, so that nothing can be joined; the second has a bias.
+  // The second has a bias, the third ends within a panel.
   const Layer first(96, 1), second(32, 2, std::vector<float>(32, 0.25f)), third(40, 3);
   on_all_tables([&](std::size_t rows, const std::string& what) {
     const Tensor x = random_input(rows);

@@ -8,6 +8,7 @@
 
 #include "base/random.h"
 #include "kernels/scalar/panels.h"
+#include "nn/panels/panel_ranges.h"
 #include "support/memory_codes.h"
 
 namespace nibble {
@@ -49,7 +50,7 @@ TEST(Panels, MultiplyAsTheirWeightsDo) {
   constexpr std::size_t kRows = 50, kColumns = 512;
   for (const BlockFormat* format : block_formats::all()) {
     const auto bytes = random_blocks(*format, kRows * kColumns / format->block);
-    const auto panels = panels_of(*format, bytes.data(), kRows, kColumns, {});
+    const PanelRanges panels(panels_of(*format, bytes.data(), kRows, kColumns, {}), nullptr);
     std::vector<float> weights(kRows * kColumns);
     format->decode(bytes.data(), weights.size() / format->block, weights.data());
     for (const std::size_t tokens : {1u, 7u, 40u}) {
@@ -57,7 +58,7 @@ TEST(Panels, MultiplyAsTheirWeightsDo) {
       Random random(5);
       for (std::size_t i = 0; i < x.size(); ++i)
         x.data()[i] = static_cast<float>(random.uniform() - 0.5);
-      panels->multiply(x.view(), y.view());
+      run_ranges(panels, x.view(), y.view());
       for (std::size_t t = 0; t < tokens; ++t)
         for (std::size_t r = 0; r < kRows; ++r) {
           double exact = 0, squares = 0;

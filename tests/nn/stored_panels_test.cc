@@ -60,7 +60,7 @@ TEST(StoredPanels, AreByteForByteThoseOfThePackedMatrix) {
     ASSERT_NE(found, nullptr);
     ASSERT_EQ(found->type(), expected->type());
     ASSERT_EQ(found->bytes(), expected->bytes());
-    EXPECT_EQ(std::memcmp(found->panel(0), expected->panel(0), found->bytes()), 0) << codes.bits;
+    EXPECT_EQ(std::memcmp(found->panel(0), expected->panel(0), found->bytes()), 0) << codes.bits();
   });
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "quantize/method.h"
+#include "quantize/rounder.h"
 
 namespace nibble::test {
 
@@ -43,14 +44,15 @@ inline void obq(const Task& task, double damping, Codes& codes) {
     for (std::size_t j = 0; j < n; ++j)
       damped[i * n + j] = task.hessian(i, j) + (i == j ? damping * mean : 0);
   const std::vector<double> start = inverse_of(damped, n);
+  const auto rounder = make_rounder(*task.grid, task.storable, task.options);
   for (std::size_t r = 0; r < task.weight.rows; ++r) {
     std::vector<double> inverse = start;
     std::vector<double> w(task.weight.row(r), task.weight.row(r) + n);
     std::vector<bool> done(n);
     const auto rounded = [&](std::size_t c) {
-      const std::size_t at = r * codes.groups() + codes.group_of(c);
-      const GroupParams params{codes.scales[at], codes.zeros[at]};
-      const std::uint8_t code = task.grid->nearest(static_cast<float>(w[c]), params);
+      const GroupParams params = codes.params(r, codes.group_of(c));
+      const auto weight = static_cast<float>(w[c]);
+      const Code code = rounder->nearest(&weight, params);
       return std::pair(code, static_cast<double>(task.grid->value(code, params)));
     };
     for (std::size_t step = 0; step < n; ++step) {
@@ -66,7 +68,7 @@ inline void obq(const Task& task, double damping, Codes& codes) {
         }
       }
       const auto [code, value] = rounded(best);
-      codes.row(r)[best] = code;
+      codes.set_code(r, best, code);
       const double error = (w[best] - value) / inverse[best * n + best];
       done[best] = true;
       for (std::size_t c = 0; c < n; ++c)

@@ -9,8 +9,10 @@
 
 #include "base/files.h"
 #include "base/parallel.h"
+#include "base/sha256.h"
 #include "nibble/error.h"
 #include "quantize/verify.h"
+#include "support/edited_model.h"
 #include "support/paths.h"
 #include "support/temp_dir.h"
 
@@ -23,7 +25,6 @@ const fs::path kDemo = fs::path(kSourceFolder) / "assets" / "demo";
 
 QuantizeOptions small_job() {
   QuantizeOptions options;
-  options.bits = 4;
   options.calibration.samples = 4;
   options.calibration.length = 32;
   return options;
@@ -56,6 +57,27 @@ TEST(QuantizeModel, WritesTheSameBytesForAnyNumberOfThreads) {
   EXPECT_EQ(hashes_of(folder / "one"), hashes_of(folder / "two"));
 }
 
+TEST(QuantizeModel, QuantizesTheSameModulesUnderWhateverNamesTheyHave) {
+  const fs::path model = fs::path(kSourceFolder) / "tests" / "golden" / "model" / "llama_groups";
+  QuantizeOptions options;
+  options.method = "rtn";
+  options.group_size = 16;
+  std::vector<std::string> expected;
+  for (const test::Wrapping& wrapping : test::kWrappings) {
+    const TempDir folder;
+    test::EditedModel renamed(model);
+    renamed.rename(wrapping);
+    renamed.write(folder / "in");
+    const auto result = quantize_model(folder / "in", folder / "out", options, {}, false);
+    std::vector<std::string> codes;
+    for (const ModuleReport& module : result.modules) codes.push_back(module.codes_sha256);
+    if (expected.empty()) expected = codes;
+    EXPECT_EQ(codes, expected) << wrapping.body;
+    EXPECT_EQ(result.modules.front().name, wrapping.body + "layers.0.self_attn.q_proj");
+    EXPECT_TRUE(verify_checkpoint(folder / "out", std::nullopt).passed()) << wrapping.body;
+  }
+}
+
 TEST(QuantizeModel, CorrectsDriftUnlessTheTextbookIsWanted) {
   const TempDir folder;
   QuantizeOptions options = small_job();
@@ -65,17 +87,17 @@ TEST(QuantizeModel, CorrectsDriftUnlessTheTextbookIsWanted) {
     return std::pair(result.modules.front().codes_sha256, result.modules.back().codes_sha256);
   };
   const auto corrected = codes("corrected");
-  options.drift_samples = 1;
+  options.settings["drift-samples"] = "1";
   const auto little = codes("little");
-  options.drift_correction = 0;
+  options.settings["drift-correction"] = "0";
   const auto plain = codes("plain");
   // Nothing has drifted before the first layer.
   EXPECT_EQ(corrected.first, plain.first);
   EXPECT_NE(corrected.second, plain.second);
   EXPECT_NE(corrected.second, little.second);
-  options.method_options.scales = ScaleSearch::kAbsMax;
+  options.settings["scales"] = "absmax";
   const auto textbook = codes("textbook");
-  options.drift_correction.reset();
+  options.settings = {{"scales", "absmax"}};
   EXPECT_EQ(codes("default"), textbook);
 }
 
@@ -116,6 +138,58 @@ TEST(QuantizeModel, RefusesAGroupThatDoesNotDivideBeforeAnyWork) {
   EXPECT_FALSE(fs::exists(folder / "out"));
 }
 
+std::string refusal_of(const QuantizeOptions& options) {
+  const TempDir folder;
+  try {
+    quantize_model(kDemo, folder / "out", options, {}, true);
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kInvalidArgument);
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(QuantizeModel, RefusesAnOptionThatTheMethodDoesNotRead) {
+  QuantizeOptions options = small_job();
+  options.method = "rtn";
+  options.settings["damping"] = "0.05";
+  EXPECT_NE(refusal_of(options).find("--damping is not read by rtn"), std::string::npos)
+      << refusal_of(options);
+  EXPECT_NE(refusal_of(options).find("it is read by gptq"), std::string::npos);
+}
+
+TEST(QuantizeModel, ReadsAnOptionThatOnlyAnOverriddenMethodHas) {
+  QuantizeOptions options = small_job();
+  options.method = "rtn";
+  options.overrides = {{"down_proj", "gptq", nullptr, std::nullopt}};
+  options.settings["damping"] = "0.05";
+  EXPECT_EQ(refusal_of(options), "accepted");
+}
+
+TEST(QuantizeModel, RefusesCalibrationThatNobodyReads) {
+  const TempDir folder;
+  QuantizeOptions options = small_job();
+  options.method = "rtn";
+  options.calibration.sources = {{calibration_text(folder), 1}};
+  EXPECT_NE(refusal_of(options).find("would not be read"), std::string::npos)
+      << refusal_of(options);
+}
+
+TEST(QuantizeModel, RefusesASymmetryForValuesThatHaveNoZero) {
+  QuantizeOptions options = small_job();
+  options.grid = "nf4";
+  options.settings["symmetry"] = "asymmetric";
+  EXPECT_NE(refusal_of(options).find("nf4 has no zero"), std::string::npos) << refusal_of(options);
+}
+
+TEST(QuantizeModel, SaysWhichLayoutHoldsAGridThatTheNamedOneCannot) {
+  QuantizeOptions options = small_job();
+  options.grid = "nf4";
+  options.layout = "gptq";
+  EXPECT_NE(refusal_of(options).find("layouts that can: bitsandbytes"), std::string::npos)
+      << refusal_of(options);
+}
+
 TEST(QuantizeModel, RefusesToWriteOverItsInput) {
   EXPECT_THROW(quantize_model(kDemo, kDemo, small_job(), {}, false), Error);
 }
@@ -139,7 +213,7 @@ TEST(QuantizeModel, LeavesSkippedModulesAndOverridesOthers) {
   QuantizeOptions options = small_job();
   options.method = "rtn";
   options.skip = {"layers\\.0\\."};
-  options.overrides = {{"down_proj", {8, 64}}};
+  options.overrides = {{"down_proj", std::nullopt, &grids::named("int8"), 64}};
   const auto result = quantize_model(kDemo, folder / "out", options, {}, false);
   EXPECT_EQ(result.modules.size(), 35u);
   const ModelSource out(folder / "out");

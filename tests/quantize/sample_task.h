@@ -2,9 +2,12 @@
 #pragma once
 
 #include <cmath>
+#include <map>
+#include <string>
 
 #include "base/random.h"
 #include "quantize/method.h"
+#include "quantize/rounder.h"
 
 namespace nibble::test {
 
@@ -12,16 +15,12 @@ namespace nibble::test {
 // and depend on each other, as a layer's inputs do.
 struct SampleTask {
   Tensor weight, inputs, hessian;
-  std::unique_ptr<Grid> grid;
   Task task;
 
   SampleTask(std::size_t rows, std::size_t columns, std::size_t tokens, int bits,
-             Symmetry symmetry = Symmetry::kAsymmetric, std::size_t group_size = 0,
+             std::string_view symmetry = "asymmetric", std::size_t group_size = 0,
              std::uint64_t seed = 1)
-      : weight(rows, columns),
-        inputs(tokens, columns),
-        hessian(columns, columns),
-        grid(uniform_grid(bits, symmetry)) {
+      : weight(rows, columns), inputs(tokens, columns), hessian(columns, columns) {
     Random random(seed);
     const auto normal = [&] {
       float sum = 0;
@@ -43,10 +42,25 @@ struct SampleTask {
         hessian.view()(i, j) = static_cast<float>(sum / static_cast<double>(tokens));
       }
     task.weight = weight.view();
-    task.grid = grid.get();
+    task.grid = &grids::uniform(bits);
     task.group_size = group_size == 0 ? columns : group_size;
     task.hessian = hessian.view();
+    task.storable.group_index = true;
+    settings["symmetry"] = symmetry;
   }
+
+  // What `method` makes of it, with the settings it reads.
+  Outcome quantized(std::string_view name) {
+    const Method& method = methods::named(name);
+    task.options = Options(method.options);
+    for (const OptionSpec* spec : method.options)
+      if (const auto found = settings.find(spec->name); found != settings.end())
+        task.options.set(*spec, found->second);
+    decide_symmetry(*task.grid, task.options);
+    return method.quantize(task);
+  }
+
+  std::map<std::string, std::string, std::less<>> settings;
 };
 
 // tr((W − Ŵ) H (W − Ŵ)ᵀ), in double.

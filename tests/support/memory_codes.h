@@ -46,7 +46,7 @@ class MemoryCodes final : public StoredCodes {
 inline Codes random_codes(std::size_t rows, std::size_t columns, int bits, std::size_t group_size,
                           bool symmetric) {
   Random random(static_cast<std::uint64_t>(bits) * 1000 + group_size);
-  Codes codes = make_codes(rows, columns, bits, group_size);
+  Codes codes = make_codes(grids::uniform(bits), rows, columns, group_size);
   const std::uint64_t levels = std::uint64_t{1} << bits;
   for (auto& code : codes.codes) code = static_cast<std::uint8_t>(random.below(levels));
   for (float& scale : codes.scales)

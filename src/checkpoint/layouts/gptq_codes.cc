@@ -164,7 +164,7 @@ std::vector<std::int32_t> group_index(const std::string& module, const CodeShape
 }
 
 std::unique_ptr<StoredCodes> with_bits(CodeShape shape, const Parts& parts) {
-  switch (shape.bits) {
+  switch (shape.bits()) {
     case 2:
       return std::make_unique<GptqCodes<2>>(std::move(shape), parts);
     case 3:
@@ -178,20 +178,19 @@ std::unique_ptr<StoredCodes> with_bits(CodeShape shape, const Parts& parts) {
 
 }  // namespace
 
-std::unique_ptr<StoredCodes> open_gptq(const CheckpointReader& reader, const Json& json,
-                                       const std::string& module) {
+std::unique_ptr<StoredCodes> open_gptq_module(const CheckpointReader& reader,
+                                              const GptqConfig& config, const std::string& module) {
   const TensorInfo* qweight = reader.find(module + ".qweight");
   if (qweight == nullptr) return nullptr;
-  const GptqConfig config = read_gptq_config(json);
   const ModuleSettings settings = config.settings_of(module);
-  const auto width = static_cast<std::size_t>(settings.bits);
+  const auto width = static_cast<std::size_t>(settings.grid->bits);
   if (qweight->shape.size() != 2 || qweight->dtype != DType::kI32 || qweight->shape[0] == 0 ||
       qweight->shape[1] == 0)
     corrupt(module, "qweight is not a matrix of I32");
   Parts parts{};
   parts.word_rows = static_cast<std::size_t>(qweight->shape[0]);
   CodeShape shape;
-  shape.bits = settings.bits;
+  shape.grid = settings.grid;
   shape.rows = static_cast<std::size_t>(qweight->shape[1]);
   shape.columns = parts.word_rows * 32 / width;
   const TensorInfo* g_idx = reader.find(module + ".g_idx");
@@ -223,6 +222,36 @@ std::unique_ptr<StoredCodes> open_gptq(const CheckpointReader& reader, const Jso
   else if (!config.stores_true_zero())
     parts.plus_in_fields = 1;
   return with_bits(std::move(shape), parts);
+}
+
+namespace {
+
+class GptqModules final : public StoredModules {
+ public:
+  GptqModules(const CheckpointReader& reader, const Json& config)
+      : reader_(reader), config_(read_gptq_config(config)) {
+    if (!is_second_dialect(reader_, config_)) return;
+    config_.checkpoint_format = "gptq_v2";
+    notes_.push_back(kSecondDialectNote);
+  }
+  bool holds(const std::string& module) const override {
+    return reader_.find(module + ".qweight") != nullptr;
+  }
+  std::unique_ptr<StoredCodes> open(const std::string& module) const override {
+    return open_gptq_module(reader_, config_, module);
+  }
+  std::span<const std::string> notes() const override { return notes_; }
+
+ private:
+  const CheckpointReader& reader_;
+  GptqConfig config_;
+  std::vector<std::string> notes_;
+};
+
+}  // namespace
+
+std::unique_ptr<StoredModules> open_gptq(const CheckpointReader& reader, const Json& config) {
+  return std::make_unique<GptqModules>(reader, config);
 }
 
 }  // namespace nibble::layouts

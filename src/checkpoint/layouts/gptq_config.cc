@@ -1,8 +1,6 @@
 #include "checkpoint/layouts/gptq_config.h"
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
-#include <regex>
 
 #include "base/text.h"
 #include "nibble/error.h"
@@ -10,10 +8,8 @@
 namespace nibble::layouts {
 namespace {
 
-constexpr std::size_t kMaxPattern = 1000;
-
 ModuleSettings module_settings(const Json& object, ModuleSettings base) {
-  const int width = static_cast<int>(json_int(object, "bits", base.bits, 1, 8));
+  const int width = static_cast<int>(json_int(object, "bits", base.grid->bits, 1, 8));
   if (width != 2 && width != 3 && width != 4 && width != 8)
     throw Error(ErrorKind::kUnsupported, cat("\"bits\" is ", width, "; supported: 2, 3, 4, 8"));
   const std::int64_t otherwise =
@@ -21,16 +17,7 @@ ModuleSettings module_settings(const Json& object, ModuleSettings base) {
   const std::int64_t group = json_int(object, "group_size", otherwise, -1, 1 << 24);
   if (group == 0)
     throw Error(ErrorKind::kCorruptFile, "\"group_size\" is 0; expected -1 or a positive number");
-  return {width, group < 0 ? 0 : static_cast<std::size_t>(group)};
-}
-
-bool matches_start(const std::string& pattern, const std::string& text) {
-  try {
-    return std::regex_search(text, std::regex(pattern), std::regex_constants::match_continuous);
-  } catch (const std::regex_error& error) {
-    throw Error(ErrorKind::kCorruptFile,
-                cat("\"dynamic\" pattern \"", pattern, "\" is not usable: ", error.what()));
-  }
+  return {&grids::uniform(width), group < 0 ? 0 : static_cast<std::size_t>(group)};
 }
 
 std::string escaped(const std::string& name) {
@@ -44,15 +31,9 @@ std::string escaped(const std::string& name) {
 
 }  // namespace
 
-ModuleSettings GptqConfig::settings_of(const std::string& module) const {
-  for (const auto& [pattern, settings] : rules)
-    if (matches_start(pattern, module)) return settings;
-  return base;
-}
-
 GptqConfig read_gptq_config(const Json& config) {
   GptqConfig result;
-  result.base = module_settings(config, {4, 128});
+  result.base = module_settings(config, {&grids::uniform(4), 128});
   result.symmetric = json_bool(config, "sym", true);
   result.desc_act = json_bool(config, "desc_act", false);
   result.checkpoint_format =
@@ -65,14 +46,16 @@ GptqConfig read_gptq_config(const Json& config) {
     if (const auto tools = meta->find("quantizer"); tools != meta->end())
       result.subtracts_by_word = tools->dump().find("gptqmodel") != std::string::npos;
   if (const auto dynamic = config.find("dynamic"); dynamic != config.end() && dynamic->is_object())
-    for (const auto& [key, value] : dynamic->items()) {
-      if (key.size() > kMaxPattern)
-        throw Error(ErrorKind::kCorruptFile,
-                    "a \"dynamic\" pattern is longer than 1000 characters");
-      if (key.starts_with("-:")) continue;  // left alone: such a module has no qweight
-      const std::string pattern = key.starts_with("+:") ? key.substr(2) : key;
-      result.rules.emplace_back(pattern, module_settings(value, result.base));
-    }
+    with_context("\"dynamic\"", [&] {
+      // As GPTQModel does: the first key that matches decides; "-:" leaves modules alone.
+      for (const auto& [key, value] : dynamic->items()) {
+        const bool skips = key.starts_with("-:");
+        const std::string pattern = skips || key.starts_with("+:") ? key.substr(2) : key;
+        std::optional<ModuleSettings> settings;
+        if (!skips) settings = module_settings(value, result.base);
+        result.dynamic.add(pattern, settings);
+      }
+    });
   return result;
 }
 
@@ -80,19 +63,19 @@ Json write_gptq_config(const LayoutSettings& settings) {
   const auto group = [](const ModuleSettings& module) {
     return module.group_size == 0 ? -1 : static_cast<std::int64_t>(module.group_size);
   };
-  Json config = {{"bits", settings.base.bits},
+  Json config = {{"bits", settings.base.grid->bits},
                  {"group_size", group(settings.base)},
                  {"desc_act", settings.group_index},
                  {"sym", settings.symmetric},
                  {"lm_head", false},
                  {"quant_method", "gptq"},
-                 {"checkpoint_format", settings.variant.empty() ? "gptq" : settings.variant},
+                 {"checkpoint_format", settings.dialect.empty() ? "gptq" : settings.dialect},
                  {"pack_dtype", "int32"}};
   Json dynamic = Json::object();
   for (const std::string& module : settings.skipped)
     dynamic["-:" + escaped(module)] = Json::object();
   for (const auto& [module, own] : settings.overrides)
-    dynamic["+:" + escaped(module)] = {{"bits", own.bits}, {"group_size", group(own)}};
+    dynamic["+:" + escaped(module)] = {{"bits", own.grid->bits}, {"group_size", group(own)}};
   if (!dynamic.empty()) config["dynamic"] = std::move(dynamic);
   config["meta"] = {{"quantizer", Json::array({cat("nibble:", NIBBLE_VERSION)})},
                     {"damp_percent", settings.damping},

@@ -1,7 +1,9 @@
 // The layouts that list.def names.
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "checkpoint/foreign.h"
 #include "checkpoint/layout.h"
 #include "nibble/error.h"
 
@@ -30,14 +32,69 @@ const Layout& named(std::string_view wanted) {
               cat("one of: ", join(known, ", ")));
 }
 
+std::string dialect_of(const Layout& layout, std::string_view wanted) {
+  if (wanted.empty())
+    return layout.dialects.empty() ? std::string() : std::string(layout.dialects.front());
+  for (const std::string_view dialect : layout.dialects)
+    if (dialect == wanted) return std::string(dialect);
+  const std::vector<std::string> known(layout.dialects.begin(), layout.dialects.end());
+  throw Error(ErrorKind::kInvalidArgument,
+              cat("layout ", layout.name, " has no dialect \"", wanted, "\""),
+              known.empty() ? std::string("leave --checkpoint-format out")
+                            : cat("one of: ", join(known, ", ")));
+}
+
 const Layout* claiming(const Json& config) {
   const auto found = config.find("quantization_config");
   if (found == config.end() || found->is_null()) return nullptr;
   for (const Layout* layout : all())
     if (layout->claims(*found)) return layout;
-  throw Error(ErrorKind::kUnsupported,
-              cat("\"quantization_config\" has quant_method \"",
-                  json_string(*found, "quant_method", ""), "\", which cannot be read yet"));
+  refuse_foreign_quantization(*found);
+}
+
+Json with_side_config(Json config, const std::filesystem::path& folder,
+                      const CheckpointReader& reader) {
+  if (!config.is_object()) return config;
+  if (const auto own = config.find("quantization_config"); own != config.end() && !own->is_null())
+    return config;
+  for (const Layout* layout : all()) {
+    if (layout->side_config.empty()) continue;
+    const auto tensors = reader.tensors();
+    if (std::none_of(tensors.begin(), tensors.end(),
+                     [&](const TensorInfo& info) { return layout->module_of(info).has_value(); }))
+      continue;
+    const std::filesystem::path file = folder / layout->side_config;
+    std::error_code ignored;
+    // AutoAWQ's name for its own.
+    if (std::filesystem::exists(folder / "quant_config.json", ignored))
+      refuse_foreign_quantization({{"quant_method", "awq"}});
+    if (!std::filesystem::exists(file, ignored))
+      throw Error(ErrorKind::kCorruptFile,
+                  cat(folder.string(), ": has packed weights, but neither config.json nor ",
+                      layout->side_config, " says how they were packed"),
+                  cat("download ", layout->side_config, " too"));
+    Json side = read_json(file, 16u << 20);
+    if (!side.is_object())
+      throw Error(ErrorKind::kCorruptFile, cat(file.string(), ": is not an object"));
+    const bool of_awq = side.contains("w_bit") || side.contains("zero_point");
+    if (!side.contains("quant_method")) side["quant_method"] = of_awq ? "awq" : layout->name;
+    config["quantization_config"] = std::move(side);
+    return config;
+  }
+  return config;
 }
 
 }  // namespace nibble::layouts
+
+namespace nibble {
+
+CodeShape code_shape(std::size_t rows, std::size_t columns, const ModuleSettings& settings) {
+  CodeShape shape;
+  shape.grid = settings.grid;
+  shape.rows = rows;
+  shape.columns = columns;
+  shape.group_size = settings.group_size == 0 ? columns : settings.group_size;
+  return shape;
+}
+
+}  // namespace nibble

@@ -34,6 +34,7 @@ extern const Protocol hf_stride{
     .letter = "S",
     .summary = "windows of the model's context every S tokens, the new tokens scored",
     .least_number = 1,
+    .reads_context = true,
     .window_length = window_length,
     .least_tokens = least_tokens,
     .windows = windows,

@@ -16,7 +16,7 @@ void periodic_windows(const Json& config, HyperParams& hyper) {
                                                               : "_sliding_window_pattern";
   const auto period = static_cast<std::size_t>(json_int(config, key, 6, 1, 1 << 20));
   for (std::size_t i = 0; i < hyper.layers; ++i)
-    if ((i + 1) % period != 0) hyper.windows[i] = window_of(config);
+    if ((i + 1) % period != 0) hyper.windows[i] = needed_window(config);
 }
 
 void adjust(const Json& config, HyperParams& hyper) {
@@ -31,16 +31,6 @@ void adjust(const Json& config, HyperParams& hyper) {
     throw Error(ErrorKind::kCorruptFile,
                 cat("\"query_pre_attn_scalar\" is ", scalar, "; expected a positive number"));
   hyper.attention_scale = static_cast<float>(1 / std::sqrt(scalar));
-  // transformers 4 has one rope for the config and the base of the other beside it; the scaling is
-  // not for layers with a window.
-  const auto parameters = config.find("rope_parameters");
-  if (parameters != config.end() && parameters->contains("sliding_attention")) return;
-  hyper.window_rope = {};
-  hyper.window_rope.theta = json_number(config, "rope_local_base_freq", 10000);
-  if (!(hyper.window_rope.theta > 1e-6 && hyper.window_rope.theta < 1e12))
-    throw Error(ErrorKind::kCorruptFile,
-                cat("\"rope_local_base_freq\" is ", hyper.window_rope.theta,
-                    "; expected a positive number"));
 }
 
 }  // namespace
@@ -59,6 +49,7 @@ extern const ModelSpec gemma3{.name = "gemma3",
                               .tied_by_default = true,
                               .default_head_dim = 256,
                               .default_theta = 1e6,
+                              .default_window_theta = 1e4,
                               .activation_key = "hidden_activation",
                               .default_activation = "gelu_pytorch_tanh",
                               .adjust = adjust};

@@ -8,6 +8,7 @@ extern const ModelSpec llama{.name = "llama",
                              .gguf_name = "llama",
                              .gguf_pairs_rows = true,
                              .optional_attention_bias = true,
-                             .optional_mlp_bias = true};
+                             .optional_mlp_bias = true,
+                             .adjust = no_windows};
 
 }  // namespace nibble::specs

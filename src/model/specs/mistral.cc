@@ -1,11 +1,12 @@
-// Mistral: Llama whose layers may all look through a sliding window.
+// Mistral: Llama whose layers may look through a sliding window, all of them or, where layer_types
+// says so, some: transformers reads such a config as Ministral's, which differs in nothing else.
 #include "model/spec.h"
 
 namespace nibble::specs {
 namespace {
 
 void adjust(const Json& config, HyperParams& hyper) {
-  hyper.windows.assign(hyper.layers, window_of(config));
+  if (!windows_by_type(config, hyper)) hyper.windows.assign(hyper.layers, window_of(config));
 }
 
 }  // namespace

@@ -4,8 +4,8 @@
 #include "base/parallel.h"
 #include "kernels/kernels.h"
 #include "nn/attention/attention_parts.h"
+#include "nn/inputs/bfloat16_rows.h"
 #include "nn/matmul.h"
-#include "nn/tiled_product.h"
 
 namespace nibble {
 namespace {

@@ -15,6 +15,10 @@ constexpr int kPanelBits[kPanelTypes] = {
 
 }  // namespace
 
+bool has_code_panel(const Grid& grid) {
+  return grid.uniform() && (grid.bits == 2 || grid.bits == 3 || grid.bits == 4 || grid.bits == 8);
+}
+
 PanelType code_panel(int bits, bool fixed_zeros) {
   switch (bits) {
     case 2:

@@ -5,11 +5,14 @@
 #include <cstdint>
 
 #include "formats/bitstream.h"
+#include "formats/grid.h"
 #include "kernels/panel_types.h"
 
 namespace nibble {
 
-// For codes of 2, 3, 4 or 8 bits whose zeros all are the middle, or not.
+// Is there a panel for codes of this grid?
+bool has_code_panel(const Grid& grid);
+// For evenly spaced codes of 2, 3, 4 or 8 bits whose zeros all are the middle, or not.
 PanelType code_panel(int bits, bool fixed_zeros);
 int panel_bits(PanelType type);
 std::size_t panel_header_bytes(PanelType type);

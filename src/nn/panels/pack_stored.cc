@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/aligned_vector.h"
 #include "base/parallel.h"
 #include "nn/panels/pack_codes.h"
 #include "nn/panels/panels.h"
@@ -35,9 +36,9 @@ Headers headers_of(const StoredCodes& stored) {
   const CodeShape& shape = stored.shape();
   const std::size_t panels = (shape.rows + kPanelRows - 1) / kPanelRows;
   const std::size_t size = shape.groups() * kPanelRows;
-  const auto middle = static_cast<float>(1 << (shape.bits - 1));
+  const auto middle = static_cast<float>(1 << (shape.bits() - 1));
   // Eight-bit zeros count from the middle, so that codes can be signed bytes.
-  const float base = shape.bits == 8 ? middle : 0;
+  const float base = shape.bits() == 8 ? middle : 0;
   Headers headers;
   headers.scales.resize(panels * size);
   headers.zeros.resize(panels * size);
@@ -115,7 +116,7 @@ struct Job {
 
 // Unit by unit for panels beside each other: their words share the lines and pages of the file.
 void fill_in_order(const Job& job, std::size_t begin, std::size_t end) {
-  const Fill fill_unit = fill_of(job.stored.shape().bits);
+  const Fill fill_unit = fill_of(job.stored.shape().bits());
   const std::size_t blocks = job.order.blocks_per_group;
   AlignedVector<std::uint32_t> words(job.unit_words());
   for (std::size_t u = 0; u < job.stored.shape().groups(); ++u)
@@ -126,7 +127,7 @@ void fill_in_order(const Job& job, std::size_t begin, std::size_t end) {
 }
 
 void fill_slots(const Job& job, std::size_t begin, std::size_t end) {
-  const Fill fill_unit = fill_of(job.stored.shape().bits);
+  const Fill fill_unit = fill_of(job.stored.shape().bits());
   const std::span<const std::int32_t> slots = job.order.slots;
   const std::size_t blocks = job.order.blocks_per_group, unit_slots = blocks * kBlockColumns;
   AlignedVector<std::uint32_t> columns(job.stored.blocks() * 8 * kPanelRows);
@@ -156,9 +157,10 @@ void fill_headers(const Job& job, std::size_t panel) {
 
 std::unique_ptr<Panels> panels_of(const StoredCodes& stored, const SlotOrder& order) {
   const CodeShape& shape = stored.shape();
+  if (!has_code_panel(*shape.grid)) return nullptr;
   Headers headers = headers_of(stored);
   if (!headers.exact) return nullptr;
-  const PanelType type = code_panel(shape.bits, headers.fixed);
+  const PanelType type = code_panel(shape.bits(), headers.fixed);
   auto panels = std::make_unique<Panels>(type, shape.rows, shape.groups(), order.blocks_per_group);
   const Job job{stored, order, std::move(headers), *panels};
   parallel_ranges(panels->panels(), kGrain, [&](std::size_t begin, std::size_t end) {

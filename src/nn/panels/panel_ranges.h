@@ -1,20 +1,37 @@
-// Ranges of panels, and the columns of y that they give.
+// Products with a matrix in panels, range by range.
 #pragma once
 
-#include <functional>
+#include <memory>
 
-#include "nibble/tensor.h"
+#include "nn/inputs/byte_matrix.h"
+#include "nn/panels/panels.h"
+#include "nn/panels/row_ranges.h"
 
 namespace nibble {
 
-// y [rows, 16 · (end − begin)]: what panels [begin, end) give.
-using RunPanels = std::function<void(std::size_t begin, std::size_t end, Matrix y)>;
+// Whether products of `rows` rows are made of bytes; otherwise of bfloat16, on tile registers.
+bool multiplies_bytes(std::size_t rows);
 
-// Columns of y that whole panels [begin, end) give.
-Matrix panel_columns(Matrix y, std::size_t begin, std::size_t end);
+class PanelRanges final : public RowRanges {
+ public:
+  // bias: [rows of the panels] or null; it must outlive this.
+  PanelRanges(std::unique_ptr<Panels> panels, const float* bias);
+  const Panels& panels() const { return *panels_; }
 
-// All panels of y's columns, `grain` at once, on all threads. Panels are written whole: a last one
-// that is wider than y goes through a buffer.
-void for_panel_ranges(Matrix y, std::size_t grain, const RunPanels& run);
+  std::size_t outputs() const override { return panels_->rows(); }
+  void round(const LayerInput& x) const override;
+  std::size_t grain(const LayerInput& x) const override;
+  void make(const LayerInput& x, std::size_t first, std::size_t count, Strip& strip) const override;
+  void multiply(const LayerInput& x, const Strip& strip, std::size_t first_row,
+                Matrix y) const override;
+
+ private:
+  // The same with y of whole panels, without bias.
+  void multiply_panels(const LayerInput& x, const Strip& strip, std::size_t first_row,
+                       Matrix y) const;
+
+  std::unique_ptr<Panels> panels_;
+  const float* bias_;
+};
 
 }  // namespace nibble

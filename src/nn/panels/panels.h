@@ -1,4 +1,4 @@
-// A weight matrix in panels (kernels/panel_types.h) and its product with rows rounded to bytes:
+// A weight matrix in panels (kernels/panel_types.h): what products with rows rounded to bytes read,
 // the fast path of every packed layer.
 #pragma once
 
@@ -7,31 +7,12 @@
 #include <memory>
 #include <span>
 
-#include "base/aligned_vector.h"
 #include "formats/block_format.h"
 #include "formats/slot_order.h"
 #include "formats/stored_codes.h"
 #include "kernels/kernels.h"
-#include "nibble/tensor.h"
-#include "nn/layer_input.h"
 
 namespace nibble {
-
-// Rows of x rounded to int8, each block of 32 columns with its own scale. Columns are padded with
-// zeros to whole blocks.
-class ByteMatrix {
- public:
-  ByteMatrix() = default;
-  explicit ByteMatrix(ConstMatrix x);  // rounds, on all threads
-  std::size_t rows() const { return rows_; }
-  ByteRows view() const;
-
- private:
-  std::size_t rows_ = 0, blocks_ = 0;
-  AlignedVector<std::int8_t> codes_;
-  AlignedVector<float> scales_;
-  AlignedVector<std::int32_t> sums_;
-};
 
 class Panels {
  public:
@@ -46,10 +27,6 @@ class Panels {
   std::size_t unit_bytes() const { return panel_bytes_ / units_; }
   std::uint8_t* panel(std::size_t index) { return bytes_.get() + index * panel_bytes_; }
   PanelRows view() const;
-
-  // y [x.rows(), rows] = x · Wᵀ. Uses all threads; the result does not depend on their number.
-  // Inputs are rounded to bytes, or, of many rows on tile registers, to bfloat16.
-  void multiply(const LayerInput& x, Matrix y) const;
 
  private:
   struct Free {

@@ -1,9 +1,12 @@
 // GPTQ (Frantar et al. 2022): columns are quantized one after another; what each loses is taken up
 // by the columns still to come, through U with H⁻¹ = UᵀU: e = (w − q) / U_ii, w_j −= e · U_ij.
+// Where a code stands for several weights it is chosen for all of them before their errors are fed
+// on one by one (GPTVQ, arXiv 2402.15319), and orders move whole such vectors.
 // Beyond the paper: scales are searched with each column weighted by E[x²] before the first
 // column is touched (static groups), and afterwards codes, scales and zeros are polished by
 // coordinate descent on the layer's own error tr((W−Ŵ)H(W−Ŵ)ᵀ), which can only fall.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <numeric>
@@ -12,7 +15,9 @@
 #include "base/text.h"
 #include "kernels/kernels.h"
 #include "nn/matmul.h"
+#include "quantize/feedback_options.h"
 #include "quantize/inverse_factor.h"
+#include "quantize/layer_error.h"
 #include "quantize/polisher.h"
 #include "quantize/rounding.h"
 
@@ -22,10 +27,24 @@ namespace {
 constexpr std::size_t kBlock = 128;   // columns whose feedback is applied at once to the rest
 constexpr std::size_t kRowTile = 32;  // rows that travel through all columns together
 constexpr int kDampingSteps = 12;
+constexpr std::size_t kMaxDimension = 16;
 
-using Order = std::vector<std::size_t>;  // order[position] = column
+using Order = std::vector<std::size_t>;  // order[position] = column, or vector of columns
 
-// Columns by falling diagonal.
+enum class ColumnOrder {
+  kStatic,      // by falling diag(H), groups fixed on the original columns beforehand
+  kNone,        // left to right
+  kGroupIndex,  // by falling diag(H), groups are runs of that order: needs g_idx in the file
+  kGroupAware,  // sorted inside each group, groups by their largest: groups stay contiguous
+};
+constexpr std::array<std::string_view, 4> kOrders = {"static", "none", "gidx", "group-aware"};
+
+ColumnOrder order_of(const Task& task) {
+  const auto found = std::find(kOrders.begin(), kOrders.end(), task.options.text("act-order"));
+  return static_cast<ColumnOrder>(found - kOrders.begin());
+}
+
+// By falling value.
 Order by_diagonal(std::span<const float> diagonal) {
   Order order(diagonal.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
@@ -51,18 +70,32 @@ Order by_group(std::span<const float> diagonal, std::size_t group_size) {
   return order;
 }
 
+Order in_order(std::size_t count) {
+  Order order(count);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  return order;
+}
+
+// Of columns; those that share a code stay beside each other.
 Order choose_order(const Task& task, std::span<const float> diagonal) {
-  switch (task.options.order) {
+  const std::size_t dimension = task.grid->dimension;
+  std::vector<float> sums(diagonal.size() / dimension);
+  for (std::size_t c = 0; c < diagonal.size(); ++c) sums[c / dimension] += diagonal[c];
+  Order vectors;
+  switch (order_of(task)) {
     case ColumnOrder::kStatic:
     case ColumnOrder::kGroupIndex:
-      return by_diagonal(diagonal);
-    case ColumnOrder::kGroupAware:
-      return by_group(diagonal, task.group_size);
-    case ColumnOrder::kNone:
+      vectors = by_diagonal(sums);
       break;
+    case ColumnOrder::kGroupAware:
+      vectors = by_group(sums, task.group_size / dimension);
+      break;
+    case ColumnOrder::kNone:
+      vectors = in_order(sums.size());
   }
-  Order order(diagonal.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
+  Order order;
+  for (const std::size_t vector : vectors)
+    for (std::size_t k = 0; k < dimension; ++k) order.push_back(vector * dimension + k);
   return order;
 }
 
@@ -87,7 +120,7 @@ std::optional<Tensor> damped_factor(Tensor& hessian, const Task& task, Outcome& 
   for (std::size_t i = 0; i < h.rows; ++i) mean += h(i, i);
   mean /= static_cast<double>(h.rows);
   if (!std::isfinite(mean) || mean <= 0) return std::nullopt;
-  double added = 0, share = task.options.damping;
+  double added = 0, share = task.options.number("damping");
   for (int step = 0; step < kDampingSteps; ++step) {
     for (std::size_t i = 0; i < h.rows; ++i) h(i, i) += static_cast<float>((share - added) * mean);
     added = share;
@@ -102,20 +135,28 @@ std::optional<Tensor> damped_factor(Tensor& hessian, const Task& task, Outcome& 
   return std::nullopt;
 }
 
+// What all tiles of rows share.
+struct Work {
+  const Task& task;
+  const Rounder& rounder;
+  const Order& order;
+  ConstMatrix factor;  // U
+  bool fit_runs;       // groups are runs of the processing order
+};
+
 // The rows of one tile on their way through the columns.
 class RowTile {
  public:
-  RowTile(const Task& task, const Order& order, const Tensor& factor, std::size_t first,
-          std::size_t count, Codes& codes)
-      : task_(task),
-        order_(order),
-        u_(factor.view()),
+  RowTile(const Work& work, std::size_t first, std::size_t count, Codes& codes)
+      : work_(work),
+        order_(work.order),
+        u_(work.factor),
         first_(first),
         codes_(codes),
-        weight_(count, order.size()) {
+        weight_(count, order_.size()) {
     for (std::size_t r = 0; r < count; ++r)
-      for (std::size_t p = 0; p < order.size(); ++p)
-        weight_.view()(r, p) = task.weight(first + r, order[p]);
+      for (std::size_t p = 0; p < order_.size(); ++p)
+        weight_.view()(r, p) = work.task.weight(first + r, order_[p]);
   }
 
   void run() {
@@ -136,36 +177,37 @@ class RowTile {
 
  private:
   void quantize_row(std::size_t r, std::size_t begin, std::size_t end, float* errors) {
+    const Grid& grid = work_.rounder.grid();
     float* w = weight_.view().row(r);
-    const std::size_t groups = codes_.groups();
-    for (std::size_t p = begin; p < end; ++p) {
-      const std::size_t column = order_[p];
-      const std::size_t at = (first_ + r) * groups + codes_.group_of(column);
-      if (task_.options.order == ColumnOrder::kGroupIndex && p % task_.group_size == 0)
-        fit_run(r, p, at);
-      const GroupParams params{codes_.scales[at], codes_.zeros[at]};
-      const std::uint8_t code = task_.grid->nearest(w[p], params);
-      codes_.row(first_ + r)[column] = code;
-      const float error = (w[p] - task_.grid->value(code, params)) / u_(p, p);
-      errors[p - begin] = error;
-      kernels().add_scaled(-error, u_.row(p) + p + 1, w + p + 1, end - p - 1);
+    float values[kMaxDimension];
+    for (std::size_t p = begin; p < end; p += grid.dimension) {
+      const std::size_t column = order_[p], group = codes_.group_of(column);
+      if (work_.fit_runs && p % work_.task.group_size == 0) fit_run(r, p, group);
+      const GroupParams params = codes_.params(first_ + r, group);
+      const Code code = work_.rounder.nearest(w + p, params);
+      codes_.set_code(first_ + r, column / grid.dimension, code);
+      grid.values(code, params, values);
+      for (std::size_t k = 0; k < grid.dimension; ++k) {
+        const std::size_t at = p + k;
+        const float error = (w[at] - values[k]) / u_(at, at);
+        errors[at - begin] = error;
+        kernels().add_scaled(-error, u_.row(at) + at + 1, w + at + 1, end - at - 1);
+      }
     }
   }
 
   // Groups are runs of the processing order: their scales come from the weights as corrected so
   // far.
-  void fit_run(std::size_t r, std::size_t p, std::size_t at) {
-    const std::size_t count = std::min(task_.group_size, order_.size() - p);
+  void fit_run(std::size_t r, std::size_t p, std::size_t group) {
+    const std::size_t count = std::min(work_.task.group_size, order_.size() - p);
     std::vector<float> importance(count);
     for (std::size_t i = 0; i < count; ++i)
-      importance[i] = task_.hessian(order_[p + i], order_[p + i]);
-    const GroupParams params =
-        task_.grid->fit({weight_.view().row(r) + p, count}, importance, task_.options.scales);
-    codes_.scales[at] = params.scale;
-    codes_.zeros[at] = params.zero;
+      importance[i] = work_.task.hessian(order_[p + i], order_[p + i]);
+    codes_.set_params(first_ + r, group,
+                      work_.rounder.fit({{weight_.view().row(r) + p, count}, importance}));
   }
 
-  const Task& task_;
+  const Work& work_;
   const Order& order_;
   ConstMatrix u_;
   std::size_t first_;
@@ -173,14 +215,14 @@ class RowTile {
   Tensor weight_;
 };
 
-void feed_back(const Task& task, const Order& order, const Tensor& factor, Codes& codes) {
-  parallel_ranges(task.weight.rows, kRowTile, [&](std::size_t begin, std::size_t end) {
-    RowTile(task, order, factor, begin, end - begin, codes).run();
+void feed_back(const Work& work, Codes& codes) {
+  parallel_ranges(work.task.weight.rows, kRowTile, [&](std::size_t begin, std::size_t end) {
+    RowTile(work, begin, end - begin, codes).run();
   });
 }
 
-void polish(const Task& task, Codes& codes) {
-  const Polisher polisher(task, codes);
+void polish(const Task& task, const Rounder& rounder, Codes& codes) {
+  const Polisher polisher(task, rounder, codes);
   parallel_ranges(task.weight.rows, kRowTile,
                   [&](std::size_t begin, std::size_t end) { polisher.run(begin, end); });
 }
@@ -212,19 +254,42 @@ Outcome quantize(const Task& task) {
     return fallback;
   }
   hessian = Tensor();
-  outcome.codes =
-      fit_groups(task.weight, *task.grid, task.group_size, diagonal, task.options.scales);
-  if (task.options.order == ColumnOrder::kGroupIndex) {
-    outcome.codes.group_index.resize(order.size());
-    for (std::size_t p = 0; p < order.size(); ++p)
-      outcome.codes.group_index[order[p]] = static_cast<std::int32_t>(p / task.group_size);
+  const auto rounder = make_rounder(*task.grid, task.storable, task.options);
+  const bool fit_runs = order_of(task) == ColumnOrder::kGroupIndex;
+  outcome.codes = fit_groups(task.weight, *rounder, task.group_size, diagonal);
+  if (fit_runs) {
+    const std::size_t dimension = task.grid->dimension;
+    outcome.codes.group_index.resize(order.size() / dimension);
+    for (std::size_t p = 0; p < order.size(); p += dimension)
+      outcome.codes.group_index[order[p] / dimension] =
+          static_cast<std::int32_t>(p / task.group_size);
   }
-  feed_back(task, order, *factor, outcome.codes);
+  feed_back({task, *rounder, order, factor->view(), fit_runs}, outcome.codes);
   // The textbook's own result is wanted where its own scales are asked for.
-  if (task.options.scales != ScaleSearch::kAbsMax) polish(task, outcome.codes);
+  if (task.options.text("scales") != "absmax") polish(task, *rounder, outcome.codes);
   measure(task, outcome);
   return outcome;
 }
+
+std::string refusal(const CodeShape& shape, const Storable& storable, const Options& options) {
+  if (shape.grid->dimension > kMaxDimension || kBlock % shape.grid->dimension != 0)
+    return cat("gptq feeds errors on through vectors of 1, 2, 4, 8 or 16 weights; ",
+               shape.grid->name, " has ", shape.grid->dimension);
+  if (options.text("act-order") != "gidx") return {};
+  if (!storable.group_index)
+    return "--act-order gidx puts columns into groups in an order that this layout cannot store";
+  if (storable.together != nullptr)
+    return "--act-order gidx finds scales one after another, and this layout stores them together";
+  return {};
+}
+
+constexpr OptionSpec kActOrder{
+    .name = "act-order",
+    .help = "column order: static, none, gidx (groups in that order) or group-aware",
+    .initial = "static",
+    .words = kOrders};
+constexpr std::array kOptions = {&kScalesOption,  &kSymmetryOption,   &kActOrder,
+                                 &kDampingOption, &kDriftShareOption, &kDriftSamplesOption};
 
 }  // namespace
 
@@ -232,6 +297,8 @@ extern const Method gptq{
     .name = "gptq",
     .summary = "error feedback through the inputs' second moments; needs calibration",
     .needs = Needs::kHessian,
+    .options = kOptions,
+    .refusal = refusal,
     .quantize = quantize,
 };
 

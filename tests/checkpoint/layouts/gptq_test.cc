@@ -18,16 +18,16 @@ const Layout& gptq() { return layouts::named("gptq"); }
 
 std::optional<Codes> read(const CheckpointReader& checkpoint, const Json& config,
                           const std::string& module) {
-  const auto stored = gptq().open(checkpoint, config, module);
-  if (stored == nullptr) return std::nullopt;
-  return codes_of(*stored);
+  const auto stored = gptq().open(checkpoint, config);
+  if (!stored->holds(module)) return std::nullopt;
+  return codes_of(*stored->open(module));
 }
 
 // Random codes whose scales are exact in float16; zeros 2^(b−1) or anywhere from `lowest_zero`.
 Codes random_codes(std::size_t rows, std::size_t columns, int bits, std::size_t group,
                    bool symmetric, int lowest_zero = 1) {
   Random random(static_cast<std::uint64_t>(bits) * 1000 + group);
-  Codes codes = make_codes(rows, columns, bits, group);
+  Codes codes = make_codes(grids::uniform(bits), rows, columns, group);
   const auto levels = static_cast<std::uint64_t>(1) << bits;
   for (auto& code : codes.codes) code = static_cast<std::uint8_t>(random.below(levels));
   for (auto& scale : codes.scales)
@@ -40,9 +40,9 @@ Codes random_codes(std::size_t rows, std::size_t columns, int bits, std::size_t 
 
 LayoutSettings settings_for(const Codes& codes, bool symmetric, const std::string& variant) {
   LayoutSettings settings;
-  settings.base = {codes.bits, codes.group_size == codes.columns ? 0 : codes.group_size};
+  settings.base = {codes.grid, codes.group_size == codes.columns ? 0 : codes.group_size};
   settings.symmetric = symmetric;
-  settings.variant = variant;
+  settings.dialect = variant;
   return settings;
 }
 
@@ -76,19 +76,22 @@ TEST_P(GptqRoundTrip, ReadsBackWhatItWrote) {
   EXPECT_TRUE(found->group_index.empty());
 }
 
-INSTANTIATE_TEST_SUITE_P(AllDialects, GptqRoundTrip,
-                         testing::Values(Case{2, 32, true, "gptq"}, Case{3, 32, true, "gptq"},
-                                         Case{4, 32, true, "gptq"}, Case{8, 32, true, "gptq"},
-                                         Case{2, 64, false, "gptq"}, Case{3, 64, false, "gptq"},
-                                         Case{4, 64, false, "gptq"}, Case{8, 64, false, "gptq"},
-                                         Case{2, 128, false, "gptq_v2"},
-                                         Case{3, 128, false, "gptq_v2"},
-                                         Case{4, 128, false, "gptq_v2"},
-                                         Case{8, 128, false, "gptq_v2"}));
+INSTANTIATE_TEST_SUITE_P(
+    AllDialects, GptqRoundTrip,
+    testing::Values(Case{2, 32, true, "gptq"}, Case{3, 32, true, "gptq"}, Case{4, 32, true, "gptq"},
+                    Case{8, 32, true, "gptq"}, Case{2, 64, false, "gptq"},
+                    Case{3, 64, false, "gptq"}, Case{4, 64, false, "gptq"},
+                    Case{8, 64, false, "gptq"}, Case{2, 128, false, "gptq_v2"},
+                    Case{3, 128, false, "gptq_v2"}, Case{4, 128, false, "gptq_v2"},
+                    Case{8, 128, false, "gptq_v2"}),
+    [](const auto& test) {
+      return cat("Bits", test.param.bits, "Groups", test.param.group,
+                 test.param.symmetric ? "Symmetric_" : "Asymmetric_", test.param.variant);
+    });
 
 // The published packing vectors: 32 codes k mod 8 at three bits, zero 4 in both dialects.
 TEST(Gptq, PacksThreeBitsAsTheFieldDoes) {
-  Codes codes = make_codes(32, 32, 3, 32);
+  Codes codes = make_codes(grids::uniform(3), 32, 32, 32);
   for (std::size_t o = 0; o < 32; ++o)
     for (std::size_t i = 0; i < 32; ++i) codes.row(o)[i] = i % 8;
   std::fill(codes.zeros.begin(), codes.zeros.end(), 4.0f);
@@ -104,7 +107,7 @@ TEST(Gptq, PacksThreeBitsAsTheFieldDoes) {
 }
 
 TEST(Gptq, PacksFourBitsLowNibbleFirst) {
-  Codes codes = make_codes(32, 32, 4, 32);
+  Codes codes = make_codes(grids::uniform(4), 32, 32, 32);
   for (std::size_t o = 0; o < 32; ++o)
     for (std::size_t i = 0; i < 32; ++i) codes.row(o)[i] = i % 8;
   std::fill(codes.zeros.begin(), codes.zeros.end(), 8.0f);
@@ -217,12 +220,12 @@ TEST(Gptq, RefusesTensorsThatContradictEachOther) {
 TEST(Gptq, SettingsOfOneModuleComeFromTheFirstMatchingRule) {
   const Codes codes = random_codes(32, 64, 8, 64, true);
   LayoutSettings settings;
-  settings.base = {4, 32};
-  settings.overrides = {{"model.layers.0.mlp.down_proj", {8, 0}}};
+  settings.base = {&grids::named("int4"), 32};
+  settings.overrides = {{"model.layers.0.mlp.down_proj", {&grids::named("int8"), 0}}};
   const std::string module = "model.layers.0.mlp.down_proj";
   const MemoryCheckpoint checkpoint(gptq().write(module, codes, settings));
   const auto found = read(checkpoint, gptq().config(settings), module);
-  EXPECT_EQ(found->bits, 8);
+  EXPECT_EQ(found->bits(), 8);
   EXPECT_EQ(found->codes, codes.codes);
 }
 
@@ -237,6 +240,39 @@ TEST(Gptq, WarnsWhenMarlinWillRefuse) {
   }
   EXPECT_NE(std::find(rules.begin(), rules.end(), "vllm.marlin.bits"), rules.end());
   EXPECT_NE(std::find(rules.begin(), rules.end(), "vllm.marlin.shape"), rules.end());
+}
+
+// A v1 writer stores the middle less one; only a v2 writer stores the middle.
+TEST(Gptq, ReadsTheSecondDialectInAFolderThatClaimsTheFirst) {
+  for (const int bits : {2, 3, 4, 8}) {
+    const Codes codes = random_codes(32, 64, bits, 32, true);
+    const MemoryCheckpoint checkpoint(
+        gptq().write("m", codes, settings_for(codes, true, "gptq_v2")));
+    const Json config = gptq().config(settings_for(codes, true, "gptq"));
+    const auto modules = gptq().open(checkpoint, config);
+    EXPECT_EQ(codes_of(*modules->open("m")).zeros, codes.zeros) << bits;
+    ASSERT_EQ(modules->notes().size(), 1u) << bits;
+    EXPECT_NE(modules->notes()[0].find("read as gptq_v2"), std::string::npos);
+    const auto findings = gptq().check(checkpoint, config);
+    EXPECT_TRUE(std::none_of(findings.begin(), findings.end(),
+                             [](const Finding& finding) { return finding.error; }));
+    EXPECT_TRUE(std::any_of(findings.begin(), findings.end(),
+                            [](const Finding& finding) { return finding.rule == "gptq.dialect"; }));
+  }
+}
+
+TEST(Gptq, BelievesTheConfigWhereTheZerosAreNotAllThoseOfTheSecondDialect) {
+  const Codes first = random_codes(32, 64, 4, 32, true);
+  const MemoryCheckpoint v1(gptq().write("m", first, settings_for(first, true, "gptq")));
+  EXPECT_TRUE(gptq().open(v1, gptq().config(settings_for(first, true, "gptq")))->notes().empty());
+  // Middle plus one everywhere, but the config does not say that the grid is symmetric.
+  Codes shifted = first;
+  for (float& zero : shifted.zeros) zero = 9;
+  const LayoutSettings asymmetric = settings_for(shifted, false, "gptq");
+  const MemoryCheckpoint other(gptq().write("m", shifted, asymmetric));
+  const auto modules = gptq().open(other, gptq().config(asymmetric));
+  EXPECT_EQ(codes_of(*modules->open("m")).zeros, shifted.zeros);
+  EXPECT_TRUE(modules->notes().empty());
 }
 
 }  // namespace

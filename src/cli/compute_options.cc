@@ -1,0 +1,85 @@
+#include "cli/compute_options.h"
+
+#include <charconv>
+#include <cmath>
+#include <optional>
+#include <vector>
+
+#include "base/text.h"
+#include "nibble/error.h"
+#include "nn/linear.h"
+
+namespace nibble::cli {
+namespace {
+
+template <typename Value>
+using Names = std::vector<std::pair<std::string, Value>>;
+
+template <typename Value>
+Value named(const std::string& option, const std::string& text, const Names<Value>& known) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : known) {
+    if (name == text) return value;
+    names.push_back(name);
+  }
+  const std::string near = nearest_name(text, names);
+  throw Error(ErrorKind::kInvalidArgument,
+              cat(option, " \"", text, "\" is not known",
+                  near.empty() ? "" : cat("; did you mean ", near, "?")),
+              cat("one of: ", join(names, ", ")));
+}
+
+std::optional<double> number(std::string_view text) {
+  double value = 0;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (problem != std::errc() || end != text.data() + text.size() || !std::isfinite(value))
+    return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+std::uint64_t parse_size(const std::string& option, const std::string& text) {
+  static const Names<double> kUnits = {
+      {"", 1},          {"B", 1},    {"K", 1 << 10}, {"KiB", 1 << 10}, {"KB", 1e3}, {"M", 1 << 20},
+      {"MiB", 1 << 20}, {"MB", 1e6}, {"G", 1 << 30}, {"GiB", 1 << 30}, {"GB", 1e9}};
+  const auto unit_at = text.find_first_not_of("0123456789.");
+  const auto value = number(std::string_view(text).substr(0, unit_at));
+  const std::string unit = unit_at == text.npos ? "" : text.substr(unit_at);
+  for (const auto& [name, factor] : kUnits)
+    if (name == unit && value && *value > 0 && *value * factor < 1e18)
+      return static_cast<std::uint64_t>(*value * factor);
+  throw Error(ErrorKind::kInvalidArgument, cat(option, " \"", text, "\" is not a size"),
+              "write for example 2GiB, 5GB or 512M");
+}
+
+Compute parse_compute(const std::string& text) {
+  return named<Compute>("--compute", text,
+                        {{"auto", float_compute()},
+                         {"f32", Compute::kFloat32},
+                         {"bf16", Compute::kBfloat16},
+                         {"int8", Compute::kInt8}});
+}
+
+KvType parse_kv(const std::string& text, Compute compute) {
+  return named<KvType>("--kv", text,
+                       {{"auto", kv_type_for(compute)},
+                        {"f32", KvType::kFloat32},
+                        {"f16", KvType::kFloat16},
+                        {"bf16", KvType::kBfloat16},
+                        {"q8_0", KvType::kQ8_0}});
+}
+
+std::string_view name_of(Compute compute) {
+  switch (compute) {
+    case Compute::kFloat32:
+      return "f32";
+    case Compute::kBfloat16:
+      return "bf16";
+    case Compute::kInt8:
+      return "int8";
+  }
+  return "";
+}
+
+}  // namespace nibble::cli

@@ -1,0 +1,54 @@
+#include "cli/losses.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+
+namespace nibble::cli {
+namespace {
+
+constexpr std::size_t kWorst = 5;
+
+std::string percent(const Json& share) {
+  return fmt::format("{:.3g} %", 100 * share.get<double>());
+}
+
+}  // namespace
+
+Json losses_json(std::vector<ModuleLoss> modules) {
+  Json losses = {{"modules", modules.size()},
+                 {"fallbacks", std::count_if(modules.begin(), modules.end(),
+                                             [](const ModuleLoss& m) { return m.fallback; })},
+                 {"mean_output_error", nullptr},
+                 {"worst", Json::array()}};
+  std::erase_if(modules, [](const ModuleLoss& module) { return !module.output_error; });
+  if (modules.empty()) return losses;
+  double sum = 0;
+  for (const ModuleLoss& module : modules) sum += *module.output_error;
+  losses["mean_output_error"] = sum / static_cast<double>(modules.size());
+  std::stable_sort(modules.begin(), modules.end(), [](const ModuleLoss& a, const ModuleLoss& b) {
+    return *a.output_error > *b.output_error;
+  });
+  modules.resize(std::min(modules.size(), kWorst));
+  for (const ModuleLoss& module : modules)
+    losses["worst"].push_back({{"name", module.name}, {"output_error", *module.output_error}});
+  return losses;
+}
+
+std::vector<std::string> loss_lines(const Json& losses) {
+  const auto fallbacks = losses["fallbacks"].get<std::size_t>();
+  const std::string counts = cat(fallbacks, fallbacks == 1 ? " fallback" : " fallbacks", " in ",
+                                 losses["modules"].get<std::size_t>(), " modules");
+  const Json& mean = losses["mean_output_error"];
+  if (mean.is_null()) return {cat("not measured without calibration; ", counts)};
+  std::vector<std::string> lines = {cat("mean ", percent(mean), ", ", counts)};
+  for (const Json& module : losses["worst"])
+    lines.push_back(fmt::format("{:>8}  {}", percent(module["output_error"]),
+                                module["name"].get<std::string>()));
+  return lines;
+}
+
+}  // namespace nibble::cli

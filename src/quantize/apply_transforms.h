@@ -1,0 +1,22 @@
+// Transforms of one block, before any of its layers is quantized.
+#pragma once
+
+#include <vector>
+
+#include "model/float_block.h"
+#include "quantize/recipe.h"
+#include "quantize/samples.h"
+
+namespace nibble {
+
+struct Transformed {
+  std::vector<FloatBlock::Change> changes;  // tensors that are no longer the source's
+  std::vector<std::string> notes;
+};
+
+// Runs the samples through the block as it is, for the moments of all its inputs, then applies the
+// recipe's transforms and leaves the changed layers in `block`. `samples` may be null.
+Transformed apply_transforms(const ModelSource& source, Block& block, const Recipe& recipe,
+                             Compute compute, const Samples* samples);
+
+}  // namespace nibble

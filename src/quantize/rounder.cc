@@ -1,0 +1,107 @@
+#include "quantize/rounder.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <string>
+
+#include "nibble/error.h"
+#include "quantize/rounders.h"
+#include "tensor/half.h"
+
+namespace nibble {
+namespace {
+
+constexpr std::array<std::string_view, 3> kSearches = {"absmax", "mse", "weighted"};
+constexpr std::array<std::string_view, 6> kSymmetries = {"asymmetric", "plain", "full-range",
+                                                         "signed",     "auto",  "none"};
+// "none" is the answer for codebooks, not a choice.
+constexpr std::span<const std::string_view> kChoices(kSymmetries.data(), 5);
+
+template <std::size_t Count>
+std::size_t index_of(const std::array<std::string_view, Count>& words, const std::string& word) {
+  return static_cast<std::size_t>(std::find(words.begin(), words.end(), word) - words.begin());
+}
+
+}  // namespace
+
+extern const OptionSpec kScalesOption{
+    .name = "scales",
+    .help = "scale search: absmax (the extremes), mse, or weighted by the inputs",
+    .initial = "weighted",
+    .words = kSearches};
+
+extern const OptionSpec kSymmetryOption{
+    .name = "symmetry",
+    .help =
+        "of uniform grids: asymmetric (a zero for each group), plain, full-range or signed; auto "
+        "takes signed, with --scales absmax plain",
+    .initial = kDecided,
+    .words = kChoices};
+
+GroupParams Rounder::refit(const GroupView& group, std::span<const Code> codes,
+                           GroupParams params) const {
+  std::array<float, 16> units;
+  double products = 0, squares = 0;
+  for (std::size_t i = 0; i < group.weights.size(); i += grid_.dimension) {
+    grid_.values(codes[i / grid_.dimension], {1, params.zero}, units.data());
+    for (std::size_t k = 0; k < grid_.dimension; ++k) {
+      const double q = units[k], share = group.importance.empty() ? 1.0 : group.importance[i + k];
+      products += share * q * group.weights[i + k];
+      squares += share * q * q;
+    }
+  }
+  if (squares > 0 && products != 0)
+    params.scale = stored_scale(static_cast<float>(products / squares));
+  return params;
+}
+
+void Rounder::round(std::span<const float> weights, GroupParams params,
+                    std::span<Code> codes) const {
+  for (std::size_t i = 0; i < weights.size(); i += grid_.dimension)
+    codes[i / grid_.dimension] = nearest(weights.data() + i, params);
+}
+
+float Rounder::stored_scale(float scale) const {
+  // Never 0, which nothing can be divided by, never infinite.
+  if (!storable_.half_scales)
+    return std::copysign(std::clamp(std::fabs(scale), 0x1p-120f, 0x1p120f), scale);
+  constexpr float kSmallest = 0x1p-24f, kLargest = 65504;
+  const float size = std::clamp(std::fabs(scale), kSmallest, kLargest);
+  return half_to_float(float_to_half(std::copysign(size, scale)));
+}
+
+std::unique_ptr<Rounder> make_rounder(const Grid& grid, const Storable& storable, Symmetry symmetry,
+                                      ScaleSearch search) {
+  return grid.uniform() ? uniform_rounder(grid, storable, symmetry, search)
+                        : codebook_rounder(grid, storable, search);
+}
+
+std::unique_ptr<Rounder> make_rounder(const Grid& grid, const Storable& storable,
+                                      const Options& options) {
+  const std::size_t symmetry =
+      options.has("symmetry") ? index_of(kSymmetries, options.text("symmetry")) : 0;
+  const std::size_t search =
+      options.has("scales") ? index_of(kSearches, options.text("scales")) : 0;
+  return make_rounder(grid, storable, static_cast<Symmetry>(symmetry),
+                      static_cast<ScaleSearch>(search));
+}
+
+void decide_symmetry(const Grid& grid, Options& options) {
+  if (!options.has("symmetry")) return;
+  static const OptionSpec answers{
+      .name = "symmetry", .help = {}, .initial = {}, .words = kSymmetries};
+  if (!grid.uniform()) {
+    if (options.decided("symmetry"))
+      throw Error(ErrorKind::kInvalidArgument,
+                  "--symmetry, --sym and --asym are for uniform grids; " + std::string(grid.name) +
+                      " has no zero to choose",
+                  "leave it out");
+    options.set(answers, "none");
+  } else if (!options.decided("symmetry")) {
+    const bool textbook = options.has("scales") && options.text("scales") == "absmax";
+    options.set(answers, textbook ? "plain" : "signed");
+  }
+}
+
+}  // namespace nibble

@@ -1,0 +1,171 @@
+// Every layout in the list, with every grid that it holds: what it writes it reads.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "checkpoint/layout.h"
+#include "nibble/error.h"
+#include "support/memory_checkpoint.h"
+#include "support/sample_codes.h"
+
+namespace nibble {
+namespace {
+
+using test::MemoryCheckpoint;
+using test::sample_codes;
+
+struct Case {
+  const Layout* layout;
+  const Grid* grid;
+  std::string dialect;
+};
+
+std::string name_of(const Case& one) {
+  return std::string(one.layout->name) + "_" + std::string(one.grid->name) + "_" + one.dialect;
+}
+void PrintTo(const Case& one, std::ostream* out) { *out << name_of(one); }
+
+CodeShape shape_of(const Case& one) {
+  return code_shape(64, 256, {one.grid, one.layout->usual_groups.front()});
+}
+
+std::vector<Case> all_cases() {
+  std::vector<Case> cases;
+  for (const Layout* layout : layouts::all())
+    for (const Grid* grid : grids::all()) {
+      if (!layout->refusal(shape_of({layout, grid, ""})).empty()) continue;
+      cases.push_back({layout, grid, layouts::dialect_of(*layout, "")});
+      for (const std::string_view dialect : layout->dialects)
+        if (dialect != cases.back().dialect) cases.push_back({layout, grid, std::string(dialect)});
+    }
+  return cases;
+}
+
+class EveryLayout : public testing::TestWithParam<Case> {
+ protected:
+  const Layout& layout() const { return *GetParam().layout; }
+  LayoutSettings settings() const {
+    LayoutSettings settings;
+    settings.base = {GetParam().grid, layout().usual_groups.front()};
+    settings.dialect = GetParam().dialect;
+    settings.symmetric = false;
+    return settings;
+  }
+  Codes codes() const {
+    const CodeShape shape = shape_of(GetParam());
+    return sample_codes(shape, layout().storable(shape, GetParam().dialect));
+  }
+  std::vector<NamedBytes> written() const {
+    return layout().write("model.layers.0.mlp.up_proj", codes(), settings());
+  }
+  Json config() const { return layout().config(settings()); }
+};
+
+TEST_P(EveryLayout, ReadsBackTheWeightsThatItWrote) {
+  const Codes expected = codes();
+  const MemoryCheckpoint checkpoint(written());
+  const auto modules = layout().open(checkpoint, config());
+  ASSERT_TRUE(modules->holds("model.layers.0.mlp.up_proj"));
+  EXPECT_FALSE(modules->holds("model.layers.0.mlp.down_proj"));
+  const auto stored = modules->open("model.layers.0.mlp.up_proj");
+  EXPECT_EQ(stored->shape().grid, expected.grid);
+  const Codes found = codes_of(*stored);
+  EXPECT_EQ(found.codes, expected.codes);
+  EXPECT_EQ(found.zeros, expected.zeros);
+  EXPECT_EQ(found.scales, expected.scales);
+  Tensor here(64, 256), there(64, 256);
+  decode_rows(expected, 0, here.view());
+  decode_rows(*stored, 0, there.view());
+  EXPECT_TRUE(std::equal(here.data(), here.data() + here.size(), there.data()));
+}
+
+TEST_P(EveryLayout, AnnouncesExactlyWhatItWrites) {
+  const auto planned =
+      layout().plan("model.layers.0.mlp.up_proj", shape_of(GetParam()), settings());
+  const auto tensors = written();
+  ASSERT_EQ(planned.size(), tensors.size());
+  std::uint64_t bytes = 0;
+  for (std::size_t i = 0; i < planned.size(); ++i) {
+    EXPECT_EQ(planned[i].name, tensors[i].info.name);
+    EXPECT_EQ(planned[i].dtype, tensors[i].info.dtype);
+    EXPECT_EQ(planned[i].shape, tensors[i].info.shape);
+    EXPECT_EQ(planned[i].bytes, tensors[i].bytes.size()) << planned[i].name;
+    bytes += planned[i].bytes;
+  }
+  // What does not grow with the matrix (codebooks, descriptions) stays out of the figure.
+  const double promised =
+      layout().bits_per_weight(shape_of(GetParam()), GetParam().dialect) * 64 * 256 / 8;
+  EXPECT_NEAR(static_cast<double>(bytes), promised, 1400);
+  EXPECT_GE(static_cast<double>(bytes), promised * 0.999);
+}
+
+TEST_P(EveryLayout, KnowsItsModuleByOneOfItsTensors) {
+  std::size_t found = 0;
+  for (const NamedBytes& tensor : written())
+    if (const auto module = layout().module_of(tensor.info)) {
+      EXPECT_EQ(*module, "model.layers.0.mlp.up_proj");
+      ++found;
+    }
+  EXPECT_EQ(found, 1u);
+  TensorInfo plain{"model.layers.0.mlp.up_proj.weight", DType::kBF16, {64, 256}, 64 * 256 * 2};
+  EXPECT_FALSE(layout().module_of(plain).has_value());
+}
+
+TEST_P(EveryLayout, ClaimsItsOwnConfigAndNoOther) {
+  EXPECT_TRUE(layout().claims(config()));
+  for (const Layout* other : layouts::all())
+    if (other != &layout()) {
+      EXPECT_FALSE(other->claims(config())) << other->name;
+    }
+}
+
+TEST_P(EveryLayout, RefusesATensorThatIsCutShort) {
+  const std::size_t count = written().size();
+  std::size_t refused = 0;
+  for (std::size_t cut = 0; cut < count; ++cut) {
+    auto tensors = written();
+    NamedBytes& tensor = tensors[cut];
+    tensor.bytes.resize(tensor.bytes.size() / 4);  // descriptions end in spaces
+    tensor.info.bytes = tensor.bytes.size();
+    tensor.info.shape[0] = (tensor.info.shape[0] + 3) / 4;
+    const MemoryCheckpoint checkpoint(std::move(tensors));
+    try {
+      const auto modules = layout().open(checkpoint, config());
+      codes_of(*modules->open("model.layers.0.mlp.up_proj"));
+    } catch (const Error& error) {
+      EXPECT_TRUE(error.kind() == ErrorKind::kCorruptFile ||
+                  error.kind() == ErrorKind::kUnsupported)
+          << error.what();
+      ++refused;
+    }
+  }
+  EXPECT_EQ(refused, count);
+}
+
+TEST_P(EveryLayout, PassesItsOwnCheck) {
+  const MemoryCheckpoint checkpoint(written());
+  for (const Finding& finding : layout().check(checkpoint, config()))
+    EXPECT_FALSE(finding.error) << finding.rule << ": " << finding.text;
+}
+
+TEST_P(EveryLayout, SaysWhatItRefuses) {
+  const Grid other{.name = "int5", .summary = "of no file", .bits = 5};
+  CodeShape shape = shape_of(GetParam());
+  shape.grid = &other;
+  EXPECT_NE(layout().refusal(shape).find("int5"), std::string::npos) << layout().refusal(shape);
+}
+
+INSTANTIATE_TEST_SUITE_P(Layouts, EveryLayout, testing::ValuesIn(all_cases()),
+                         [](const auto& one) { return name_of(one.param); });
+
+TEST(Layouts, AnUnknownDialectIsToldTheKnownOnes) {
+  try {
+    layouts::dialect_of(layouts::named("gptq"), "marlin");
+    FAIL() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("gptq, gptq_v2"), std::string::npos) << error.what();
+  }
+}
+
+}  // namespace
+}  // namespace nibble

@@ -1,0 +1,29 @@
+// Codes of any grid with scales and zeros that a layout can hold.
+#pragma once
+
+#include "base/random.h"
+#include "checkpoint/layout.h"
+#include "tensor/half.h"
+
+namespace nibble::test {
+
+inline Codes sample_codes(const CodeShape& shape, const Storable& storable) {
+  Random random(shape.rows + shape.columns + static_cast<std::uint64_t>(shape.bits()));
+  Codes codes = make_codes(*shape.grid, shape.rows, shape.columns, shape.group_size);
+  for (std::size_t r = 0; r < codes.rows; ++r) {
+    for (std::size_t i = 0; i < codes.codes_per_row(); ++i)
+      codes.set_code(r, i, static_cast<Code>(random.below(shape.grid->levels())));
+    for (std::size_t g = 0; g < codes.groups(); ++g) {
+      const auto size = static_cast<float>(0.001 + 0.01 * random.uniform());
+      GroupParams params{storable.half_scales ? half_to_float(float_to_half(size)) : size, 0};
+      const auto lowest = static_cast<std::uint64_t>(storable.lowest_zero);
+      if (shape.grid->uniform())
+        params.zero = static_cast<float>(lowest + random.below(shape.grid->levels() - lowest));
+      codes.set_params(r, g, params);
+    }
+  }
+  if (storable.together != nullptr) storable.together(codes);
+  return codes;
+}
+
+}  // namespace nibble::test
