@@ -3,6 +3,7 @@
 
 usage: check_tree.py [FOLDER]      exit code 1 when a rule is broken; warnings do not fail
 """
+import fnmatch
 import re
 import subprocess
 import sys
@@ -20,11 +21,15 @@ ALLOWED["session"] = set(NUMBERS + MODELS[:-1])
 ALLOWED |= {folder: set(NUMBERS + MODELS) for folder in JOBS}
 ALLOWED["cli"] = set(NUMBERS + MODELS + JOBS)
 
-# Public headers belong to the folder that implements them; others may be included anywhere.
+# Public headers belong to the folder that implements them; None: to all. nibble.h includes the rest.
 CONTRACT_OWNER = {
-    "checkpoint.h": "checkpoint", "tokenizer.h": "tokenizer", "model.h": "model",
-    "generate.h": "model", "quantize.h": "quantize", "evaluate.h": "evaluate", "nibble.h": "cli",
+    "compute.h": None, "error.h": None, "process.h": None, "dtype.h": "tensor", "tensor.h": "tensor",
+    "checkpoint.h": "checkpoint", "tokenizer.h": "tokenizer", "model.h": "session", "evaluate.h": "evaluate",
+    "quantize.h": "quantize", "nibble.h": "cli",
 }
+# Older than the contract and used inside only: neither installed nor part of nibble.h.
+NOT_INSTALLED = {"checkpoint.h", "dtype.h", "tensor.h"}
+TWINS = "tests/twins.txt"  # sources that are tested under another name
 
 MAX_LINES = 600
 MAX_SOURCES = 15
@@ -302,13 +307,53 @@ def check_head(path, text, codes, findings):
         findings.error(path, 1, "head", "a header says #pragma once")
 
 
-def check_twins(files, findings):
+def check_contract(files, texts, findings):
+    """Every public header has its owner above, and nibble.h is all of them."""
+    whole = "include/nibble/nibble.h"
+    if whole not in files:
+        return
+    present = {Path(name).name for name in files if name.startswith("include/nibble/")}
+    for name in sorted(present ^ set(CONTRACT_OWNER)):
+        findings.error(f"include/nibble/{name}", 1, "contract", "CONTRACT_OWNER in scripts/check_tree.py and the folder differ")
+    for name in sorted(present - NOT_INSTALLED - {"nibble.h"}):
+        if f'#include "nibble/{name}"' not in texts[whole]:
+            findings.error(whole, 1, "contract", f"does not include nibble/{name}")
+
+
+def check_parameter_names(path, code, findings):
+    """Without a name, a test's parameter is printed: bytes and addresses that differ from run to run."""
+    for match in re.finditer(r"\bINSTANTIATE_TEST_SUITE_P\(", code):
+        depth, commas, at = 1, 0, match.end()
+        while depth and at < len(code):
+            depth += (code[at] in "([{") - (code[at] in ")]}")
+            commas += depth == 1 and code[at] == ","
+            at += 1
+        if commas < 3:
+            findings.error(path, line_of(code, match.start()), "names", "parameters of a test need names")
+
+
+def check_twins(root, files, findings):
+    """Each source has a test of its name, or a line in TWINS that says which test is its own."""
     present = set(files)
-    missing = [path for path in files if path.startswith("src/") and path.endswith(".cc")
-               and not path.startswith("src/cli/") and not path.endswith("/registry.cc")
-               and "tests/" + path[len("src/"):-len(".cc")] + "_test.cc" not in present]
-    if missing:
-        findings.warning(f"{len(missing)} sources without a test of their own name: " + ", ".join(missing))
+    missing = {path for path in files if path.startswith("src/") and path.endswith(".cc")
+               and "tests/" + path[len("src/"):-len(".cc")] + "_test.cc" not in present}
+    listed = set()
+    if TWINS in present:
+        for number, line in enumerate((root / TWINS).read_text().splitlines(), 1):
+            if not line.strip() or line.startswith("#"):
+                continue
+            pattern, _, tests = line.partition(":")
+            found = set(fnmatch.filter(missing, "src/" + pattern.strip()))
+            if not found:
+                findings.error(TWINS, number, "twins", f"src/{pattern.strip()} is no source without a test of its name")
+            for test in tests.split():
+                if not fnmatch.filter(present, "tests/" + test):
+                    findings.error(TWINS, number, "twins", f"there is no tests/{test}")
+            if not tests.split():
+                findings.error(TWINS, number, "twins", "names no test")
+            listed |= found
+    for path in sorted(missing - listed):
+        findings.error(path, 1, "twins", f"has neither a test of its name nor a line in {TWINS}")
 
 
 def check(root):
@@ -336,12 +381,14 @@ def check(root):
         check_intrinsics(path, code, findings)
         check_names(path, texts[path], specs, findings)
         check_head(path, texts[path], codes, findings)
+        check_parameter_names(path, code, findings)
     for path in files:
         if path.startswith("src/") and path.endswith("/list.def"):
             check_list(root, path, files, findings)
     check_shape(files, lines, findings)
     check_copies(codes, texts, findings)
-    check_twins(files, findings)
+    check_contract(files, texts, findings)
+    check_twins(root, files, findings)
     return findings, len(files)
 
 

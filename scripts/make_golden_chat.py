@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes tests/golden/chat/*.json: what the package `transformers` makes of the templates in that folder.
+"""Writes tests/golden/chat/*.json: what the package `transformers` makes of the templates in that folder, and
+tests/golden/tokenizer/special_names.json: the special tokens that it finds in a tokenizer's files.
 needs: pip install transformers jinja2
 
 conversations.json: {"now", "cases": [{"name", "messages", …}]}, what a template is given.
@@ -8,12 +9,16 @@ The templates are written for these tests, each in the manner of a family of mod
 """
 import datetime
 import json
+import shutil
 import sys
+import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
+from transformers import AutoTokenizer
 from transformers.utils import chat_template_utils
 
+ROOT = Path(__file__).parent.parent
 OUT = Path(__file__).parent.parent / "tests/golden/chat"
 NOW = 1753000000  # 20 July 2025, 08:26:40
 
@@ -62,6 +67,8 @@ def conversations():
     yield "wrong order", {"messages": [answer, answer]}
     yield "unknown role", {"messages": [{"role": "narrator", "content": "It rained."}]}
     yield "given date", {"messages": [ask], "date_string": "1 Feb 2003"}
+    yield "no content", {"messages": [ask, calling(ARGUMENTS) | {"content": None, "reasoning": "Hm."}, result | {"name": None}]}
+    yield "more tokens", {"messages": [ask], "pad_token": "<pad>", "image_token": "<image>"}
 
 
 class FixedClock(datetime.datetime):
@@ -77,8 +84,9 @@ def write(name, content):
 
 def rendered(template, case):
     values = {"tools": None, "documents": None, "add_generation_prompt": True} | case
+    messages = chat_template_utils._normalize_chat_messages(values.pop("messages"))
     try:
-        return template.render(**values)
+        return chat_template_utils.render_jinja_template([messages], chat_template=template, **values)[0][0]
     except Exception as problem:  # whatever Python raises inside a template
         print(f"  refused: {type(problem).__name__}: {problem}", file=sys.stderr)
         return None
@@ -92,7 +100,7 @@ def main():
     for path in sorted(OUT.glob("*.jinja")):
         print(path.stem, file=sys.stderr)
         with path.open(encoding="utf-8", newline="") as file:
-            template = chat_template_utils._compile_jinja_template(file.read())
+            template = file.read()
         prompts = {}
         for case in cases:
             given = {key: value for key, value in case.items() if key != "name"}
@@ -100,5 +108,39 @@ def main():
         write(path.stem, {"made_with": made_with, "date": datetime.date.today().isoformat(), "prompts": prompts})
 
 
+def token_files():
+    """tokenizer_config.json and special_tokens_map.json, which may be absent."""
+    added = {"__type": "AddedToken", "lstrip": False, "normalized": False, "rstrip": False, "single_word": False, "special": True}
+    yield {"bos_token": "<s>", "eos_token": added | {"content": "</s>"}, "unk_token": "<unk>", "sep_token": "[SEP]", "pad_token": "<pad>",
+           "cls_token": "[CLS]", "mask_token": "[MASK]", "image_token": "<image>", "add_bos_token": True}, None
+    yield {"bos_token": None, "eos_token": "</s>", "extra_special_tokens": {"audio_token": "<audio>", "eoi": "<eoi>"}}, None
+    yield {"eos_token": "</s>", "extra_special_tokens": ["<a>", "<b>"], "additional_special_tokens": ["<c>"]}, None
+    older = {"bos_token": "<m>", "eos_token": None, "pad_token": {"content": "<p>", "lstrip": False, "normalized": False, "rstrip": False,
+             "single_word": False}, "image_token": "<map>", "extra_special_tokens": {"video_token": "<v>"}}
+    yield {"bos_token": "<s>", "eos_token": "</s>", "image_token": "<config>"}, older
+    yield {"bos_token": "<s>", "added_tokens_decoder": {}}, older
+    yield {"eos_token": "</s>", "extra_special_tokens": {"video_token": "<config>"}}, older
+    yield {}, older
+    for name in ("LlamaTokenizer", "GPT2Tokenizer", "PreTrainedTokenizerFast"):
+        yield {"tokenizer_class": name}, None
+        yield {"tokenizer_class": name, "eos_token": "<end>", "unk_token": None}, None
+
+
+def special_names():
+    cases = []
+    for config, older in token_files():
+        with tempfile.TemporaryDirectory() as folder:
+            shutil.copy(ROOT / "assets/demo/tokenizer.json", folder)
+            (Path(folder) / "config.json").write_text('{"model_type": "llama"}')
+            (Path(folder) / "tokenizer_config.json").write_text(json.dumps(config))
+            if older is not None:
+                (Path(folder) / "special_tokens_map.json").write_text(json.dumps(older))
+            tokens = AutoTokenizer.from_pretrained(folder).special_tokens_map
+            cases.append({"config": config, "map": older, "tokens": tokens})
+    text = json.dumps({"made_with": f"transformers {version('transformers')}", "cases": cases}, ensure_ascii=False, indent=1)
+    (ROOT / "tests/golden/tokenizer/special_names.json").write_text(text + "\n", encoding="utf-8")
+
+
 if __name__ == "__main__":
+    special_names()
     main()

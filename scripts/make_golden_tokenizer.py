@@ -202,6 +202,10 @@ def added_token_shapes():
     write("added_tokens", base, {
         "plain": {}, "lower case": {"normalizer": {"type": "Lowercase"}}, "accents": {"normalizer": marks},
         "stripped": {"normalizer": {"type": "Strip", "strip_left": True, "strip_right": True}},
+        # What the first token takes with it is all that the second consists of.
+        "blanks taken twice": {"added_tokens": with_added(copy.deepcopy(base), [
+            token("[R]", rstrip=True), token("  ", lstrip=True),
+            token("\n", lstrip=True, special=False)])["added_tokens"]},
     })
 
 

@@ -25,6 +25,7 @@ SOUND = {
     "src/quantize/plan.cc": '// Plan. It is printed with printf by llama\'s cli, says exit(1).\nint a = 1\'000;\n',
     "src/cli/main.cc": '// Door.\n#include "quantize/plan.h"\nint main() { std::printf("x"); }\n',
     "tests/base/text_test.cc": '// Text.\n#include "base/text.h"\n',
+    "tests/twins.txt": "# Tested elsewhere.\n*: base/*_test.cc\n",
     "docs/note.md": "See src/work/ and ./root/ and a/work/b.\n",
 }
 LONG_BODY = "{\n" + "".join(f"  total += weight[{i}] * importance[{i}] + offset;\n" for i in range(8)) + "  return total;\n}\n"
@@ -134,6 +135,30 @@ class CheckTree(unittest.TestCase):
         self.expect("copy", "src/base/text.cc:2", {
             "src/base/text.cc": '#include "base/text.h"\nfloat sum(const float* weight) ' + LONG_BODY,
             "src/quantize/plan.cc": "// P.\nfloat total_of(const float* weight) noexcept " + LONG_BODY})
+
+    def test_a_source_without_a_test_needs_a_line_that_names_one(self):
+        alone = {"tests/twins.txt": "formats/*: base/text_test.cc\nkernels/*: base/text_test.cc\n"
+                                    "model/*: base/text_test.cc\ncli/*: base/text_test.cc\n"}
+        self.expect("twins", "src/quantize/plan.cc:1", alone)
+        self.expect("twins", "tests/twins.txt:2", {"tests/twins.txt": "*: base/text_test.cc\nbase/text.cc: base/text_test.cc\n"})
+        self.expect("twins", "tests/twins.txt:1", {"tests/twins.txt": "*: base/nothing_test.cc\n"})
+        self.expect("twins", "tests/twins.txt:1", {"tests/twins.txt": "*:\n"})
+
+    def test_parameters_of_tests_have_names(self):
+        suite = '// T.\nINSTANTIATE_TEST_SUITE_P(All, Each, testing::Values(1, f(2, 3)){});\n'
+        self.expect("names", "tests/base/text_test.cc:2", {"tests/base/text_test.cc": suite.format("")})
+        self.assertEqual(tree_errors({"tests/base/text_test.cc": suite.format(", name_of")}), [])
+
+    def test_the_whole_contract_is_one_header(self):
+        headers = {f"include/nibble/{name}": "// H.\n#pragma once\n" for name in check_tree.CONTRACT_OWNER}
+        names = [name for name in check_tree.CONTRACT_OWNER if name != "nibble.h"]
+        whole = "// All.\n#pragma once\n" + "".join(f'#include "nibble/{name}"\n' for name in names)
+        self.assertEqual(tree_errors(headers | {"include/nibble/nibble.h": whole}), [])
+        self.expect("contract", "include/nibble/nibble.h:1",
+                    headers | {"include/nibble/nibble.h": whole.replace('#include "nibble/error.h"\n', "")})
+        self.expect("contract", "include/nibble/other.h:1",
+                    headers | {"include/nibble/nibble.h": whole + '#include "nibble/other.h"\n',
+                               "include/nibble/other.h": "// O.\n#pragma once\n"})
 
     def test_paths_of_one_machine_and_package_hosts_are_reported(self):
         self.expect("words", "docs/note.md:2", {"docs/note.md": "a\nsee /" + "work/shared\n"})

@@ -76,7 +76,7 @@ def numbers(kind):
     yield changed(plain, "more layers", {"num_hidden_layers": 4}, refusal="layers.3")
     yield changed(plain, "a head of another vocabulary", {"tie_word_embeddings": False},
                   tensors={"lm_head.weight": random_tensor(generator, 384, 32)}, refusal="384")
-    yield changed(plain, "another hidden size", {"hidden_size": 40}, refusal="hidden")
+    yield changed(plain, "another hidden size", {"hidden_size": 40}, refusal="embed_tokens")
     yield changed(plain, "tensors of others", tensors={
         "model.layers.0.self_attn.rotary_emb.inv_freq": torch.ones(4), "vision.weight": torch.ones(4, 4)})
     yield changed(plain, "an adapter", tensors={"model.layers.0.mlp.up_proj.lora_A.weight": torch.ones(4, 32)},

@@ -1,7 +1,6 @@
 #include "base/files.h"
 
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -276,48 +275,6 @@ bool same_file(const fs::path& a, const fs::path& b) {
   std::error_code ignored;
   return fs::weakly_canonical(fs::absolute(a), ignored) ==
          fs::weakly_canonical(fs::absolute(b), ignored);
-}
-
-Sha256::Sha256() : state_(EVP_MD_CTX_new()) {
-  if (state_ == nullptr ||
-      EVP_DigestInit_ex(static_cast<EVP_MD_CTX*>(state_), EVP_sha256(), nullptr) != 1)
-    throw Error(ErrorKind::kResource, "the cryptographic library gives no SHA-256");
-}
-
-Sha256::~Sha256() { EVP_MD_CTX_free(static_cast<EVP_MD_CTX*>(state_)); }
-
-void Sha256::add(std::span<const std::byte> bytes) {
-  if (EVP_DigestUpdate(static_cast<EVP_MD_CTX*>(state_), bytes.data(), bytes.size()) != 1)
-    throw Error(ErrorKind::kResource, "SHA-256 failed in the cryptographic library");
-}
-
-std::string Sha256::finish() {
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned int count = 0;
-  if (EVP_DigestFinal_ex(static_cast<EVP_MD_CTX*>(state_), digest, &count) != 1)
-    throw Error(ErrorKind::kResource, "SHA-256 failed in the cryptographic library");
-  std::string text;
-  for (unsigned int i = 0; i < count; ++i)
-    fmt::format_to(std::back_inserter(text), "{:02x}", digest[i]);
-  return text;
-}
-
-std::string sha256(std::span<const std::byte> bytes) {
-  Sha256 hash;
-  hash.add(bytes);
-  return hash.finish();
-}
-
-std::string sha256_of_file(const fs::path& path) {
-  const MappedFile file(path);
-  Sha256 hash;
-  for (auto rest = file.bytes(); !rest.empty();) {
-    const auto part = rest.first(std::min(rest.size(), kStep));
-    hash.add(part);
-    file.drop(part);
-    rest = rest.subspan(part.size());
-  }
-  return hash.finish();
 }
 
 }  // namespace nibble

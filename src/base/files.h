@@ -1,4 +1,4 @@
-// Files: mapped for reading, atomic for writing, hashed for proof.
+// Files: mapped for reading, atomic for writing.
 #pragma once
 
 #include <cstddef>
@@ -68,21 +68,5 @@ void sync_folder(const fs::path& folder);
 
 // True when both paths lead to the same file or folder, through any links.
 bool same_file(const fs::path& a, const fs::path& b);
-
-// Lower-case hexadecimal SHA-256.
-class Sha256 {
- public:
-  Sha256();
-  Sha256(const Sha256&) = delete;
-  Sha256& operator=(const Sha256&) = delete;
-  ~Sha256();
-  void add(std::span<const std::byte> bytes);
-  std::string finish();
-
- private:
-  void* state_;
-};
-std::string sha256(std::span<const std::byte> bytes);
-std::string sha256_of_file(const fs::path& path);
 
 }  // namespace nibble

@@ -8,13 +8,11 @@
 #include <cstddef>
 #include <functional>
 
+#include "nibble/process.h"
+
 namespace nibble {
 
-// 0 = as many as the affinity mask and the cgroup CPU quota allow. Waits for the loop that runs;
-// inside one it throws kInvalidArgument.
-void set_threads(int count);
-int threads();
-int available_threads();
+int available_threads();  // what set_threads(0) chooses
 
 // Calls work(i) for 0 ≤ i < count, each exactly once, in any order, on all threads. The first
 // Error thrown is rethrown here after all threads have stopped.

@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "nibble/process.h"
+
 namespace nibble {
 
 // `work_done` and `work_total` are in the job's own unit (operations, tokens): time left follows
@@ -20,10 +22,7 @@ using ProgressSink = std::function<void(const ProgressEvent&)>;
 // A line of information for people; empty sinks drop it.
 using LogSink = std::function<void(std::string_view line)>;
 
-// Set by signal handlers; long loops call this between steps. Throws kInterrupted when set.
-void request_stop();
+// Long loops call this between steps. Throws kInterrupted after request_stop().
 void throw_if_stopped();
-// For a program that goes on after what was stopped.
-void forget_stop_request();
 
 }  // namespace nibble

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <utility>
 
+#include "base/utf8.h"
+
 namespace nibble {
 namespace {
 
@@ -57,6 +59,7 @@ std::string human_seconds(double seconds) {
 std::string nearest_name(std::string_view name, std::span<const std::string> known) {
   std::string best;
   std::size_t best_distance = likely_changes(name) + 1;
+  best_distance = std::min(best_distance, name.size());  // something must be alike
   for (const std::string& candidate : known) {
     // Names out of files may be very long.
     if (candidate.size() >= name.size() + best_distance) continue;
@@ -69,28 +72,18 @@ std::string nearest_name(std::string_view name, std::span<const std::string> kno
   return best;
 }
 
-bool is_valid_utf8(std::string_view bytes) {
-  std::size_t i = 0;
-  while (i < bytes.size()) {
-    const auto lead = static_cast<unsigned char>(bytes[i]);
-    const std::size_t length = lead < 0x80   ? 1
-                               : lead < 0xC2 ? 0
-                               : lead < 0xE0 ? 2
-                               : lead < 0xF0 ? 3
-                               : lead < 0xF5 ? 4
-                                             : 0;
-    if (length == 0 || i + length > bytes.size()) return false;
-    char32_t code = length == 1 ? lead : lead & (0x7Fu >> length);
-    for (std::size_t k = 1; k < length; ++k) {
-      const auto next = static_cast<unsigned char>(bytes[i + k]);
-      if ((next & 0xC0) != 0x80) return false;
-      code = code << 6 | (next & 0x3F);
-    }
-    const bool overlong = (length == 3 && code < 0x800) || (length == 4 && code < 0x10000);
-    if (overlong || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF)) return false;
-    i += length;
-  }
-  return true;
+std::string did_you_mean(std::string_view word, std::span<const std::string> known) {
+  const std::string near = nearest_name(word, known);
+  return near.empty() ? "" : cat("; did you mean ", near, "?");
 }
+
+Error unknown_word(std::string_view what, std::string_view word, std::span<const std::string> known,
+                   std::string_view more) {
+  return Error(ErrorKind::kInvalidArgument,
+               cat("unknown ", what, " \"", word, "\"", did_you_mean(word, known)),
+               cat("one of: ", join(known, ", "), more));
+}
+
+bool is_valid_utf8(std::string_view bytes) { return well_formed_bytes(bytes) == bytes.size(); }
 
 }  // namespace nibble

@@ -4,6 +4,8 @@
 #include <unicode/uchar.h>
 #include <unicode/unistr.h>
 
+#include "base/utf8.h"
+
 namespace nibble::chat {
 
 bool is_space(char32_t c) {
@@ -26,22 +28,7 @@ char32_t next_character(std::string_view text, std::size_t& position) {
 
 void append_character(std::string& text, char32_t c) {
   if (c > 0x10FFFF || (c >= 0xD800 && c < 0xE000)) c = 0xFFFD;
-  const auto put = [&](char32_t byte) { text += static_cast<char>(byte); };
-  if (c < 0x80) {
-    put(c);
-  } else if (c < 0x800) {
-    put(0xC0 | c >> 6);
-    put(0x80 | (c & 0x3F));
-  } else if (c < 0x10000) {
-    put(0xE0 | c >> 12);
-    put(0x80 | (c >> 6 & 0x3F));
-    put(0x80 | (c & 0x3F));
-  } else {
-    put(0xF0 | c >> 18);
-    put(0x80 | (c >> 12 & 0x3F));
-    put(0x80 | (c >> 6 & 0x3F));
-    put(0x80 | (c & 0x3F));
-  }
+  append_utf8(text, c);
 }
 
 std::size_t count_characters(std::string_view text) {
@@ -162,10 +149,21 @@ std::string title(std::string_view text) {
 
 bool is_letter(char32_t c) { return u_isalpha(static_cast<UChar32>(c)) != 0; }
 
-bool is_word_character(char32_t c) {
-  return c == U'_' || is_letter(c) ||
-         u_getIntPropertyValue(static_cast<UChar32>(c), UCHAR_NUMERIC_TYPE) != U_NT_NONE;
+namespace {
+
+int numeric_type(char32_t c) {
+  return u_getIntPropertyValue(static_cast<UChar32>(c), UCHAR_NUMERIC_TYPE);
 }
+
+}  // namespace
+
+bool is_decimal(char32_t c) { return numeric_type(c) == U_NT_DECIMAL; }
+
+bool is_digit(char32_t c) { return is_decimal(c) || numeric_type(c) == U_NT_DIGIT; }
+
+bool is_numeric(char32_t c) { return numeric_type(c) != U_NT_NONE; }
+
+bool is_word_character(char32_t c) { return c == U'_' || is_letter(c) || is_numeric(c); }
 
 bool is_printable(char32_t c) {
   if (c == ' ') return true;

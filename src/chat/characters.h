@@ -29,6 +29,10 @@ std::string lower(std::string_view text);
 std::string capitalize(std::string_view text);  // "hELLO" -> "Hello"
 std::string title(std::string_view text);       // every run of letters capitalized
 bool is_letter(char32_t character);
+// As str.isdecimal ("3", "٣"), str.isdigit ("²" too) and str.isnumeric ("½" too).
+bool is_decimal(char32_t character);
+bool is_digit(char32_t character);
+bool is_numeric(char32_t character);
 bool is_word_character(char32_t character);  // \w: letters, numbers, "_"
 bool is_printable(char32_t character);       // else repr() writes an escape
 

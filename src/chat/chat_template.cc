@@ -41,6 +41,35 @@ chat::Value value_of(chat::Interpreter& run, const Json& json, int depth = 0) {
   return run.mapping(std::move(entries));
 }
 
+// A message as templates see it: keys without a value are absent, and what the model thought has
+// the names that templates of several ages look for.
+Json seen_message(const Json& message) {
+  if (!message.is_object())
+    throw Error(ErrorKind::kInvalidArgument,
+                cat("a message of the conversation is of type ", message.type_name(),
+                    "; expected an object with \"role\" and \"content\""));
+  Json seen = Json::object();
+  for (const auto& [key, value] : message.items())
+    if (!value.is_null()) seen[key] = value;
+  for (const char* name : {"reasoning_content", "thinking", "reasoning"}) {
+    const auto found = seen.find(name);
+    if (found == seen.end()) continue;
+    const Json reasoning = *found;
+    Json named = {{"thinking", reasoning}};
+    named.update(seen);
+    named["reasoning_content"] = reasoning;
+    return named;
+  }
+  return seen;
+}
+
+Json seen_messages(const Json& messages) {
+  if (!messages.is_array()) return messages;
+  Json seen = Json::array();
+  for (const Json& message : messages) seen.push_back(seen_message(message));
+  return seen;
+}
+
 }  // namespace
 
 ChatTemplate::ChatTemplate(std::unique_ptr<Tree> tree) : tree_(std::move(tree)) {}
@@ -54,15 +83,14 @@ ChatTemplate ChatTemplate::parse(std::string_view text) {
 
 std::string ChatTemplate::render(const Conversation& conversation) const {
   chat::Interpreter run(conversation.now);
-  if (conversation.extra.is_object())
-    for (const auto& [key, item] : conversation.extra.items())
-      run.set(run.known(key), value_of(run, item));
-  run.set("messages", value_of(run, conversation.messages));
+  // Of two variables with one name the first is found.
+  run.set("messages", value_of(run, seen_messages(conversation.messages)));
   run.set("tools", value_of(run, conversation.tools));
-  run.set("documents", chat::None{});
   run.set("add_generation_prompt", conversation.add_generation_prompt);
-  run.set("bos_token", run.text(conversation.bos_token));
-  run.set("eos_token", run.text(conversation.eos_token));
+  for (const Json* more : {&conversation.extra, &conversation.special_tokens})
+    if (more->is_object())
+      for (const auto& [key, item] : more->items()) run.set(run.known(key), value_of(run, item));
+  run.set("documents", chat::None{});
   return run.run(*tree_->root);
 }
 

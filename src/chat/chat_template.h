@@ -15,8 +15,8 @@ struct Conversation {
   Json messages;  // a list of {"role": …, "content": …}
   Json tools;     // null, or a list of tool descriptions
   bool add_generation_prompt = true;
-  std::string bos_token, eos_token;
-  Json extra;            // null, or an object: more variables for the template
+  Json special_tokens;  // null, or an object: {"bos_token": "<s>", …}; what is absent is undefined
+  Json extra;           // null, or an object: more variables; they win over special tokens
   std::int64_t now = 0;  // what strftime_now sees: seconds since 1970, in local time
 };
 

@@ -101,7 +101,7 @@ Value Interpreter::item(const Value& object, const Value& key) {
   }
   if (const auto index = key.integer()) {
     const List* list = object.list();
-    if (list && list->kind != ListKind::kGenerator && list->kind != ListKind::kView) {
+    if (list && has_places(list->kind)) {
       const auto count = static_cast<std::int64_t>(list->items.size());
       const std::int64_t place = *index < 0 ? *index + count : *index;
       return place >= 0 && place < count ? list->items[static_cast<std::size_t>(place)] : missing();
@@ -111,12 +111,12 @@ Value Interpreter::item(const Value& object, const Value& key) {
       const auto parts = characters_of(*text);
       const auto count = static_cast<std::int64_t>(parts.size());
       const std::int64_t place = *index < 0 ? *index + count : *index;
-      return place >= 0 && place < count ? Value(parts[static_cast<std::size_t>(place)])
-                                         : missing();
+      if (place < 0 || place >= count) return missing();
+      return text_like(object, std::string(parts[static_cast<std::size_t>(place)]));
     }
   }
   if (const std::string* name = key.text()) {
-    Value found = object.mapping() || !object.is_undefined() ? attribute(object, *name) : missing();
+    Value found = attribute(object, *name);
     if (!found.is_undefined()) return found;
   }
   return missing();
@@ -157,7 +157,7 @@ Value Interpreter::slice(const Node& node) {
   if (!text) return list(std::move(chosen), object.list()->kind);
   std::string joined;
   for (const Value& part : chosen) joined += *part.text();
-  return this->text(std::move(joined));
+  return text_like(object, std::move(joined));
 }
 
 bool Interpreter::compare_two(std::string_view name, const Value& a, const Value& b) {
@@ -210,9 +210,7 @@ Value Interpreter::evaluate(const Node& node) {
 }
 
 Value Interpreter::evaluate_deep(const Node& node) {
-  if (++depth_ > kMaxDepth)
-    throw Error(ErrorKind::kUnsupported, cat("chat template, line ", line_, ": calls more than ",
-                                             kMaxDepth, " levels deep"));
+  const Level level(*this);
   const auto part = [&](std::size_t i) { return evaluate(*node.parts[i]); };
   Value result;
   switch (node.kind) {
@@ -304,7 +302,6 @@ Value Interpreter::evaluate_deep(const Node& node) {
     default:
       fail("a value was expected");
   }
-  --depth_;
   return result;
 }
 

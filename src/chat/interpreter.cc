@@ -9,21 +9,12 @@
 
 namespace nibble::chat {
 
-class Interpreter::Level {
- public:
-  explicit Level(Interpreter& run) : run_(run) {
-    if (run_.depth_ >= kMaxDepth)
-      throw Error(ErrorKind::kUnsupported, cat("chat template, line ", run_.line_,
-                                               ": calls more than ", kMaxDepth, " levels deep"));
-    ++run_.depth_;
-  }
-  ~Level() { --run_.depth_; }
-  Level(const Level&) = delete;
-  Level& operator=(const Level&) = delete;
-
- private:
-  Interpreter& run_;
-};
+Interpreter::Level::Level(Interpreter& run) : run_(run) {
+  if (run_.depth_ >= kMaxDepth)
+    throw Error(ErrorKind::kUnsupported, cat("chat template, line ", run_.line_,
+                                             ": calls more than ", kMaxDepth, " levels deep"));
+  ++run_.depth_;
+}
 
 Interpreter::Interpreter(std::int64_t now) : now_(now), start_(std::chrono::steady_clock::now()) {
   root_ = scope_ = enter(nullptr);
@@ -55,6 +46,11 @@ Value Interpreter::text(std::string text) {
     throw Error(ErrorKind::kUnsupported, cat("chat template, line ", line_, ": a text longer than ",
                                              human_bytes(kMaxOutputBytes)));
   return Value(std::move(text));
+}
+
+Value Interpreter::text_like(const Value& origin, std::string text) {
+  Value plain = this->text(std::move(text));
+  return origin.is_safe() ? Value::safe(*plain.text()) : plain;
 }
 
 Value Interpreter::list(std::vector<Value> items, ListKind kind) {

@@ -34,6 +34,8 @@ class Interpreter {
   [[noreturn]] void fail(const std::string& problem) const;
   void charge(std::size_t steps);
   Value text(std::string text);  // checked against the limit of a text
+  // The same, and safe when `origin` is a safe text.
+  Value text_like(const Value& origin, std::string text);
   Value list(std::vector<Value> items, ListKind kind = ListKind::kList);
   Value mapping(std::vector<std::pair<Value, Value>> entries);  // a later key replaces
   Value make_namespace(std::vector<std::pair<std::string, Value>> entries);
@@ -55,7 +57,18 @@ class Interpreter {
 
  private:
   enum class Flow { kOn, kBreak, kContinue };
-  class Level;
+
+  // Counts how deep calls and expressions have gone; refuses more than kMaxDepth.
+  class Level {
+   public:
+    explicit Level(Interpreter& run);
+    ~Level() { --run_.depth_; }
+    Level(const Level&) = delete;
+    Level& operator=(const Level&) = delete;
+
+   private:
+    Interpreter& run_;
+  };
 
   Value evaluate(const Node& node);
   Value evaluate_deep(const Node& node);

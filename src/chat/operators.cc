@@ -64,7 +64,7 @@ Value repeated(Interpreter& run, const Value& value, std::int64_t count) {
       run.fail("a repeated string becomes too long");
     std::string result;
     for (std::size_t i = 0; !text->empty() && i < times; ++i) result += *text;
-    return run.text(std::move(result));
+    return run.text_like(value, std::move(result));
   }
   const List& list = *value.list();
   if (!list.items.empty() && times > kMaxRange / list.items.size())
@@ -117,7 +117,7 @@ Value of_numbers(Interpreter& run, std::string_view name, double a, double b) {
 Value Interpreter::arithmetic(std::string_view name, const Value& a, const Value& b) {
   for (const Value* side : {&a, &b})
     if (side->is_undefined()) fail(cat(side->undefined_text(), " is undefined"));
-  if (name == "%" && a.text()) return text(percent_format(*this, *a.text(), b));
+  if (name == "%" && a.text()) return text_like(a, percent_format(*this, a, b));
   const auto x = a.number(), y = b.number();
   if (x && y) {
     const auto i = a.integer(), j = b.integer();
@@ -126,7 +126,8 @@ Value Interpreter::arithmetic(std::string_view name, const Value& a, const Value
   }
   if (name == "+" && a.text() && b.text()) {
     if (a.text()->size() + b.text()->size() > kMaxOutputBytes) fail("a string becomes too long");
-    return text(*a.text() + *b.text());
+    const Value& whole = b.is_safe() ? b : a;
+    return text_like(whole, part_of(whole, a) + part_of(whole, b));
   }
   const List *left = a.list(), *right = b.list();
   if (name == "+" && left && right && left->kind == right->kind) {

@@ -10,6 +10,12 @@ Value Value::undefined(std::string what) {
   return value;
 }
 
+Value Value::safe(std::string text) {
+  Value value;
+  value.data_ = SafeText{std::make_shared<const std::string>(std::move(text))};
+  return value;
+}
+
 std::string Value::undefined_text() const {
   const auto* held = std::get_if<Undefined>(&data_);
   return held && held->what ? *held->what : "a value";

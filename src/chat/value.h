@@ -24,6 +24,10 @@ struct Undefined {
   std::shared_ptr<const std::string> what;
 };
 struct None {};
+// A text marked as safe (Python's Markup): what it is joined with is escaped for HTML.
+struct SafeText {
+  std::shared_ptr<const std::string> text;
+};
 
 class Value {
  public:
@@ -44,16 +48,19 @@ class Value {
   template <typename T>
   Value(T*) = delete;
   static Value undefined(std::string what);
+  static Value safe(std::string text);
 
   bool is_undefined() const { return std::holds_alternative<Undefined>(data_); }
   bool is_none() const { return std::holds_alternative<None>(data_); }
   bool is_bool() const { return std::holds_alternative<bool>(data_); }
   bool is_text() const { return text() != nullptr; }
+  bool is_safe() const { return std::holds_alternative<SafeText>(data_); }
   // What is undefined, for messages.
   std::string undefined_text() const;
 
   // The content when the value is of that type, else null.
   const std::string* text() const {
+    if (const auto* safe = std::get_if<SafeText>(&data_)) return safe->text.get();
     const auto* held = std::get_if<std::shared_ptr<const std::string>>(&data_);
     return held ? held->get() : nullptr;
   }
@@ -87,14 +94,17 @@ class Value {
   }
 
   std::variant<Undefined, None, bool, std::int64_t, double, std::shared_ptr<const std::string>,
-               std::shared_ptr<const List>, std::shared_ptr<const Mapping>,
+               SafeText, std::shared_ptr<const List>, std::shared_ptr<const Mapping>,
                std::shared_ptr<const Function>, std::shared_ptr<Loop>, Namespace*>
       data_;
 };
 
 // A generator is what map or select give: true even when empty, without a length or an index. A
 // view is what items() of a mapping gives: with a length, without an index.
-enum class ListKind { kList, kTuple, kRange, kView, kGenerator };
+// kItems, kKeys and kValues: what a mapping's methods of these names give.
+enum class ListKind { kList, kTuple, kRange, kItems, kKeys, kValues, kGenerator };
+// Whether a list of this kind is reached into by place.
+inline bool has_places(ListKind kind) { return kind <= ListKind::kRange; }
 
 struct List {
   std::vector<Value> items;

@@ -189,7 +189,7 @@ std::string Interpreter::represented(const Value& value) {
   charge(1);
   if (const std::string* held = value.text()) {
     charge(held->size() / 32);
-    return quoted(*held);
+    return value.is_safe() ? cat("Markup(", quoted(*held), ")") : quoted(*held);
   }
   if (value.is_undefined()) return "Undefined";
   std::string result;
@@ -205,8 +205,11 @@ std::string Interpreter::represented(const Value& value) {
     for (const Value& each : held->items) grown(represented(each));
     if (held->kind == ListKind::kTuple)
       return cat("(", result, held->items.size() == 1 ? ",)" : ")");
-    return held->kind == ListKind::kView ? cat("dict_items([", result, "])")
-                                         : cat("[", result, "]");
+    const std::string_view view = held->kind == ListKind::kItems    ? "dict_items("
+                                  : held->kind == ListKind::kKeys   ? "dict_keys("
+                                  : held->kind == ListKind::kValues ? "dict_values("
+                                                                    : "";
+    return cat(view, "[", result, view.empty() ? "]" : "])");
   }
   if (const Mapping* held = value.mapping()) {
     for (const auto& [key, part] : held->entries)

@@ -21,10 +21,9 @@ const TensorInfo& CheckpointReader::at(std::string_view name) const {
   if (const TensorInfo* info = find(name)) return *info;
   std::vector<std::string> known;
   for (const TensorInfo& info : tensors()) known.push_back(info.name);
-  const std::string near = nearest_name(name, known);
   throw Error(ErrorKind::kNotFound,
               cat("no tensor \"", name, "\" in ", files().empty() ? "" : files().front().string(),
-                  near.empty() ? "" : cat("; did you mean \"", near, "\"?")));
+                  did_you_mean(name, known)));
 }
 
 std::unique_ptr<CheckpointReader> open_checkpoint_file(const fs::path& path) {

@@ -51,6 +51,9 @@ GgufVocabulary read_gguf_vocabulary(const GgufMetadata& metadata) {
   vocabulary.eos = id("eos");
   vocabulary.unk = id("unknown");
   vocabulary.eot = id("eot");
+  if (const auto pad = metadata.integer("tokenizer.ggml.padding_token_id", INT64_MIN, INT64_MAX))
+    if (*pad >= 0 && *pad < static_cast<std::int64_t>(count))
+      vocabulary.pad = static_cast<std::int32_t>(*pad);
   vocabulary.add_bos = metadata.flag("tokenizer.ggml.add_bos_token");
   vocabulary.add_eos = metadata.flag("tokenizer.ggml.add_eos_token");
   vocabulary.add_space_prefix = metadata.flag("tokenizer.ggml.add_space_prefix");

@@ -19,6 +19,7 @@ struct GgufVocabulary {
   std::vector<float> scores;              // one for each token, or empty
   std::vector<std::int32_t> token_types;  // one for each token, or empty; 1 normal … 6 byte
   std::optional<std::int32_t> bos, eos, unk, eot;
+  std::optional<std::int32_t> pad;  // files without one may write an id that names no token
   std::optional<bool> add_bos, add_eos, add_space_prefix;
 };
 

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <map>
 
+#include "base/sha256.h"
 #include "base/staged.h"
 #include "base/text.h"
 #include "nibble/error.h"

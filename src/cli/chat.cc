@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "base/text_file.h"
 #include "cli/command.h"
 #include "cli/dialogue.h"
 #include "cli/generation_options.h"

@@ -6,9 +6,9 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "base/text_file.h"
 #include "cli/command.h"
 #include "cli/json_output.h"
-#include "cli/text_input.h"
 #include "model/open_tokenizer.h"
 #include "nibble/error.h"
 

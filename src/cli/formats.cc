@@ -46,7 +46,7 @@ void print_tables() {
   Table values({"grid", "bits/weight", "what a code means"});
   for (const Grid* grid : grids::all())
     values.add({std::string(grid->name), fmt::format("{:.4g}", grid->bits_per_weight()),
-                std::string(grid->summary)});
+                fmt::format("one of {}", grid->summary)});
   Table running({"format", "bits", "codes in a block", "bytes in a block"});
   for (const Format* format : formats::all())
     running.add({std::string(format->name), std::to_string(format->bits),

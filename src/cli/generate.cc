@@ -6,10 +6,10 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "base/text_file.h"
 #include "cli/command.h"
 #include "cli/generation_options.h"
 #include "cli/json_output.h"
-#include "cli/text_input.h"
 #include "nibble/error.h"
 #include "session/running_model.h"
 

@@ -29,7 +29,7 @@ std::string entry(std::string_view head, const std::string& text, std::size_t he
   const std::size_t column = kIndent + head_columns + 2;
   const std::string first(kIndent, ' ');
   if (column + kLeastHelpColumns > width)
-    return cat(first, head, "\n", paragraph(text, width, kDeepIndent));
+    return paragraph(head, width, kIndent) + paragraph(text, width, kDeepIndent);
   const std::string block = paragraph(text, width, column);
   if (columns_of(head) > head_columns) return cat(first, head, "\n", block);
   return first + fmt::format("{:<{}}", head, head_columns + 2) + block.substr(column);

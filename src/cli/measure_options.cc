@@ -16,7 +16,7 @@ constexpr std::int64_t kMaxCount = std::int64_t{1} << 40;
 }  // namespace
 
 void declare(CLI::App& app, MeasureFlags& flags) {
-  app.add_option("-f,--file", flags.file, "Text to score")->required();
+  app.add_option("-f,--file", flags.file, "Text to score, or JSON rows; - is stdin")->required();
   app.add_option(
       "--protocol", flags.protocol,
       "gptq-N, llamacpp-N or hf-stride-S; default: gptq-N with N the model's context, at "

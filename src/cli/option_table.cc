@@ -24,7 +24,7 @@ constexpr Word kValues[] = {
     {"--act-order", "NAME"}, {"--grid", "NAME"},           {"--checkpoint-format", "NAME"},
     {"--compute", "NAME"},   {"--compute-other", "NAME"},  {"--kv", "NAME"},
     {"--isa", "NAME"},       {"--protocol", "NAME"},       {"--output", "NAME"},
-    {"--tokenizer", "NAME"}};
+    {"--tokenizer", "NAME"}, {"--transform", "NAME"},      {"--layout", "NAME"}};
 
 std::string value_word(const CLI::Option& option, const std::vector<std::string>& names) {
   if (option.get_items_expected_max() == 0) return "";

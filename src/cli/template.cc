@@ -5,9 +5,9 @@
 
 #include "base/files.h"
 #include "base/text.h"
+#include "base/text_file.h"
 #include "cli/command.h"
 #include "cli/json_output.h"
-#include "cli/text_input.h"
 #include "model/find_chat_template.h"
 #include "nibble/error.h"
 #include "session/local_time.h"
@@ -34,12 +34,8 @@ Conversation conversation_of(const std::string& file) {
   conversation.messages = json["messages"];
   if (json.contains("tools")) conversation.tools = json["tools"];
   conversation.add_generation_prompt = json_bool(json, "add_generation_prompt", true);
-  conversation.bos_token = json_string(json, "bos_token", "");
-  conversation.eos_token = json_string(json, "eos_token", "");
   conversation.now = json_int(json, "now", conversation.now, 0, std::int64_t{1} << 40);
-  for (const char* known :
-       {"messages", "tools", "add_generation_prompt", "bos_token", "eos_token", "now"})
-    json.erase(known);
+  for (const char* known : {"messages", "tools", "add_generation_prompt", "now"}) json.erase(known);
   conversation.extra = std::move(json);
   return conversation;
 }
@@ -57,15 +53,14 @@ bool names_model(const std::string& argument) {
 FoundChatTemplate template_of(const std::string& argument, const Global& global) {
   if (names_model(argument)) return find_chat_template(global.model(argument));
   return with_context(argument, [&] {
-    return FoundChatTemplate{ChatTemplate::parse(read_text(argument)), "", "", argument};
+    return FoundChatTemplate{ChatTemplate::parse(read_text(argument)), Json(), argument};
   });
 }
 
 int run(const Options& options, const Global& global) {
   const FoundChatTemplate found = template_of(options.file, global);
   Conversation conversation = conversation_of(options.conversation);
-  if (conversation.bos_token.empty()) conversation.bos_token = found.bos_token;
-  if (conversation.eos_token.empty()) conversation.eos_token = found.eos_token;
+  conversation.special_tokens = found.special_tokens;
   const std::string prompt = found.chat.render(conversation);
   if (global.json)
     print_json("nibble.template/1", {{"prompt", prompt}});

@@ -4,9 +4,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/text_file.h"
 #include "cli/command.h"
 #include "cli/json_output.h"
-#include "cli/text_input.h"
 #include "model/open_tokenizer.h"
 #include "nibble/error.h"
 
@@ -38,7 +38,7 @@ Run setup(CLI::App& app, const Global& global) {
   const auto options = std::make_shared<Options>();
   app.add_option("MODEL", options->model, "Model, or a folder with its tokenizer files")
       ->required();
-  app.add_option("--file", options->file, "Text to read; - is stdin");
+  app.add_option("--file", options->file, "Text to read as it stands; - is stdin");
   app.add_option("--text", options->text, "Text as it stands here");
   app.add_flag("--no-special", options->no_special, "No special tokens around the text");
   return [options, &app, &global] { return run(*options, app, global); };

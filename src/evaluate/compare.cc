@@ -126,12 +126,14 @@ CompareResult compare_models(const std::filesystem::path& base, const std::files
     for (const std::string& note : source->notes())
       if (options.log) options.log(cat(source->path().string(), ": ", note));
   refuse_different_vocabularies(base_source, other_source);
-  const ScoredText scored = read_scored_text(*open_tokenizer(base_source.path()), text,
+  const TextToScore read =
+      read_text_to_score(text, base_source.path(), base_source.hyper().context, options);
+  const ScoredText scored = make_scored_text(*open_tokenizer(base_source.path()), read,
                                              base_source.hyper().context, options);
   if (!options.base_tokenizer) {
     MeasureOptions silent = options;
     silent.log = nullptr;
-    refuse_different_tokens(scored, read_scored_text(*open_tokenizer(other_source.path()), text,
+    refuse_different_tokens(scored, make_scored_text(*open_tokenizer(other_source.path()), read,
                                                      base_source.hyper().context, silent));
   }
   Transformer base_model(base_source), other_model(other_source);

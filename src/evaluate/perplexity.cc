@@ -50,7 +50,9 @@ PerplexityResult measure_perplexity(const std::filesystem::path& model,
   if (options.log)
     for (const std::string& note : source.notes()) options.log(note);
   const auto tokenizer = open_tokenizer(source.path());
-  const ScoredText scored = read_scored_text(*tokenizer, text, source.hyper().context, options);
+  const ScoredText scored = make_scored_text(
+      *tokenizer, read_text_to_score(text, source.path(), source.hyper().context, options),
+      source.hyper().context, options);
   Transformer transformer(source);
   transformer.prepare(options.compute);
   return perplexity({&transformer, options.compute}, scored, options.progress);

@@ -61,12 +61,10 @@ NamedProtocol named(std::string_view name) {
                   cat("for example ", family, "-512"));
     return {protocol, number};
   }
-  std::vector<std::string> families;
-  for (const Protocol* protocol : all()) families.emplace_back(protocol->family);
-  const std::string near = nearest_name(family, families);
+  std::vector<std::string> examples;
+  for (const Protocol* protocol : all()) examples.push_back(cat(protocol->family, "-512"));
   throw Error(ErrorKind::kInvalidArgument,
-              cat("unknown protocol \"", name, "\"",
-                  near.empty() ? "" : cat("\n  did you mean ", near, "-512?")),
+              cat("unknown protocol \"", name, "\"", did_you_mean(cat(family, "-512"), examples)),
               cat("one of: ", join(known_names(), ", ")));
 }
 

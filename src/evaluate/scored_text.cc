@@ -3,13 +3,16 @@
 #include <algorithm>
 
 #include "base/files.h"
+#include "base/json_rows.h"
+#include "base/sha256.h"
 #include "base/text.h"
+#include "base/text_file.h"
+#include "model/documents.h"
 #include "nibble/error.h"
 
 namespace nibble {
 namespace {
 
-constexpr std::uint64_t kMaxTextBytes = std::uint64_t{1} << 30;
 constexpr std::size_t kUsualWindow = 2048;  // of the papers that gptq-N comes from
 
 // The BOS that this tokenizer puts in front of a text of its own accord.
@@ -18,15 +21,6 @@ std::optional<std::int32_t> added_bos(const Tokenizer& tokenizer) {
   const auto ids = tokenizer.encode("");
   if (bos && !ids.empty() && ids.front() == *bos) return bos;
   return std::nullopt;
-}
-
-std::string read_text(const std::filesystem::path& file) {
-  try {
-    return read_file(file, kMaxTextBytes);
-  } catch (const Error& error) {
-    if (error.kind() != ErrorKind::kNotFound) throw;
-    throw Error(error.kind(), error.what(), "a text file; data sets are not downloaded");
-  }
 }
 
 }  // namespace
@@ -56,9 +50,9 @@ NamedProtocol protocol_of(const MeasureOptions& options, std::size_t model_conte
   return named;
 }
 
-ScoredText make_scored_text(const Tokenizer& tokenizer, std::string_view text,
-                            const std::string& name, std::size_t model_context,
-                            const MeasureOptions& options) {
+ScoredText make_scored_text(const Tokenizer& tokenizer, const TextToScore& read,
+                            std::size_t model_context, const MeasureOptions& options) {
+  const std::string& text = read.text;
   const NamedProtocol named = protocol_of(options, model_context);
   const Protocol& protocol = *named.protocol;
   ScoredText result;
@@ -71,7 +65,7 @@ ScoredText make_scored_text(const Tokenizer& tokenizer, std::string_view text,
   const std::size_t needed = protocol.least_tokens(request);
   if (request.tokens < needed)
     throw Error(ErrorKind::kInvalidArgument,
-                cat(name, " is too short: it has ", request.tokens, " tokens, ", named.name(),
+                cat(read.name, " is too short: it has ", request.tokens, " tokens, ", named.name(),
                     " needs at least ", needed),
                 "use a longer text, or a protocol with a shorter window");
   result.windows = protocol.windows(request);
@@ -92,10 +86,18 @@ ScoredText make_scored_text(const Tokenizer& tokenizer, std::string_view text,
   return result;
 }
 
-ScoredText read_scored_text(const Tokenizer& tokenizer, const std::filesystem::path& file,
-                            std::size_t model_context, const MeasureOptions& options) {
+TextToScore read_text_to_score(const std::filesystem::path& file,
+                               const std::filesystem::path& model, std::size_t model_context,
+                               const MeasureOptions& options) {
   protocol_of(options, model_context);  // refused before a large file is read
-  return make_scored_text(tokenizer, read_text(file), file.string(), model_context, options);
+  TextToScore result{read_text(file), file == "-" ? "stdin" : file.string()};
+  if (!JsonRows::recognise(result.text)) return result;
+  Documents documents =
+      with_context(result.name, [&] { return read_documents(result.text, model); });
+  result.text = std::move(documents.text);
+  for (const std::string& note : documents.notes)
+    if (options.log) options.log(cat("warning: ", result.name, ": ", note));
+  return result;
 }
 
 }  // namespace nibble

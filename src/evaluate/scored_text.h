@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "evaluate/protocol.h"
@@ -27,13 +28,20 @@ struct ScoredText {
 // unknown one and for a context that it does not read.
 NamedProtocol protocol_of(const MeasureOptions& options, std::size_t model_context);
 
+struct TextToScore {
+  std::string text;
+  std::string name;  // for messages
+};
+
+// A file, a pipe or "-" for stdin: prose, or rows of JSON (model/documents.h), for which `model` is
+// asked for its chat template. Throws what TextFile and read_documents throw.
+TextToScore read_text_to_score(const std::filesystem::path& file,
+                               const std::filesystem::path& model, std::size_t model_context,
+                               const MeasureOptions& options);
+
 // `model_context`: positions the model was trained for; a longer window is warned of.
 // Throws kInvalidArgument when the text is too short, with the tokens found and needed.
-ScoredText read_scored_text(const Tokenizer& tokenizer, const std::filesystem::path& file,
+ScoredText make_scored_text(const Tokenizer& tokenizer, const TextToScore& read,
                             std::size_t model_context, const MeasureOptions& options);
-// The same for a text at hand; `name` is for messages.
-ScoredText make_scored_text(const Tokenizer& tokenizer, std::string_view text,
-                            const std::string& name, std::size_t model_context,
-                            const MeasureOptions& options);
 
 }  // namespace nibble

@@ -30,11 +30,11 @@ struct SpeedTest {
 };
 
 struct SpeedResult {
-  std::vector<double> seconds;        // of each repetition
-  std::vector<double> token_seconds;  // of each generated step, sorted
-  std::size_t tokens = 0;             // in a repetition, over all sequences
-  double bytes = 0;                   // read for one generated step: weights and cache
-  double ops = 0;                     // of one repetition: products of the linear layers
+  std::vector<double> seconds = {};        // of each repetition
+  std::vector<double> token_seconds = {};  // of each generated step, sorted
+  std::size_t tokens = 0;                  // in a repetition, over all sequences
+  double bytes = 0;                        // read for one generated step: weights and cache
+  double ops = 0;                          // of one repetition: products of the linear layers
 };
 
 // Throws kInvalidArgument when the test exceeds the model's context.

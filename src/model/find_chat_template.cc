@@ -19,7 +19,8 @@ constexpr std::uint64_t kMaxConfigBytes = 16ull << 20;
 
 // A template as text, before it is parsed.
 struct Source {
-  std::string text, bos_token, eos_token, origin;
+  std::string text, origin;
+  Json special_tokens = Json::object();
 };
 
 // "chat_template": a text, or a list of {"name", "template"} of which "default" is meant.
@@ -41,18 +42,10 @@ std::optional<std::string> template_in(const Json& config) {
               "write the one to use to chat_template.jinja in the model's folder");
 }
 
-void read_special_tokens(const fs::path& file, Source& source) {
-  if (!fs::exists(file) || !(source.bos_token.empty() && source.eos_token.empty())) return;
-  with_context(file.string(), [&] {
-    const auto names = tokenizer::read_special_names(read_json(file, kMaxConfigBytes));
-    source.bos_token = names.bos;
-    source.eos_token = names.eos;
-  });
-}
-
-void read_special_tokens_in(const fs::path& folder, Source& source) {
-  for (const char* name : {"tokenizer_config.json", "special_tokens_map.json"})
-    read_special_tokens(folder / name, source);
+Json special_tokens_in(const fs::path& folder) {
+  Json tokens = Json::object();
+  for (auto& [role, token] : tokenizer::read_special_names_in(folder).tokens) tokens[role] = token;
+  return tokens;
 }
 
 std::optional<Source> in_folder(const fs::path& folder) {
@@ -75,7 +68,7 @@ std::optional<Source> in_folder(const fs::path& folder) {
     });
   }
   if (source.origin.empty()) return std::nullopt;
-  read_special_tokens_in(folder, source);
+  source.special_tokens = special_tokens_in(folder);
   return source;
 }
 
@@ -93,11 +86,15 @@ std::optional<Source> in_gguf(const fs::path& model) {
   const std::string file = checkpoint->files().front().string();
   const GgufVocabulary vocabulary =
       with_context(file, [&] { return read_gguf_vocabulary(*checkpoint->gguf()); });
-  const auto token = [&](std::optional<std::int32_t> id) {
-    return id ? vocabulary.tokens[static_cast<std::size_t>(*id)] : std::string();
+  Source source{vocabulary.chat_template, file + ": tokenizer.chat_template"};
+  const auto add = [&](const char* role, std::optional<std::int32_t> id) {
+    if (id) source.special_tokens[role] = vocabulary.tokens[static_cast<std::size_t>(*id)];
   };
-  return Source{vocabulary.chat_template, token(vocabulary.bos), token(vocabulary.eos),
-                file + ": tokenizer.chat_template"};
+  add("bos_token", vocabulary.bos);
+  add("eos_token", vocabulary.eos);
+  add("unk_token", vocabulary.unk);
+  add("pad_token", vocabulary.pad);
+  return source;
 }
 
 fs::path folder_of(const fs::path& model) {
@@ -119,18 +116,17 @@ FoundChatTemplate find_chat_template(const fs::path& model) {
                 "use a chat (\"instruct\") model, put its template into chat_template.jinja beside "
                 "it, or continue plain text with nibble generate");
   return with_context(source->origin, [&] {
-    return FoundChatTemplate{ChatTemplate::parse(source->text), source->bos_token,
-                             source->eos_token, source->origin};
+    return FoundChatTemplate{ChatTemplate::parse(source->text), std::move(source->special_tokens),
+                             source->origin};
   });
 }
 
 FoundChatTemplate use_chat_template(std::string_view text, std::string origin,
                                     const fs::path& model) {
-  Source source;
-  read_special_tokens_in(folder_of(model), source);
-  if (source.bos_token.empty() && source.eos_token.empty())
-    if (auto gguf = in_gguf(model)) source = std::move(*gguf);
-  return {ChatTemplate::parse(text), source.bos_token, source.eos_token, std::move(origin)};
+  Json special_tokens = special_tokens_in(folder_of(model));
+  if (special_tokens.empty())
+    if (auto gguf = in_gguf(model)) special_tokens = std::move(gguf->special_tokens);
+  return {ChatTemplate::parse(text), std::move(special_tokens), std::move(origin)};
 }
 
 }  // namespace nibble

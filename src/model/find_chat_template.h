@@ -11,8 +11,8 @@ namespace nibble {
 
 struct FoundChatTemplate {
   ChatTemplate chat;
-  std::string bos_token, eos_token;  // as the template writes them; may be empty
-  std::string origin;                // file, and key where it has several, for messages
+  Json special_tokens;  // for Conversation::special_tokens
+  std::string origin;   // file, and key where it has several, for messages
 };
 
 // `model`: a folder or a file of weights. In a folder: chat_template.jinja, else "chat_template" in

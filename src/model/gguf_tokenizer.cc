@@ -164,8 +164,8 @@ class Builder {
 
   std::unique_ptr<Tokenizer> build() {
     tokenizer::SpecialNames names;
-    if (given_.bos) names.bos = token_at("bos", *given_.bos);
-    if (given_.eos) names.eos = token_at("eos", *given_.eos);
+    if (given_.bos) names.set("bos_token", token_at("bos", *given_.bos));
+    if (given_.eos) names.set("eos_token", token_at("eos", *given_.eos));
     names.rebuild = true;
     names.add_bos = add_bos_ && given_.bos;
     names.add_eos = given_.add_eos.value_or(false) && given_.eos;

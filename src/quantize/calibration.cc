@@ -7,7 +7,11 @@
 #include <numeric>
 
 #include "base/files.h"
+#include "base/json_rows.h"
+#include "base/sha256.h"
 #include "base/text.h"
+#include "base/text_file.h"
+#include "model/documents.h"
 #include "model/generate.h"
 #include "model/transformer.h"
 #include "nibble/error.h"
@@ -16,9 +20,6 @@ namespace nibble {
 namespace {
 
 using Ids = std::vector<std::int32_t>;
-
-constexpr std::uint64_t kMaxLine = 64ull << 20;
-constexpr std::string_view kBetweenDocuments = "\n\n";
 
 // A prefix of `text` that ends where a line or at least a character ends.
 std::string_view prefix_of(std::string_view text, std::size_t bytes) {
@@ -46,54 +47,27 @@ Ids first_tokens(std::string_view text, const Tokenizer& tokenizer, std::size_t 
   }
 }
 
-std::string message_text(const Json& messages) {
-  std::string text;
-  for (const Json& message : messages) {
-    if (!text.empty()) text += kBetweenDocuments;
-    text += json_string(message, "content", "");
-  }
-  return text;
-}
-
-// The document of one JSON line.
-std::string document_of(const Json& row, std::size_t line) {
-  if (row.is_object()) {
-    if (row.contains("text")) return json_string(row, "text", "");
-    if (row.contains("prompt"))
-      return json_string(row, "prompt", "") + json_string(row, "completion", "");
-    if (const auto found = row.find("messages"); found != row.end() && found->is_array())
-      return message_text(*found);
-  }
-  throw Error(ErrorKind::kCorruptFile,
-              cat("line ", line, " has none of \"text\", \"prompt\", \"messages\""));
-}
-
-bool looks_like_json(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t\r\n");
-  return first != text.npos && text[first] == '{';
-}
-
 bool holds_windows(std::string_view text) {
-  const auto key = text.substr(0, 4096).find("\"windows\"");
-  return looks_like_json(text) && key != text.npos && text.find_first_not_of(" \t\r\n{", 0) == key;
+  const auto key = text.find_first_not_of(" \t\r\n{");
+  return key != text.npos && text.find('{') < key && text.substr(key).starts_with("\"windows\"");
 }
 
-std::string join_documents(std::string_view text, std::size_t enough_bytes) {
-  std::string joined;
-  std::size_t line = 0;
-  while (!text.empty() && joined.size() < enough_bytes) {
-    ++line;
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    const std::string_view row = text.substr(0, end);
-    text.remove_prefix(std::min(text.size(), end + 1));
-    if (row.find_first_not_of(" \t\r") == row.npos) continue;
-    if (row.size() > kMaxLine)
-      throw Error(ErrorKind::kCorruptFile, cat("line ", line, " is too long"));
-    const Json parsed = with_context(cat("line ", line), [&] { return parse_json(row); });
-    if (!joined.empty()) joined += kBetweenDocuments;
-    joined += document_of(parsed, line);
+// The rows of `text`, of which the first `needed` tokens are taken.
+Ids tokens_of_rows(std::string_view text, const ModelSource& source, const Tokenizer& tokenizer,
+                   std::size_t needed, std::vector<std::string>& notes) {
+  // Twelve bytes for each token are more than any text needs; if not, all rows are taken.
+  Documents documents = read_documents(text, source.path(), needed * 12 + 4096);
+  Ids ids = first_tokens(documents.text, tokenizer, needed + 1);
+  if (ids.size() <= needed) {
+    documents = read_documents(text, source.path());
+    ids = first_tokens(documents.text, tokenizer, needed + 1);
   }
-  return joined;
+  // A chat template writes the token that the tokenizer puts in front as well.
+  const auto bos = tokenizer.bos();
+  if (bos && ids.size() > 1 && ids[0] == *bos && ids[1] == *bos) ids.erase(ids.begin());
+  if (ids.size() > needed) ids.resize(needed);
+  notes = std::move(documents.notes);
+  return ids;
 }
 
 Ids windows_of(std::string_view text, std::size_t samples, std::size_t length,
@@ -120,31 +94,17 @@ Ids windows_of(std::string_view text, std::size_t samples, std::size_t length,
   return ids;
 }
 
-// Many tools take a data set's name here.
-MappedFile open_text(const std::filesystem::path& path) {
-  try {
-    return MappedFile(path);
-  } catch (const Error& error) {
-    if (error.kind() != ErrorKind::kNotFound) throw;
-    throw Error(error.kind(), error.what(), "a text file; data sets are not downloaded");
-  }
-}
-
-Ids tokens_of(const MappedFile& file, const Tokenizer& tokenizer, std::size_t samples,
-              std::size_t length, std::size_t vocabulary) {
-  const std::string_view text(reinterpret_cast<const char*>(file.bytes().data()),
-                              file.bytes().size());
+Ids tokens_of(std::string_view text, const ModelSource& source, const Tokenizer& tokenizer,
+              std::size_t samples, std::size_t length, std::vector<std::string>& notes) {
+  const std::size_t vocabulary = source.hyper().vocabulary;
   const std::size_t needed = samples * length;
   Ids ids;
-  if (holds_windows(text)) {
+  if (holds_windows(text))
     ids = windows_of(text, samples, length, vocabulary);
-  } else if (looks_like_json(text)) {
-    // Twelve bytes for each token are more than any text needs; if not, all lines are taken.
-    ids = first_tokens(join_documents(text, needed * 12 + 4096), tokenizer, needed);
-    if (ids.size() < needed) ids = first_tokens(join_documents(text, SIZE_MAX), tokenizer, needed);
-  } else {
+  else if (JsonRows::recognise(text))
+    ids = tokens_of_rows(text, source, tokenizer, needed, notes);
+  else
     ids = first_tokens(text, tokenizer, needed);
-  }
   if (ids.size() < needed)
     throw Error(
         ErrorKind::kInvalidArgument,
@@ -222,13 +182,15 @@ Calibration gather_calibration(const ModelSource& source, const Tokenizer& token
     for (std::size_t i = 0; i < counts.size(); ++i) {
       const CalibrationSource& file = options.sources[i];
       if (counts[i] == 0) continue;
-      const MappedFile text = open_text(file.path);  // names the path itself when it fails
-      const Ids ids = with_context(file.path.string(), [&] {
-        return tokens_of(text, tokenizer, counts[i], result.length, hyper.vocabulary);
+      const TextFile text(file.path);
+      std::vector<std::string> notes;
+      const Ids ids = with_context(text.name(), [&] {
+        return tokens_of(text.text(), source, tokenizer, counts[i], result.length, notes);
       });
       result.ids.insert(result.ids.end(), ids.begin(), ids.end());
+      for (const std::string& note : notes) result.notes.push_back(cat(text.name(), ": ", note));
       result.description += cat(result.description.empty() ? "" : ", ",
-                                file.path.filename().string(), " (", counts[i], ")");
+                                fs::path(text.name()).filename().string(), " (", counts[i], ")");
     }
   }
   result.hash = hash_of(result.ids);

@@ -13,7 +13,7 @@
 
 namespace nibble {
 
-// A text file, JSON lines (`text`, `prompt` + `completion`, `messages`), or token windows
+// A text as TextFile reads it: prose, rows of JSON (model/documents.h), or token windows
 // ({"windows": [[1, 2, …], …]}); recognised by content.
 struct CalibrationSource {
   std::filesystem::path path;

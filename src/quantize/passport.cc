@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
+#include "base/sha256.h"
 #include "base/text.h"
 
 namespace nibble {

@@ -1,7 +1,8 @@
 #include "quantize/plan.h"
 
 #include <algorithm>
-#include <chrono>
+#include <ctime>
+#include <numeric>
 
 #include "base/memory.h"
 #include "base/parallel.h"
@@ -15,24 +16,40 @@
 namespace nibble {
 namespace {
 
-// float32 operations each second on all threads, from one product of a layer's size.
+// What a thread spends on a weight besides products: searching its scale, its step of the error
+// feedback, polishing, packing. Measured on SmolLM2-135M, see docs/performance.md.
+constexpr double kRoundSeconds = 5e-8, kFeedbackSeconds = 1.3e-7, kPolishSeconds = 4.1e-7;
+// Factors in double reach this share of float32 products.
+constexpr double kDoubleShare = 0.28;
+
+double thread_seconds() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+// float32 operations each second on all threads, from one product of a layer's size. Threads count
+// their own processor time: what other programs do now says little about the next hours.
 double measured_speed() {
   constexpr std::size_t kSize = 512;
   Tensor x(kSize, kSize), w(kSize, kSize);
   x.fill(0.5f);
   w.fill(0.25f);
-  const auto tiles = static_cast<std::size_t>(threads()) * 2;
+  const auto tiles = static_cast<std::size_t>(threads()) * 4;
   std::vector<Tensor> y(tiles);
   for (Tensor& tile : y) tile = Tensor(kSize, kSize);
+  std::vector<double> seconds(tiles);
   double best = 0;
   for (int round = 0; round < 3; ++round) {
-    const auto start = std::chrono::steady_clock::now();
-    parallel_for(tiles, [&](std::size_t i) { matmul(x.view(), w.view(), y[i].view()); });
-    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-    best =
-        std::max(best, 2.0 * kSize * kSize * kSize * static_cast<double>(tiles) / elapsed.count());
+    parallel_for(tiles, [&](std::size_t i) {
+      const double start = thread_seconds();
+      matmul(x.view(), w.view(), y[i].view());
+      seconds[i] = thread_seconds() - start;
+    });
+    const double all = std::accumulate(seconds.begin(), seconds.end(), 0.0);
+    best = std::max(best, 2.0 * kSize * kSize * kSize * static_cast<double>(tiles) / all);
   }
-  return best;
+  return best * threads();
 }
 
 std::uint64_t widest(const HyperParams& hyper) {
@@ -101,13 +118,15 @@ Plan make_plan(const ModelSource& source, const Recipe& recipe, const QuantizeOp
                     human_bytes(plan.memory_limit), " may be used"),
                 "use a smaller --seq-len, or raise --memory");
 
-  const BlockCost cost = block_cost(hyper, tokens, followed, length, hessian);
-  const double blocks = static_cast<double>(hyper.layers);
-  plan.operations = blocks * (calibrated ? cost.forward + cost.hessian + cost.solve : 0);
   const Options& first = recipe.modules.front().options;
   const bool textbook = first.has("scales") && first.text("scales") == "absmax";
-  const double scale_search = weights * (textbook ? 5e-9 : 5e-8);
-  plan.seconds = plan.operations / measured_speed() * 1.5 + scale_search / threads();
+  const BlockCost cost = block_cost(hyper, tokens, followed, length, hessian, !textbook);
+  const double products = (calibrated ? cost.forward : 0) + cost.hessian + cost.products;
+  plan.operations = static_cast<double>(hyper.layers) * (products + cost.solve);
+  const double each = !hessian ? kRoundSeconds : textbook ? kFeedbackSeconds : kPolishSeconds;
+  plan.seconds = static_cast<double>(hyper.layers) * (products + cost.solve / kDoubleShare) /
+                     measured_speed() +
+                 weights * each / threads();
   return plan;
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/files.h"
 #include "base/parallel.h"
+#include "base/sha256.h"
 #include "base/text.h"
 #include "checkpoint/output_folder.h"
 #include "kernels/kernels.h"

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "base/files.h"
+#include "base/sha256.h"
 #include "base/text.h"
 #include "model/source.h"
 #include "nibble/error.h"

@@ -60,8 +60,7 @@ std::string ChatSession::rendered(const Json& messages, bool add_generation_prom
   Conversation conversation;
   conversation.messages = messages;
   conversation.add_generation_prompt = add_generation_prompt;
-  conversation.bos_token = chat_.bos_token;
-  conversation.eos_token = chat_.eos_token;
+  conversation.special_tokens = chat_.special_tokens;
   conversation.now = clock_();
   return with_context(chat_.origin, [&] { return chat_.chat.render(conversation); });
 }

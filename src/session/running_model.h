@@ -36,6 +36,7 @@ class RunningModel {
 
   const ModelSource& source() const { return source_; }
   const Tokenizer& tokenizer() const { return *tokenizer_; }
+  const Transformer& transformer() const { return transformer_; }
   const HyperParams& hyper() const { return source_.hyper(); }
   // How its folder wants text to be sampled.
   const GenerationSettings& settings() const { return settings_; }

@@ -102,8 +102,9 @@ std::vector<Section> AddedTokens::cut(std::string_view text, Stage stage,
         token.lstrip ? std::max(blanks_before(text, match->begin), done) : match->begin;
     const std::size_t end = token.rstrip ? blanks_after(text, match->end) : match->end;
     if (done < begin) sections.push_back({done, begin, nullptr});
-    sections.push_back({begin, end, &token});
-    done = end;
+    // Blanks that the token before took with it may be all that this one consists of.
+    if (begin < end) sections.push_back({begin, end, &token});
+    done = std::max(done, end);
   }
   if (done < text.size()) sections.push_back({done, text.size(), nullptr});
   return sections;

@@ -76,11 +76,12 @@ Pipeline::Pipeline(TokenizerFile&& file, const SpecialNames& names) {
 }
 
 void Pipeline::apply_names(const SpecialNames& names) {
-  if (!names.bos.empty()) bos_ = token_id(names.bos);
-  if (!names.eos.empty()) eos_ = token_id(names.eos);
+  const std::string bos_name = names.token("bos_token"), eos_name = names.token("eos_token");
+  if (!bos_name.empty()) bos_ = token_id(bos_name);
+  if (!eos_name.empty()) eos_ = token_id(eos_name);
   if (!names.rebuild) return;
-  const auto bos = bos_ || !names.bos.empty() ? bos_ : token_id("<s>");
-  const auto eos = eos_ || !names.eos.empty() ? eos_ : token_id("</s>");
+  const auto bos = bos_ || !bos_name.empty() ? bos_ : token_id("<s>");
+  const auto eos = eos_ || !eos_name.empty() ? eos_ : token_id("</s>");
   if ((names.add_bos && !bos) || (names.add_eos && !eos)) return;  // nothing to build from
   Ids before, after;
   if (names.add_bos) before.push_back(*bos);

@@ -1,40 +1,167 @@
-// The Llama classes of transformers build the post-processor again when a tokenizer is loaded.
+// Precedence of the two files, and what the classes of transformers do without being told.
 #include "tokenizer/special_names.h"
 
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
-#include <string_view>
+#include <optional>
 
+#include "base/files.h"
+#include "base/text.h"
 #include "nibble/error.h"
 
 namespace nibble::tokenizer {
 namespace {
 
-constexpr std::array<std::string_view, 6> kRebuilding = {
-    "LlamaTokenizer",         "LlamaTokenizerFast", "CodeLlamaTokenizer",
-    "CodeLlamaTokenizerFast", "GemmaTokenizer",     "GemmaTokenizerFast"};
+constexpr std::uint64_t kMaxConfigBytes = 16ull << 20;
 
-// "bos_token": "<s>", or {"content": "<s>", …}.
-std::string token_name(const Json& config, const char* key) {
-  const auto found = config.find(key);
-  if (found != config.end() && found->is_object()) return json_string(*found, "content", "");
-  return json_string(config, key, "");
+constexpr std::array<std::string_view, 7> kRoles = {
+    "bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"};
+
+constexpr std::string_view kLlama = "LlamaTokenizer", kCodeLlama = "CodeLlamaTokenizer",
+                           kGemma = "GemmaTokenizer", kQwen = "Qwen2Tokenizer",
+                           kGpt2 = "GPT2Tokenizer";
+
+// Tokens that a class has when neither file names them.
+struct ClassToken {
+  std::string_view class_name, role, token;
+};
+constexpr std::array<ClassToken, 17> kClassTokens = {{
+    {kLlama, "bos_token", "<s>"},
+    {kLlama, "eos_token", "</s>"},
+    {kLlama, "unk_token", "<unk>"},
+    {kCodeLlama, "bos_token", "<s>"},
+    {kCodeLlama, "eos_token", "</s>"},
+    {kCodeLlama, "unk_token", "<unk>"},
+    {kGemma, "bos_token", "<bos>"},
+    {kGemma, "eos_token", "<eos>"},
+    {kGemma, "unk_token", "<unk>"},
+    {kGemma, "pad_token", "<pad>"},
+    {kGemma, "mask_token", "<mask>"},
+    {kQwen, "eos_token", "<|endoftext|>"},
+    {kQwen, "unk_token", "<|endoftext|>"},
+    {kQwen, "pad_token", "<|endoftext|>"},
+    {kGpt2, "bos_token", "<|endoftext|>"},
+    {kGpt2, "eos_token", "<|endoftext|>"},
+    {kGpt2, "unk_token", "<|endoftext|>"},
+}};
+
+bool is_role(std::string_view key) {
+  return std::find(kRoles.begin(), kRoles.end(), key) != kRoles.end();
+}
+
+// "<s>", or {"content": "<s>", …}; empty for null and for what is no token.
+std::optional<std::string> token_of(const Json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_object() && value.contains("content")) return json_string(value, "content", "");
+  return std::nullopt;
+}
+
+void read_roles(const Json& file, SpecialNames& names) {
+  for (const std::string_view role : kRoles) {
+    const auto found = file.find(role);
+    if (found == file.end()) continue;
+    if (auto token = token_of(*found))
+      names.set(role, std::move(*token));
+    else if (found->is_null())
+      names.remove(role);
+    else
+      throw Error(ErrorKind::kCorruptFile,
+                  cat("\"", role, "\" is ", found->type_name(),
+                      "; expected a string or an object with \"content\""));
+  }
+}
+
+// Keys such as "image_token", which some tokenizers have of their own.
+void read_own_roles(const Json& file, SpecialNames& names) {
+  for (const auto& [key, value] : file.items())
+    if (key.ends_with("_token") && !is_role(key))
+      if (auto token = token_of(value)) names.set(key, std::move(*token));
+}
+
+// "extra_special_tokens": {"image_token": "<image>"}; a list has no names.
+void read_extra_roles(const Json& file, SpecialNames& names) {
+  const auto found = file.find("extra_special_tokens");
+  if (found == file.end() || !found->is_object()) return;
+  for (const auto& [key, value] : found->items())
+    if (auto token = token_of(value)) names.set(key, std::move(*token));
+}
+
+void check_object(const Json& file) {
+  if (!file.is_null() && !file.is_object())
+    throw Error(ErrorKind::kCorruptFile, "not a JSON object");
+}
+
+Json read_if_there(const fs::path& file) {
+  if (!fs::exists(file)) return {};
+  Json json = read_json(file, kMaxConfigBytes);
+  with_context(file.string(), [&] { check_object(json); });
+  return json;
+}
+
+bool has_byte_level(const fs::path& tokenizer_json) {
+  if (!fs::is_regular_file(tokenizer_json)) return false;
+  const MappedFile file(tokenizer_json);
+  const std::string_view text(reinterpret_cast<const char*>(file.bytes().data()),
+                              file.bytes().size());
+  return text.find("\"ByteLevel\"") != text.npos;
 }
 
 }  // namespace
 
-SpecialNames read_special_names(const Json& config) {
-  if (!config.is_object()) throw Error(ErrorKind::kCorruptFile, "not a JSON object");
+std::string SpecialNames::token(std::string_view role) const {
+  for (const auto& [name, token] : tokens)
+    if (name == role) return token;
+  return {};
+}
+
+void SpecialNames::set(std::string_view role, std::string token) {
+  for (auto& [name, held] : tokens)
+    if (name == role) {
+      held = std::move(token);
+      return;
+    }
+  tokens.emplace_back(role, std::move(token));
+}
+
+void SpecialNames::remove(std::string_view role) {
+  std::erase_if(tokens, [&](const auto& entry) { return entry.first == role; });
+}
+
+SpecialNames read_special_names(const Json& config, const Json& map, bool byte_level) {
+  check_object(config);
+  check_object(map);
   SpecialNames names;
-  names.bos = token_name(config, "bos_token");
-  names.eos = token_name(config, "eos_token");
+  std::string name = json_string(config, "tokenizer_class", "");
+  if (name.ends_with("Fast")) name.resize(name.size() - 4);
+  if (!byte_level || name != kLlama)
+    for (const ClassToken& own : kClassTokens)
+      if (own.class_name == name) names.set(own.role, std::string(own.token));
   names.add_bos = json_bool(config, "add_bos_token", true);
   names.add_eos = json_bool(config, "add_eos_token", false);
-  const std::string type = json_string(config, "tokenizer_class", "");
-  names.rebuild = std::find(kRebuilding.begin(), kRebuilding.end(), type) != kRebuilding.end() &&
+  names.rebuild = (name == kLlama || name == kCodeLlama || name == kGemma) &&
                   (config.contains("add_bos_token") || config.contains("add_eos_token"));
+
+  read_roles(config, names);
+  const bool has_map = !map.is_null() && !config.contains("added_tokens_decoder");
+  if (has_map) {
+    read_roles(map, names);
+    read_own_roles(map, names);
+  }
+  // Of the roles that a tokenizer names itself, config's win.
+  read_own_roles(config, names);
+  read_extra_roles(config, names);
+  if (has_map) read_extra_roles(map, names);
   return names;
+}
+
+SpecialNames read_special_names_in(const fs::path& folder) {
+  const fs::path config = folder / "tokenizer_config.json";
+  const fs::path map = folder / "special_tokens_map.json";
+  const Json first = read_if_there(config), second = read_if_there(map);
+  const bool bytes = has_byte_level(folder / "tokenizer.json");
+  return with_context(fs::exists(config) ? config.string() : map.string(),
+                      [&] { return read_special_names(first, second, bytes); });
 }
 
 }  // namespace nibble::tokenizer

@@ -9,19 +9,11 @@ namespace nibble {
 namespace {
 
 constexpr std::uint64_t kMaxFileBytes = 256ull << 20;
-constexpr std::uint64_t kMaxConfigBytes = 16ull << 20;
 
 std::unique_ptr<Tokenizer> build(std::string_view tokenizer_json,
                                  const tokenizer::SpecialNames& names) {
   return std::make_unique<tokenizer::Pipeline>(tokenizer::read_tokenizer_file(tokenizer_json),
                                                names);
-}
-
-// Empty names when the file is absent.
-tokenizer::SpecialNames names_in(const fs::path& path) {
-  if (!fs::exists(path)) return {};
-  const Json config = read_json(path, kMaxConfigBytes);
-  return with_context(path.string(), [&] { return tokenizer::read_special_names(config); });
 }
 
 }  // namespace
@@ -40,12 +32,7 @@ std::unique_ptr<Tokenizer> Tokenizer::open(const fs::path& folder_or_file) {
                     : cat(path.string(), ": no such file; ", found, " is there, but not read"),
                 "save the tokenizer as tokenizer.json (AutoTokenizer.save_pretrained writes it)");
   }
-  tokenizer::SpecialNames names = names_in(folder / "tokenizer_config.json");
-  if (names.bos.empty() && names.eos.empty()) {
-    const auto map = names_in(folder / "special_tokens_map.json");
-    names.bos = map.bos;
-    names.eos = map.eos;
-  }
+  const tokenizer::SpecialNames names = tokenizer::read_special_names_in(folder);
   const std::string text = read_file(path, kMaxFileBytes);
   return with_context(path.string(), [&] { return build(text, names); });
 }
@@ -53,7 +40,7 @@ std::unique_ptr<Tokenizer> Tokenizer::open(const fs::path& folder_or_file) {
 std::unique_ptr<Tokenizer> Tokenizer::parse(std::string_view tokenizer_json,
                                             std::string_view config) {
   tokenizer::SpecialNames names;
-  if (!config.empty()) names = tokenizer::read_special_names(parse_json(config));
+  if (!config.empty()) names = tokenizer::read_special_names(parse_json(config), {});
   return build(tokenizer_json, names);
 }
 

@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/utf8.h"
+
 namespace nibble::tokenizer {
 
 constexpr std::string_view kReplacementCharacter = "\xEF\xBF\xBD";  // U+FFFD
@@ -36,8 +38,6 @@ inline std::size_t character_bytes(char first) {
   const auto byte = static_cast<unsigned char>(first);
   return byte < 0x80 ? 1 : byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4;
 }
-
-void append_utf8(std::string& text, char32_t character);
 
 // Ill-formed parts become U+FFFD, one for each longest prefix of a well-formed sequence.
 std::string lossy_utf8(std::string_view bytes);

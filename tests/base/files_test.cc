@@ -146,20 +146,5 @@ TEST(SameFile, SeesThroughLinks) {
   EXPECT_FALSE(same_file(dir / "a", dir / "none"));
 }
 
-TEST(Sha256, AgreesWithThePublishedVectors) {
-  const auto hash = [](std::string_view text) { return sha256(std::as_bytes(std::span(text))); };
-  EXPECT_EQ(hash("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-  EXPECT_EQ(hash(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
-}
-
-TEST(Sha256, IsTheSameForAFileAndForItsParts) {
-  const TempDir dir;
-  write_file(dir / "a", "abc");
-  Sha256 parts;
-  parts.add(std::as_bytes(std::span("a", 1)));
-  parts.add(std::as_bytes(std::span("bc", 2)));
-  EXPECT_EQ(parts.finish(), sha256_of_file(dir / "a"));
-}
-
 }  // namespace
 }  // namespace nibble

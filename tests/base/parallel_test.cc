@@ -150,7 +150,8 @@ TEST(ParallelThreads, CannotBeSetInsideALoop) {
   set_threads(0);
 }
 
-INSTANTIATE_TEST_SUITE_P(Threads, Parallel, testing::Values(1, 2, 3, 8));
+INSTANTIATE_TEST_SUITE_P(Threads, Parallel, testing::Values(1, 2, 3, 8),
+                         testing::PrintToStringParamName());
 
 }  // namespace
 }  // namespace nibble

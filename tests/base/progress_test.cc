@@ -1,4 +1,4 @@
-// The stop flag. It stays set, so this test asks for the stop in a process of its own.
+// The stop flag. A signal is raised in a process of its own.
 #include "base/progress.h"
 
 #include <gtest/gtest.h>
@@ -31,6 +31,14 @@ TEST(Stop, IsSeenAtTheNextStepAfterTheSignal) {
   int status = 0;
   ASSERT_EQ(waitpid(child, &status, 0), child);
   EXPECT_EQ(WEXITSTATUS(status), 42);
+}
+
+TEST(Stop, IsForgottenWhenAsked) {
+  request_stop();
+  EXPECT_THROW(throw_if_stopped(), Error);
+  EXPECT_THROW(throw_if_stopped(), Error);  // it stays until it is forgotten
+  forget_stop_request();
+  EXPECT_NO_THROW(throw_if_stopped());
 }
 
 }  // namespace

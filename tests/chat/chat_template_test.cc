@@ -15,7 +15,7 @@ Conversation sample() {
   Conversation conversation;
   conversation.messages = Json::parse(
       R"([{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Größe 😀"}])");
-  conversation.bos_token = "<s>";
+  conversation.special_tokens = {{"bos_token", "<s>"}};
   return conversation;
 }
 
@@ -52,6 +52,65 @@ TEST(ChatTemplate, CountsCharactersNotBytes) {
 TEST(ChatTemplate, BeginsWordsWithCapitalLettersInLongTexts) {
   EXPECT_EQ(render("{{ 'it is a rather long (text) of many words'|title }}"),
             "It Is A Rather Long (Text) Of Many Words");
+}
+
+// Expected texts: transformers 5.24 with MarkupSafe 3.0.
+TEST(ChatTemplate, EscapesWhatIsJoinedWithASafeText) {
+  EXPECT_EQ(render("{{ '<a>'|safe + '<b>' + \"'\" }}"), "<a>&lt;b&gt;&#39;");
+  EXPECT_EQ(render("{{ '<b>' + '<a>'|safe }}"), "&lt;b&gt;<a>");
+  EXPECT_EQ(render("{{ '<a>'|safe ~ '<b>' }}{{ '<b>' + '<c>' }}"), "<a><b><b><c>");
+  EXPECT_EQ(render("{{ '<b>'|e + '&' }} {{ '<b>'|e|e }} {{ '<b>'|e|forceescape }}"),
+            "&lt;b&gt;&amp; &lt;b&gt; &amp;lt;b&amp;gt;");
+  EXPECT_EQ(render("{{ '<a> %s'|safe % '<b>' }}"), "<a> &lt;b&gt;");
+  EXPECT_EQ(render("{{ ('<a> {}'|safe).format('<b>') }}"), "<a> &lt;b&gt;");
+}
+
+TEST(ChatTemplate, KeepsASafeTextSafeThroughMethodsAndFilters) {
+  EXPECT_EQ(render("{{ (' <a> '|safe).strip() + '<' }}{{ ' <a> '|safe|trim + '<' }}"),
+            "<a>&lt;<a>&lt;");
+  EXPECT_EQ(render("{{ ('a-b'|safe).replace('-', '<') }}{{ ('<'|safe).join(['<', 'b']) }}"),
+            "a&lt;b&lt;<b");
+  EXPECT_EQ(render("{{ ('a b'|safe).split()[1] + '<' }}{{ ('ab'|safe)[0] + '<' }}"), "b&lt;a&lt;");
+  EXPECT_EQ(render("{{ '<a>'|safe|upper + '<' }}{{ '<a>'|safe|title + '<' }}"), "<A>&lt;<A><");
+  EXPECT_EQ(render("{{ ['<a>'|safe] }}{{ '<a>'|safe|tojson + '<' }}"), "[Markup('<a>')]\"<a>\"<");
+}
+
+TEST(ChatTemplate, KnowsOnlyTheSpecialTokensThatThereAre) {
+  EXPECT_EQ(render("{{ bos_token is defined }} {{ pad_token is defined }} [{{ pad_token }}]"),
+            "True False []");
+  Conversation conversation = sample();
+  conversation.special_tokens["image_token"] = "<image>";
+  conversation.extra = {{"bos_token", "<own>"}, {"messages", "never"}};
+  EXPECT_EQ(ChatTemplate::parse("{{ bos_token }}{{ image_token }}{{ messages|length }}")
+                .render(conversation),
+            "<own><image>2");
+}
+
+TEST(ChatTemplate, DoesNotSeeKeysOfAMessageThatAreNull) {
+  Conversation conversation;
+  conversation.messages =
+      Json::parse(R"([{"role": "assistant", "content": null, "tool_calls": [{"id": null}]}])");
+  EXPECT_EQ(ChatTemplate::parse("{% set m = messages[0] %}{{ m.content is defined }} "
+                                "{{ m.tool_calls[0].id is none }}")
+                .render(conversation),
+            "False True");
+}
+
+TEST(ChatTemplate, FindsWhatTheModelThoughtUnderAnyName) {
+  for (const char* name : {"reasoning", "thinking", "reasoning_content"}) {
+    Conversation conversation;
+    conversation.messages = {{{"role", "assistant"}, {"content", "Yes."}, {name, "Hm."}}};
+    EXPECT_EQ(ChatTemplate::parse("{{ messages[0].thinking }}{{ messages[0].reasoning_content }}")
+                  .render(conversation),
+              "Hm.Hm.");
+  }
+}
+
+TEST(ChatTemplate, RefusesMessagesThatAreNoObjects) {
+  Conversation conversation;
+  conversation.messages = Json::parse("[\"Hi\"]");
+  EXPECT_EQ(test::error_kind([&] { ChatTemplate::parse("x").render(conversation); }),
+            ErrorKind::kInvalidArgument);
 }
 
 TEST(ChatTemplate, CountsWordsAsRunsOfLettersAndNumbers) {

@@ -29,10 +29,7 @@ Conversation conversation_of(Json json, std::int64_t now) {
   conversation.messages = json["messages"];
   conversation.tools = json.value("tools", Json());
   conversation.add_generation_prompt = json.value("add_generation_prompt", true);
-  conversation.bos_token = json["bos_token"];
-  conversation.eos_token = json["eos_token"];
-  for (const char* known :
-       {"name", "messages", "tools", "add_generation_prompt", "bos_token", "eos_token"})
+  for (const char* known : {"name", "messages", "tools", "add_generation_prompt"})
     json.erase(known);
   conversation.extra = std::move(json);
   return conversation;

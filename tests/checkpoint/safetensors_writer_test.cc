@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
+#include "base/sha256.h"
 #include "checkpoint/sample_files.h"
 #include "nibble/error.h"
 #include "support/error_text.h"

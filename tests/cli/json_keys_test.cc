@@ -107,7 +107,7 @@ TEST_F(JsonKeys, AreDocumentedForEveryCommand) {
 
 TEST_F(JsonKeys, OfQuantizedFolders) {
   expect_keys("quantize",
-              "nibble quantize $MODEL out --group-size 64 --calib $MODEL/README.md --samples 2 "
+              "nibble quantize $MODEL out --bits 3 --calib $MODEL/README.md --samples 2 "
               "--seq-len 64 --json");
   expect_keys("verify", "nibble verify out --json");
   expect_keys("show", "nibble show out --json");
@@ -135,6 +135,8 @@ TEST_F(JsonKeys, OfTokensAndLists) {
   expect_keys("detokenize", "nibble detokenize $MODEL --ids 46 --json");
   expect_keys("formats", "nibble formats --json");
   expect_keys("methods", "nibble methods --json");
+  expect_keys("completion", "nibble completion bash --json");
+  expect_keys("man", "nibble man --json");
   expect_keys("completion", "nibble completion bash --json");
   expect_keys("man", "nibble man --json");
 }

@@ -29,7 +29,7 @@ TEST(ProgressLine, KeepsPercentageAndTimeAtEveryWidth) {
 }
 
 TEST(ProgressLine, ShrinksTheBarBeforeTheName) {
-  EXPECT_EQ(progress_line(figures(), 39), "Perplexity [##.................] 12% 01:53");
+  EXPECT_EQ(progress_line(figures(), 39), "Perplexity [##..............] 12% 01:53");
   EXPECT_EQ(progress_line(figures(), 20), "Perplexity 12% 01:53");
   EXPECT_EQ(progress_line(figures(), 19), "Perplexi… 12% 01:53");
   EXPECT_EQ(progress_line(figures(), 12), "12% 01:53");
@@ -42,7 +42,7 @@ TEST(ProgressLine, SaysWhatRunsWhileNothingIsDone) {
                            .memory = "9 MiB",
                            .label = "loading…"},
                           39),
-            "Perplexity [......................] 0%");
+            "Perplexity [.......................] 0%");
   EXPECT_EQ(progress_line({.job = "Perplexity",
                            .share = 0,
                            .remaining = "",

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include "base/files.h"
 #include "nibble/error.h"
+#include "support/error_text.h"
+#include "support/temp_dir.h"
 
 namespace nibble {
 namespace {
@@ -28,7 +31,7 @@ std::unique_ptr<Tokenizer> letters(bool adds_bos) {
 
 ScoredText text_of(const std::string& protocol, bool adds_bos, MeasureOptions options = {}) {
   options.protocol = protocol;
-  return make_scored_text(*letters(adds_bos), "abcdefghabcdefgh", "letters.txt", 64, options);
+  return make_scored_text(*letters(adds_bos), {"abcdefghabcdefgh", "letters.txt"}, 64, options);
 }
 
 TEST(ScoredText, GptqHasBosOnlyAtTheStartOfTheText) {
@@ -100,18 +103,41 @@ TEST(ScoredText, WarnsOfWindowsLongerThanTheModelKnows) {
   MeasureOptions options;
   options.protocol = "gptq-8";
   options.log = [&](std::string_view line) { lines.emplace_back(line); };
-  make_scored_text(*letters(false), "abcdefgh", "letters.txt", 4, options);
+  make_scored_text(*letters(false), {"abcdefgh", "letters.txt"}, 4, options);
   ASSERT_EQ(lines.size(), 1u);
   EXPECT_NE(lines[0].find("4 positions"), std::string::npos);
 }
 
-TEST(ScoredText, MissingFileIsNotFound) {
-  try {
-    read_scored_text(*letters(false), "no-such-file.txt", 64, {.protocol = "gptq-4"});
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), ErrorKind::kNotFound);
-  }
+TEST(TextToScore, MissingFileIsNotFound) {
+  EXPECT_EQ(test::error_kind([] {
+              read_text_to_score("no-such-file.txt", "no-model", 64, {.protocol = "gptq-4"});
+            }),
+            ErrorKind::kNotFound);
+}
+
+TEST(TextToScore, UnknownProtocolIsToldBeforeTheFileIsRead) {
+  EXPECT_EQ(test::error_kind(
+                [] { read_text_to_score("no-such-file.txt", "", 64, {.protocol = "none-4"}); }),
+            ErrorKind::kInvalidArgument);
+}
+
+// As data sets are joined in the papers: Python's "\n\n".join(rows), empty rows included.
+TEST(TextToScore, JoinsTheRowsOfADataSet) {
+  const test::TempDir dir;
+  write_file(dir / "a.jsonl", "{\"text\": \"\"}\n{\"text\": \" = A = \\n\"}\n{\"id\": 3}\n");
+  std::vector<std::string> lines;
+  MeasureOptions options;
+  options.log = [&](std::string_view line) { lines.emplace_back(line); };
+  const TextToScore read = read_text_to_score(dir / "a.jsonl", dir.path(), 64, options);
+  EXPECT_EQ(read.text, "\n\n = A = \n");
+  ASSERT_EQ(lines.size(), 1u);
+  EXPECT_NE(lines[0].find("1 of 3 rows"), std::string::npos) << lines[0];
+}
+
+TEST(TextToScore, DropsAByteOrderMark) {
+  const test::TempDir dir;
+  write_file(dir / "a.txt", "\xEF\xBB\xBF{prose}");
+  EXPECT_EQ(read_text_to_score(dir / "a.txt", dir.path(), 64, {}).text, "{prose}");
 }
 
 }  // namespace

@@ -19,8 +19,7 @@ std::string rendered(const fs::path& model) {
   const FoundChatTemplate found = find_chat_template(model);
   Conversation conversation;
   conversation.messages = Json::parse(R"([{"role": "user", "content": "Hi"}])");
-  conversation.bos_token = found.bos_token;
-  conversation.eos_token = found.eos_token;
+  conversation.special_tokens = found.special_tokens;
   return found.chat.render(conversation);
 }
 
@@ -65,6 +64,16 @@ TEST(FindChatTemplate, FindsNamesOfTokensInTheSpecialTokensMap) {
   write_file(dir / "special_tokens_map.json", R"({"bos_token": "<s>", "eos_token": "</s>"})");
   write_file(dir / "chat_template.jinja", "{{ bos_token }}{{ eos_token }}");
   EXPECT_EQ(rendered(dir.path()), "<s></s>");
+}
+
+TEST(FindChatTemplate, GivesTheTemplateEverySpecialToken) {
+  const TempDir dir;
+  write_file(dir / "tokenizer_config.json",
+             R"({"unk_token": "<unk>", "pad_token": "<pad>", "bos_token": null,
+                 "extra_special_tokens": {"image_token": "<image>"}})");
+  write_file(dir / "chat_template.jinja",
+             "{{ unk_token }}{{ pad_token }}{{ image_token }}{{ bos_token is defined }}");
+  EXPECT_EQ(rendered(dir.path()), "<unk><pad><image>False");
 }
 
 TEST(FindChatTemplate, ReadsGgufFiles) {

@@ -127,7 +127,8 @@ TEST_P(GoldenAsGguf, GivesTheGoldenLogits) {
 INSTANTIATE_TEST_SUITE_P(Models, GoldenAsGguf,
                          testing::Values("llama_groups", "llama_heads", "llama_biases",
                                          "llama_linear", "llama_scaled_tied", "llama_yarn", "qwen2",
-                                         "qwen3"));
+                                         "qwen3"),
+                         [](const auto& test) { return std::string(test.param); });
 
 class GgufModel : public testing::Test {
  protected:

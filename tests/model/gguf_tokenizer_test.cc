@@ -240,7 +240,8 @@ TEST_P(SharedGguf, EncodesAsTheTokenizerFileDoes) {
 
 INSTANTIATE_TEST_SUITE_P(All, SharedGguf,
                          testing::Values(std::pair{"ref8m", "ref8m-Q8_0.gguf"},
-                                         std::pair{"stories260k", "stories260k-Q8_0.gguf"}));
+                                         std::pair{"stories260k", "stories260k-Q8_0.gguf"}),
+                         [](const auto& test) { return std::string(test.param.first); });
 
 }  // namespace
 }  // namespace nibble

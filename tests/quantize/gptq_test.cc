@@ -36,7 +36,8 @@ TEST_P(GptqBits, StaysCloseToTheExactGreedyMethod) {
   EXPECT_LT(polished, 0.9 * textbook);
 }
 
-INSTANTIATE_TEST_SUITE_P(Gptq, GptqBits, testing::Values(2, 3, 4));
+INSTANTIATE_TEST_SUITE_P(Gptq, GptqBits, testing::Values(2, 3, 4),
+                         testing::PrintToStringParamName());
 
 TEST(Gptq, WithoutCorrelationIsPlainRounding) {
   SampleTask sample(4, 32, 100, 4, "plain", 16);

@@ -51,7 +51,10 @@ TEST_P(MomentsCompute, AreMeansOverAllInputs) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Moments, MomentsCompute,
-                         testing::Values(Compute::kFloat32, Compute::kBfloat16));
+                         testing::Values(Compute::kFloat32, Compute::kBfloat16),
+                         [](const auto& test) {
+                           return test.param == Compute::kFloat32 ? "Float32" : "Bfloat16";
+                         });
 
 // Σ ‖W·x − V·x̂‖²
 double lost(ConstMatrix original, ConstMatrix changed, ConstMatrix wanted, ConstMatrix seen) {

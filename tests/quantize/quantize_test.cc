@@ -9,6 +9,7 @@
 
 #include "base/files.h"
 #include "base/parallel.h"
+#include "base/sha256.h"
 #include "nibble/error.h"
 #include "quantize/verify.h"
 #include "support/edited_model.h"

@@ -59,7 +59,10 @@ TEST_P(KnownPattern, CutsAsTheEngineDoes) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, KnownPattern, testing::ValuesIn(kKnown));
+INSTANTIATE_TEST_SUITE_P(All, KnownPattern, testing::ValuesIn(kKnown), [](const auto& test) {
+  constexpr std::array kNames = {"Gpt2", "Gpt2Grouped", "ThreeDigits", "Llama3", "Qwen2"};
+  return kNames.at(test.index);
+});
 
 TEST(KnownScanner, LeavesOtherPatternsToTheEngine) {
   EXPECT_EQ(known_scanner(R"(\s+)"), nullptr);

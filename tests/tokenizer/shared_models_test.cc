@@ -25,7 +25,8 @@ TEST_P(SharedModel, GivesBackTheTextItRead) {
   EXPECT_EQ(tokenizer->decode(ids), text);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, SharedModel, testing::Values("ref8m", "stories260k"));
+INSTANTIATE_TEST_SUITE_P(All, SharedModel, testing::Values("ref8m", "stories260k"),
+                         [](const auto& test) { return std::string(test.param); });
 
 }  // namespace
 }  // namespace nibble

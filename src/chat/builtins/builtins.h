@@ -34,8 +34,12 @@ bool truth_argument(const Arguments& arguments, std::size_t index, std::string_v
                     bool otherwise);
 // The text of `value`; fails for other types, naming what wanted it.
 const std::string& need_text(Interpreter& run, const Value& value, std::string_view what);
-Value replace_all(Interpreter& run, const std::string& text, const std::string& from,
-                  const std::string& to, std::int64_t count);
+// With the characters that mean something in HTML written as what stands for them.
+std::string escaped(std::string_view text);
+// The text of `part` where it becomes a part of `whole`: escaped unless it is safe as `whole` is.
+std::string part_of(const Value& whole, const Value& part);
+std::string replace_all(Interpreter& run, const std::string& text, const std::string& from,
+                        const std::string& to, std::int64_t count);
 
 // value_text.cc
 std::string float_text(double value);  // the shortest text that reads back as the same number
@@ -43,8 +47,9 @@ std::string json_text(Interpreter& run, const Value& value, int indent, bool sor
                       std::string_view item_separator, std::string_view key_separator);
 
 // format_text.cc
-std::string percent_format(Interpreter& run, const std::string& format, const Value& values);
-std::string brace_format(Interpreter& run, const std::string& format, const Arguments& arguments);
+// `format` is a text; when it is safe, the values are escaped.
+std::string percent_format(Interpreter& run, const Value& format, const Value& values);
+std::string brace_format(Interpreter& run, const Value& format, const Arguments& arguments);
 std::string format_time(std::int64_t seconds, const std::string& format);
 
 }  // namespace nibble::chat

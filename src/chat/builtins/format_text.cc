@@ -36,7 +36,8 @@ std::string padded(const Conversion& how, std::string text, bool number) {
          std::string(static_cast<std::size_t>(missing - left), how.fill);
 }
 
-std::string converted(Interpreter& run, const Conversion& how, const Value& value) {
+std::string converted(Interpreter& run, const Conversion& how, const Value& value,
+                      bool escape = false) {
   const auto sign = [&](std::string text) {
     return how.plus && text[0] != '-' ? "+" + text : text;
   };
@@ -75,6 +76,7 @@ std::string converted(Interpreter& run, const Conversion& how, const Value& valu
     }
     default: {
       std::string text = how.kind == 'r' ? run.represented(value) : run.shown(value);
+      if (escape && !value.is_safe()) text = escaped(text);
       if (how.precision >= 0) {
         std::string cut;
         int left = how.precision;
@@ -98,7 +100,8 @@ int read_number(Interpreter& run, std::string_view text, std::size_t& i, int oth
 
 }  // namespace
 
-std::string percent_format(Interpreter& run, const std::string& format, const Value& values) {
+std::string percent_format(Interpreter& run, const Value& text, const Value& values) {
+  const std::string& format = *text.text();
   const List* list = values.list();
   const bool several = list && list->kind == ListKind::kTuple;
   std::size_t used = 0;
@@ -143,7 +146,7 @@ std::string percent_format(Interpreter& run, const std::string& format, const Va
       value = several ? list->items[used] : values;
       ++used;
     }
-    result += converted(run, how, value);
+    result += converted(run, how, value, text.is_safe());
     run.charge(1 + result.size() / 1024);
     if (result.size() > kMaxOutputBytes) run.fail("a formatted text becomes too long");
   }
@@ -151,7 +154,8 @@ std::string percent_format(Interpreter& run, const std::string& format, const Va
   return result;
 }
 
-std::string brace_format(Interpreter& run, const std::string& format, const Arguments& arguments) {
+std::string brace_format(Interpreter& run, const Value& text, const Arguments& arguments) {
+  const std::string& format = *text.text();
   std::string result;
   std::size_t next = 0;
   for (std::size_t i = 0; i < format.size(); ++i) {
@@ -208,7 +212,8 @@ std::string brace_format(Interpreter& run, const std::string& format, const Argu
         run.fail(cat("the format \"", spec, "\" is not supported"));
       if (how.kind == 0 && how.precision >= 0 && value->is_float()) how.kind = 'g';
     }
-    result += converted(run, how, *value);
+    const std::string part = converted(run, how, *value);
+    result += text.is_safe() && !value->is_safe() ? escaped(part) : part;
     run.charge(1 + result.size() / 1024);
     if (result.size() > kMaxOutputBytes) run.fail("a formatted text becomes too long");
     i = end;

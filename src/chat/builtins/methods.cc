@@ -12,9 +12,10 @@ using Run = Interpreter;
 
 Value stripped(Run& run, const Value& v, const Arguments& given, bool left, bool right) {
   const Value* chars = given.find(0, "chars");
-  return run.text(std::string(chars && !chars->is_none()
-                                  ? strip(*v.text(), need_text(run, *chars, "strip"), left, right)
-                                  : strip(*v.text(), left, right)));
+  return run.text_like(
+      v, std::string(chars && !chars->is_none()
+                         ? strip(*v.text(), need_text(run, *chars, "strip"), left, right)
+                         : strip(*v.text(), left, right)));
 }
 
 Value split(Run& run, const Value& v, const Arguments& given) {
@@ -27,11 +28,11 @@ Value split(Run& run, const Value& v, const Arguments& given) {
     if (between.empty()) run.fail("split: the separator is empty");
     std::size_t begin = 0;
     for (std::size_t at; left != 0 && (at = text.find(between, begin)) != text.npos; --left) {
-      parts.push_back(run.text(std::string(text.substr(begin, at - begin))));
+      parts.push_back(run.text_like(v, std::string(text.substr(begin, at - begin))));
       begin = at + between.size();
       run.charge(1);
     }
-    parts.push_back(run.text(std::string(text.substr(begin))));
+    parts.push_back(run.text_like(v, std::string(text.substr(begin))));
     return run.list(std::move(parts));
   }
   std::string_view rest = strip(text, true, false);
@@ -44,8 +45,9 @@ Value split(Run& run, const Value& v, const Arguments& given) {
       end = after;
     }
     if (left-- == 0) end = rest.size();
-    parts.push_back(run.text(std::string(left == -1 && end == rest.size() ? strip(rest, false, true)
-                                                                          : rest.substr(0, end))));
+    parts.push_back(
+        run.text_like(v, std::string(left == -1 && end == rest.size() ? strip(rest, false, true)
+                                                                      : rest.substr(0, end))));
     rest = strip(rest.substr(end), true, false);
   }
   return run.list(std::move(parts));
@@ -60,18 +62,26 @@ Value rsplit(Run& run, const Value& v, const Arguments& given) {
   std::string_view rest = *v.text();
   std::vector<Value> parts;
   for (std::size_t at; left > 0 && (at = rest.rfind(between)) != rest.npos; --left) {
-    parts.insert(parts.begin(), Value(rest.substr(at + between.size())));
+    parts.insert(parts.begin(), run.text_like(v, std::string(rest.substr(at + between.size()))));
     run.charge(1 + parts.size() / 4);
     rest = rest.substr(0, at);
   }
-  parts.insert(parts.begin(), Value(rest));
+  parts.insert(parts.begin(), run.text_like(v, std::string(rest)));
   return run.list(std::move(parts));
 }
 
-Value splitlines(Run& run, const Value& v, const Arguments&) {
-  const auto parts = lines_of(*v.text());
+Value splitlines(Run& run, const Value& v, const Arguments& given) {
+  auto parts = lines_of(*v.text());
   run.charge(parts.size());
-  return run.list(std::vector<Value>(parts.begin(), parts.end()));
+  if (truth_argument(given, 0, "keepends", false))
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      const char* end =
+          i + 1 < parts.size() ? parts[i + 1].data() : v.text()->data() + v.text()->size();
+      parts[i] = {parts[i].data(), static_cast<std::size_t>(end - parts[i].data())};
+    }
+  std::vector<Value> lines;
+  for (const std::string_view part : parts) lines.push_back(run.text_like(v, std::string(part)));
+  return run.list(std::move(lines));
 }
 
 Value affix(Run& run, const Value& v, const Arguments& given, bool at_start) {
@@ -88,9 +98,11 @@ Value affix(Run& run, const Value& v, const Arguments& given, bool at_start) {
 }
 
 Value replace(Run& run, const Value& v, const Arguments& given) {
-  return replace_all(run, *v.text(), text_argument(run, given, 0, "old", ""),
-                     text_argument(run, given, 1, "new", ""),
-                     integer_argument(run, given, 2, "count", -1));
+  const Value* with = given.find(1, "new");
+  if (with) need_text(run, *with, "new");
+  return run.text_like(v, replace_all(run, *v.text(), text_argument(run, given, 0, "old", ""),
+                                      with ? part_of(v, *with) : std::string(),
+                                      integer_argument(run, given, 2, "count", -1)));
 }
 
 Value find(Run& run, const Value& v, const Arguments& given, bool from_end) {
@@ -119,15 +131,20 @@ Value removed(Run& run, const Value& v, const Arguments& given, bool at_start) {
     text.remove_prefix(part.size());
   else if (!at_start && text.ends_with(part))
     text.remove_suffix(part.size());
-  return run.text(std::string(text));
+  return run.text_like(v, std::string(text));
 }
 
 Value join(Run& run, const Value& v, const Arguments& given) {
   if (given.positional.empty()) run.fail("join needs a list");
   Arguments separator;
   separator.positional.push_back(v);
-  for (const Value& item : run.items_of(given.positional[0])) need_text(run, item, "join");
-  return run.filter("join", given.positional[0], separator);
+  std::vector<Value> parts;
+  for (const Value& item : run.items_of(given.positional[0])) {
+    need_text(run, item, "join");
+    parts.push_back(run.text(part_of(v, item)));
+  }
+  const Value joined = run.filter("join", run.list(std::move(parts)), separator);
+  return run.text_like(v, *joined.text());
 }
 
 template <typename Passes>
@@ -137,10 +154,8 @@ Value every_character(const Value& v, const Passes& passes) {
   return !v.text()->empty();
 }
 
-bool is_digit(char32_t c) { return c >= '0' && c <= '9'; }
-
 Value format(Run& run, const Value& v, const Arguments& given) {
-  return run.text(brace_format(run, *v.text(), given));
+  return run.text_like(v, brace_format(run, v, given));
 }
 
 constexpr std::array<NamedBuiltin, 27> kTextMethods = {{
@@ -168,24 +183,24 @@ constexpr std::array<NamedBuiltin, 27> kTextMethods = {{
     {"join", join},
     {"format", format},
     {"upper",
-     [](Run& run, const Value& v, const Arguments&) { return run.text(upper(*v.text())); }},
+     [](Run& run, const Value& v, const Arguments&) { return run.text_like(v, upper(*v.text())); }},
     {"lower",
-     [](Run& run, const Value& v, const Arguments&) { return run.text(lower(*v.text())); }},
+     [](Run& run, const Value& v, const Arguments&) { return run.text_like(v, lower(*v.text())); }},
     {"title",
-     [](Run& run, const Value& v, const Arguments&) { return run.text(title(*v.text())); }},
-    {"capitalize",
-     [](Run& run, const Value& v, const Arguments&) { return run.text(capitalize(*v.text())); }},
+     [](Run& run, const Value& v, const Arguments&) { return run.text_like(v, title(*v.text())); }},
+    {"capitalize", [](Run& run, const Value& v,
+                      const Arguments&) { return run.text_like(v, capitalize(*v.text())); }},
     {"isdigit",
      [](Run&, const Value& v, const Arguments&) { return every_character(v, is_digit); }},
     {"isnumeric",
-     [](Run&, const Value& v, const Arguments&) { return every_character(v, is_digit); }},
+     [](Run&, const Value& v, const Arguments&) { return every_character(v, is_numeric); }},
     {"isdecimal",
-     [](Run&, const Value& v, const Arguments&) { return every_character(v, is_digit); }},
+     [](Run&, const Value& v, const Arguments&) { return every_character(v, is_decimal); }},
     {"isalpha",
      [](Run&, const Value& v, const Arguments&) { return every_character(v, is_letter); }},
     {"isalnum",
      [](Run&, const Value& v, const Arguments&) {
-       return every_character(v, [](char32_t c) { return is_letter(c) || is_digit(c); });
+       return every_character(v, [](char32_t c) { return is_letter(c) || is_numeric(c); });
      }},
     {"isspace",
      [](Run&, const Value& v, const Arguments&) { return every_character(v, is_space); }},
@@ -205,13 +220,18 @@ Value get(Run& run, const Value& v, const Arguments& given) {
   return otherwise ? *otherwise : Value(None{});
 }
 
-Value parts(Run& run, const Value& v, bool keys, bool values) {
+Value parts(Run& run, const Value& v, ListKind kind) {
   std::vector<Value> result;
   for (const auto& [key, value] : v.mapping()->entries)
-    result.push_back(keys && values ? run.list({key, value}, ListKind::kTuple)
-                     : keys         ? key
-                                    : value);
-  return run.list(std::move(result), ListKind::kView);
+    result.push_back(kind == ListKind::kItems  ? run.list({key, value}, ListKind::kTuple)
+                     : kind == ListKind::kKeys ? key
+                                               : value);
+  return run.list(std::move(result), kind);
+}
+
+template <ListKind kKind>
+Value view(Run& run, const Value& v, const Arguments&) {
+  return parts(run, v, kKind);
 }
 
 Value refused(Run& run, const Value&, const Arguments&) {
@@ -220,10 +240,9 @@ Value refused(Run& run, const Value&, const Arguments&) {
 
 constexpr std::array<NamedBuiltin, 10> kMappingMethods = {{
     {"get", get},
-    {"items", [](Run& run, const Value& v, const Arguments&) { return parts(run, v, true, true); }},
-    {"keys", [](Run& run, const Value& v, const Arguments&) { return parts(run, v, true, false); }},
-    {"values",
-     [](Run& run, const Value& v, const Arguments&) { return parts(run, v, false, true); }},
+    {"items", view<ListKind::kItems>},
+    {"keys", view<ListKind::kKeys>},
+    {"values", view<ListKind::kValues>},
     {"copy", [](Run&, const Value& v, const Arguments&) { return v; }},
     {"pop", refused},
     {"popitem", refused},

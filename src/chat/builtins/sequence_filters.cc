@@ -107,9 +107,25 @@ Value sorted_by(Run& run, std::vector<Value> values, bool reverse, bool case_sen
   return run.list(std::move(result));
 }
 
+// "age,name": the first decides, among equals the next.
 Value sort(Run& run, const Value& v, const Arguments& given) {
-  return sorted_by(run, run.items_of(v), truth_argument(given, 0, "reverse", false),
-                   truth_argument(given, 1, "case_sensitive", false), key_of(run, given, 2));
+  const bool reverse = truth_argument(given, 0, "reverse", false);
+  const bool case_sensitive = truth_argument(given, 1, "case_sensitive", false);
+  const Value* attribute = given.find(2, "attribute");
+  if (!attribute || !attribute->text())
+    return sorted_by(run, run.items_of(v), reverse, case_sensitive, key_of(run, given, 2));
+  std::vector<std::string> paths = {""};
+  for (const char c : *attribute->text())
+    if (c == ',')
+      paths.emplace_back();
+    else
+      paths.back() += c;
+  return sorted_by(run, run.items_of(v), reverse, true, [&](const Value& item) {
+    std::vector<Value> keys;
+    for (const std::string& path : paths)
+      keys.push_back(folded(run, dotted(run, item, path), case_sensitive));
+    return paths.size() == 1 ? keys[0] : run.list(std::move(keys));
+  });
 }
 
 Value dictsort(Run& run, const Value& v, const Arguments& given) {
@@ -164,7 +180,7 @@ Value reverse(Run& run, const Value& v, const Arguments&) {
   if (!v.text()) return run.list(std::move(items), ListKind::kGenerator);
   std::string result;
   for (const Value& c : items) result += *c.text();
-  return run.text(std::move(result));
+  return run.text_like(v, std::move(result));
 }
 
 Arguments without_first(const Arguments& given, std::size_t count) {
@@ -244,6 +260,12 @@ Value batch(Run& run, const Value& v, const Arguments& given) {
     members.push_back(item);
     if (static_cast<std::int64_t>(members.size()) == size)
       batches.push_back(run.list(std::exchange(members, {})));
+  }
+  if (const Value* fill = given.find(1, "fill_with");
+      fill && !fill->is_none() && !members.empty()) {
+    constexpr std::int64_t kMostFilled = 1 << 16;
+    if (size > kMostFilled) run.fail(cat("batch fills up to ", kMostFilled, " places"));
+    members.resize(static_cast<std::size_t>(size), *fill);
   }
   if (!members.empty()) batches.push_back(run.list(std::move(members)));
   return run.list(std::move(batches), ListKind::kGenerator);

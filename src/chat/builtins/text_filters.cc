@@ -20,15 +20,15 @@ constexpr std::int64_t kMaxIndent = 64;
 Value trim(Run& run, const Value& v, const Arguments& given) {
   const std::string text = run.shown(v);
   const Value* chars = given.find(0, "chars");
-  return run.text(std::string(chars && !chars->is_none()
-                                  ? strip(text, need_text(run, *chars, "trim"), true, true)
-                                  : strip(text, true, true)));
+  return run.text_like(v, std::string(chars && !chars->is_none()
+                                          ? strip(text, need_text(run, *chars, "trim"), true, true)
+                                          : strip(text, true, true)));
 }
 
 Value replace(Run& run, const Value& v, const Arguments& given) {
-  return replace_all(run, run.shown(v), text_argument(run, given, 0, "old", ""),
-                     text_argument(run, given, 1, "new", ""),
-                     integer_argument(run, given, 2, "count", -1));
+  return run.text(replace_all(run, run.shown(v), text_argument(run, given, 0, "old", ""),
+                              text_argument(run, given, 1, "new", ""),
+                              integer_argument(run, given, 2, "count", -1)));
 }
 
 Value or_default(Run& run, const Value& v, const Arguments& given) {
@@ -71,6 +71,12 @@ Value to_int(Run& run, const Value& v, const Arguments& given) {
     std::int64_t whole = 0;
     const int base = static_cast<int>(
         std::clamp<std::int64_t>(integer_argument(run, given, 1, "base", 10), 2, 36));
+    if (const char letter = base == 16  ? 'x'
+                            : base == 8 ? 'o'
+                            : base == 2 ? 'b'
+                                        : '\0';
+        letter != '\0' && digits.size() > 2 && digits[0] == '0' && (digits[1] | 0x20) == letter)
+      digits.remove_prefix(2);
     const auto read = std::from_chars(digits.data(), end, whole, base);
     if (read.ec == std::errc() && read.ptr == end) return whole;
     const auto real = std::from_chars(digits.data(), end, number);
@@ -111,7 +117,10 @@ Value round_number(Run& run, const Value& v, const Arguments& given) {
     if (v.integer() && digits >= 0) return v.is_bool() ? Value(*v.integer()) : v;
     if (digits < 0) {
       const double scale = std::pow(10.0, static_cast<double>(-digits));
-      return std::nearbyint(number / scale) * scale;
+      const double rounded = std::nearbyint(number / scale) * scale;
+      // An integer stays one: of at most 19 digits, so that the scale is exact or the result is 0.
+      if (v.integer() && std::fabs(rounded) < 9.2e18) return static_cast<std::int64_t>(rounded);
+      return rounded;
     }
     // Through decimal digits, as Python does it: 2.675 is a little less than it looks.
     const std::string text = fmt::format("{:.{}f}", number, static_cast<int>(digits));
@@ -146,7 +155,7 @@ Value indent(Run& run, const Value& v, const Arguments& given) {
     result += line;
     if (result.size() > kMaxOutputBytes) run.fail("an indented text becomes too long");
   }
-  return run.text(std::move(result));
+  return run.text_like(v, std::move(result));
 }
 
 // Words begin at the text's start and behind white space, -, (, {, [ and <.
@@ -164,21 +173,14 @@ Value title_filter(Run& run, const Value& v, const Arguments&) {
   return run.text(std::move(result));
 }
 
-Value escape(Run& run, const Value& v, const Arguments&) {
-  std::string result;
-  for (const char c : run.shown(v)) {
-    const std::string_view code = c == '&'    ? "&amp;"
-                                  : c == '<'  ? "&lt;"
-                                  : c == '>'  ? "&gt;"
-                                  : c == '"'  ? "&#34;"
-                                  : c == '\'' ? "&#39;"
-                                              : "";
-    if (code.empty())
-      result += c;
-    else
-      result += code;
-  }
-  return run.text(std::move(result));
+Value safe(Run& run, const Value& v, const Arguments&) { return Value::safe(run.shown(v)); }
+
+Value force_escape(Run& run, const Value& v, const Arguments&) {
+  return Value::safe(*run.text(escaped(run.shown(v))).text());
+}
+
+Value escape(Run& run, const Value& v, const Arguments& given) {
+  return v.is_safe() ? v : force_escape(run, v, given);
 }
 
 Value format(Run& run, const Value& v, const Arguments& given) {
@@ -186,7 +188,8 @@ Value format(Run& run, const Value& v, const Arguments& given) {
   for (const auto& [key, value] : given.named) named.emplace_back(Value(key), value);
   const Value values =
       named.empty() ? run.list(given.positional, ListKind::kTuple) : run.mapping(std::move(named));
-  return run.text(percent_format(run, run.shown(v), values));
+  const Value format = v.text() ? v : run.text(run.shown(v));
+  return run.text_like(v, percent_format(run, format, values));
 }
 
 Value word_count(Run& run, const Value& v, const Arguments&) {
@@ -217,21 +220,43 @@ constexpr std::array<NamedBuiltin, 21> kFilters = {{
     {"e", escape},
     {"format", format},
     {"wordcount", word_count},
-    {"upper",
-     [](Run& run, const Value& v, const Arguments&) { return run.text(upper(run.shown(v))); }},
-    {"lower",
-     [](Run& run, const Value& v, const Arguments&) { return run.text(lower(run.shown(v))); }},
-    {"capitalize",
-     [](Run& run, const Value& v, const Arguments&) { return run.text(capitalize(run.shown(v))); }},
-    {"string", [](Run& run, const Value& v, const Arguments&) { return run.text(run.shown(v)); }},
-    {"safe", [](Run& run, const Value& v, const Arguments&) { return run.text(run.shown(v)); }},
-    {"forceescape", escape},
+    {"upper", [](Run& run, const Value& v,
+                 const Arguments&) { return run.text_like(v, upper(run.shown(v))); }},
+    {"lower", [](Run& run, const Value& v,
+                 const Arguments&) { return run.text_like(v, lower(run.shown(v))); }},
+    {"capitalize", [](Run& run, const Value& v,
+                      const Arguments&) { return run.text_like(v, capitalize(run.shown(v))); }},
+    {"string",
+     [](Run& run, const Value& v, const Arguments&) { return run.text_like(v, run.shown(v)); }},
+    {"safe", safe},
+    {"forceescape", force_escape},
 }};
 
 }  // namespace
 
-Value replace_all(Interpreter& run, const std::string& text, const std::string& from,
-                  const std::string& to, std::int64_t count) {
+std::string escaped(std::string_view text) {
+  std::string result;
+  for (const char c : text) {
+    const std::string_view code = c == '&'    ? "&amp;"
+                                  : c == '<'  ? "&lt;"
+                                  : c == '>'  ? "&gt;"
+                                  : c == '"'  ? "&#34;"
+                                  : c == '\'' ? "&#39;"
+                                              : "";
+    if (code.empty())
+      result += c;
+    else
+      result += code;
+  }
+  return result;
+}
+
+std::string part_of(const Value& whole, const Value& part) {
+  return whole.is_safe() && !part.is_safe() ? escaped(*part.text()) : *part.text();
+}
+
+std::string replace_all(Interpreter& run, const std::string& text, const std::string& from,
+                        const std::string& to, std::int64_t count) {
   std::string result;
   std::size_t begin = 0;
   const auto grown = [&] {
@@ -244,14 +269,14 @@ Value replace_all(Interpreter& run, const std::string& text, const std::string& 
       result += c;
       grown();
     }
-    return run.text(count != 0 ? result + to : result);
+    return count != 0 ? result + to : result;
   }
   for (std::size_t at; count != 0 && (at = text.find(from, begin)) != text.npos; --count) {
     result.append(text, begin, at - begin).append(to);
     begin = at + from.size();
     grown();
   }
-  return run.text(result.append(text, begin));
+  return result.append(text, begin);
 }
 
 std::span<const NamedBuiltin> text_filters() { return kFilters; }

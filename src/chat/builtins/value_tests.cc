@@ -24,8 +24,7 @@ bool iterable(const Value& v) { return v.text() || v.list() || v.mapping() || v.
 
 bool sequence(const Value& v) {
   const List* list = v.list();
-  return v.text() || v.mapping() || v.is_undefined() ||
-         (list && list->kind != ListKind::kGenerator && list->kind != ListKind::kView);
+  return v.text() || v.mapping() || v.is_undefined() || (list && has_places(list->kind));
 }
 
 Value divisible(Run& run, const Value& v, const Arguments& given) {

@@ -28,11 +28,7 @@ const Grid& named(std::string_view wanted) {
   if (const Grid* grid = find(wanted)) return *grid;
   std::vector<std::string> known;
   for (const Grid* grid : all()) known.emplace_back(grid->name);
-  const std::string near = nearest_name(wanted, known);
-  throw Error(
-      ErrorKind::kInvalidArgument,
-      cat("unknown grid \"", wanted, "\"", near.empty() ? "" : cat("; did you mean ", near, "?")),
-      cat("one of: ", join(known, ", "), " (nibble formats tells more)"));
+  throw unknown_word("grid", wanted, known, " (nibble formats tells more)");
 }
 
 const Grid& uniform(int bits) {

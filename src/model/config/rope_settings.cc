@@ -122,16 +122,18 @@ struct Places {
   const Json* parameters;  // rope_parameters
 };
 
-// rope_scaling, where there is one, was added to the config for a reason and counts.
-Rope read_rope(const Json& config, Places places, const char* theta_key, double default_theta,
-               HyperParams& hyper) {
-  static const Json kNothing = Json::object();
-  const Json& parameters = places.parameters != nullptr ? *places.parameters : kNothing;
-  const Json& counting = places.scaling != nullptr ? *places.scaling : parameters;
+const Json& object_or_empty(const Json* object) {
+  static const Json kEmpty = Json::object();
+  return object != nullptr ? *object : kEmpty;
+}
+
+// rope_scaling, where there is one, was added to the config for a reason and counts. `theta` is the
+// base where that says nothing of it.
+Rope read_rope(const Json& config, Places places, double theta, const HyperParams& hyper) {
+  const Json& counting =
+      object_or_empty(places.scaling != nullptr ? places.scaling : places.parameters);
   Rope rope;
-  rope.theta =
-      positive(counting, "rope_theta",
-               positive(config, theta_key, positive(parameters, "rope_theta", default_theta)));
+  rope.theta = positive(counting, "rope_theta", theta);
   read_scaling(config, counting, hyper.context, rope);
   return rope;
 }
@@ -160,9 +162,14 @@ void read_two_ropes(const Json& config, const ModelSpec& spec, Places places, Hy
     places.parameters = object_at(*places.parameters, kFull);
   }
   note_both(places.scaling, places.parameters, hyper);
-  hyper.rope = read_rope(config, places, "rope_theta", spec.default_theta, hyper);
+  const auto theta_of = [&](const Json* parameters, const char* key, double otherwise) {
+    return positive(object_or_empty(parameters), "rope_theta", positive(config, key, otherwise));
+  };
+  hyper.rope = read_rope(config, places,
+                         theta_of(places.parameters, "rope_theta", spec.default_theta), hyper);
   hyper.window_rope =
-      read_rope(config, {nullptr, own}, "rope_local_base_freq", spec.default_window_theta, hyper);
+      read_rope(config, {nullptr, own},
+                theta_of(own, "rope_local_base_freq", spec.default_window_theta), hyper);
 }
 
 double yarn_share(const Rope& rope, std::size_t head_dim, double i) {
@@ -194,8 +201,11 @@ void read_ropes(const Json& config, const ModelSpec& spec, HyperParams& hyper) {
   const Places places{object_at(config, "rope_scaling"), object_at(config, "rope_parameters")};
   if (spec.default_window_theta != 0) return read_two_ropes(config, spec, places, hyper);
   const auto rope_for = [&](const char* kind) {
-    return read_rope(config, {of_kind(places.scaling, kind), of_kind(places.parameters, kind)},
-                     "rope_theta", spec.default_theta, hyper);
+    const Places own{of_kind(places.scaling, kind), of_kind(places.parameters, kind)};
+    const Json& parameters = object_or_empty(own.parameters);
+    const double theta =
+        positive(config, "rope_theta", positive(parameters, "rope_theta", spec.default_theta));
+    return read_rope(config, own, theta, hyper);
   };
   note_both(of_kind(places.scaling, kFull), of_kind(places.parameters, kFull), hyper);
   hyper.rope = rope_for(kFull);

@@ -24,11 +24,7 @@ const Method& named(std::string_view wanted) {
     if (method->name == wanted) return *method;
     known.emplace_back(method->name);
   }
-  const std::string near = nearest_name(wanted, known);
-  throw Error(
-      ErrorKind::kInvalidArgument,
-      cat("unknown method \"", wanted, "\"", near.empty() ? "" : cat("; did you mean ", near, "?")),
-      cat("one of: ", join(known, ", "), " (nibble methods tells more)"));
+  throw unknown_word("method", wanted, known, " (nibble methods tells more)");
 }
 
 }  // namespace nibble::methods

@@ -24,11 +24,7 @@ const Transform& named(std::string_view wanted) {
     if (transform->name == wanted) return *transform;
     known.emplace_back(transform->name);
   }
-  const std::string near = nearest_name(wanted, known);
-  throw Error(ErrorKind::kInvalidArgument,
-              cat("unknown transform \"", wanted, "\"",
-                  near.empty() ? "" : cat("; did you mean ", near, "?")),
-              cat("one of: ", join(known, ", "), " (nibble methods tells more)"));
+  throw unknown_word("transform", wanted, known, " (nibble methods tells more)");
 }
 
 }  // namespace nibble::transforms

@@ -75,17 +75,17 @@ TEST(GptqConsumers, CountTheModulesOfARule) {
 
 // What the plan told of shapes, `verify` tells of the files.
 TEST(GptqConsumers, SayTheSameOfAFinishedCheckpoint) {
-  Codes codes = make_codes(32, 64, 3, 32);
+  Codes codes = make_codes(grids::uniform(3), 32, 64, 32);
   std::fill(codes.zeros.begin(), codes.zeros.end(), 4.0f);
   std::fill(codes.scales.begin(), codes.scales.end(), 1.0f);
   LayoutSettings settings;
-  settings.base = {3, 32};
-  settings.variant = "gptq";
+  settings.base = {&grids::uniform(3), 32};
+  settings.dialect = "gptq";
   const test::MemoryCheckpoint checkpoint(gptq().write("m", codes, settings));
   Rules found;
   for (const Finding& finding : gptq().check(checkpoint, gptq().config(settings)))
     found.push_back(finding.rule);
-  EXPECT_EQ(found, rules_of({{"m", 32, 64, {3, 32}}}, settings));
+  EXPECT_EQ(found, rules_of({{"m", 32, 64, {&grids::uniform(3), 32}}}, settings));
   EXPECT_EQ(found, (Rules{"vllm.marlin.bits", "vllm.marlin.shape"}));
 }
 

@@ -76,15 +76,18 @@ TEST_P(GptqRoundTrip, ReadsBackWhatItWrote) {
   EXPECT_TRUE(found->group_index.empty());
 }
 
-INSTANTIATE_TEST_SUITE_P(AllDialects, GptqRoundTrip,
-                         testing::Values(Case{2, 32, true, "gptq"}, Case{3, 32, true, "gptq"},
-                                         Case{4, 32, true, "gptq"}, Case{8, 32, true, "gptq"},
-                                         Case{2, 64, false, "gptq"}, Case{3, 64, false, "gptq"},
-                                         Case{4, 64, false, "gptq"}, Case{8, 64, false, "gptq"},
-                                         Case{2, 128, false, "gptq_v2"},
-                                         Case{3, 128, false, "gptq_v2"},
-                                         Case{4, 128, false, "gptq_v2"},
-                                         Case{8, 128, false, "gptq_v2"}));
+INSTANTIATE_TEST_SUITE_P(
+    AllDialects, GptqRoundTrip,
+    testing::Values(Case{2, 32, true, "gptq"}, Case{3, 32, true, "gptq"}, Case{4, 32, true, "gptq"},
+                    Case{8, 32, true, "gptq"}, Case{2, 64, false, "gptq"},
+                    Case{3, 64, false, "gptq"}, Case{4, 64, false, "gptq"},
+                    Case{8, 64, false, "gptq"}, Case{2, 128, false, "gptq_v2"},
+                    Case{3, 128, false, "gptq_v2"}, Case{4, 128, false, "gptq_v2"},
+                    Case{8, 128, false, "gptq_v2"}),
+    [](const auto& test) {
+      return cat("Bits", test.param.bits, "Groups", test.param.group,
+                 test.param.symmetric ? "Symmetric_" : "Asymmetric_", test.param.variant);
+    });
 
 // The published packing vectors: 32 codes k mod 8 at three bits, zero 4 in both dialects.
 TEST(Gptq, PacksThreeBitsAsTheFieldDoes) {

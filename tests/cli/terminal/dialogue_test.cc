@@ -33,10 +33,18 @@ class Dialogue : public ::testing::Test {
   fs::path model() const { return folder_ / "model"; }
   fs::path history() const { return folder_ / "state" / "nibble" / "chat_history"; }
 
-  // A dialogue whose answers have four tokens, unless `options` say otherwise.
-  PseudoTerminal chat(const std::vector<std::string>& options = {}) const {
-    std::vector<std::string> command = {kProgram, "chat", model().string(), "--temp", "0", "-v",
-                                        "-n",     "4",    "--compute",      "f32"};
+  // A dialogue whose answers have at most so many tokens.
+  PseudoTerminal chat(const std::vector<std::string>& options = {}, int most_tokens = 4) const {
+    std::vector<std::string> command = {kProgram,
+                                        "chat",
+                                        model().string(),
+                                        "--temp",
+                                        "0",
+                                        "-v",
+                                        "-n",
+                                        std::to_string(most_tokens),
+                                        "--compute",
+                                        "f32"};
     command.insert(command.end(), options.begin(), options.end());
     return PseudoTerminal(command, {{"TERM", "xterm"},
                                     {"HOME", folder_.path().string()},
@@ -165,7 +173,7 @@ TEST_F(Dialogue, CtrlCDropsWhatIsTyped) {
 }
 
 TEST_F(Dialogue, CtrlCEndsAnAnswerAndTheDialogueGoesOn) {
-  PseudoTerminal terminal = chat({"-n", "-1", "--threads", "1"});
+  PseudoTerminal terminal = chat({"--threads", "1"}, -1);
   terminal.wait_for("> ");
   terminal.type("Once upon a time\r");
   terminal.wait_for(", and");
@@ -177,7 +185,7 @@ TEST_F(Dialogue, CtrlCEndsAnAnswerAndTheDialogueGoesOn) {
 }
 
 TEST_F(Dialogue, KeysTypedDuringAnAnswerWaitForThePrompt) {
-  PseudoTerminal terminal = chat({"-n", "200", "--threads", "1"});
+  PseudoTerminal terminal = chat({"--threads", "1"}, 200);
   terminal.wait_for("> ");
   terminal.type("Once upon a time\r");
   terminal.wait_for(", and");

@@ -60,7 +60,7 @@ TEST(RopeSettings, OfTheOldFormCountBesideThoseOfTheNew) {
 }
 
 TEST(RopeSettings, OfTheOldFormLeaveLayersWithAWindowAloneWhereTheyHaveTheirOwn) {
-  const HyperParams both = read("Gemma3ForCausalLM", R"({"sliding_window": 32,
+  const HyperParams both = read("Gemma3ForCausalLM", R"({"sliding_window": 32, "rope_theta": 1e5,
       "rope_scaling": {"rope_type": "linear", "factor": 8}, "rope_parameters": {
         "full_attention": {"rope_type": "default", "rope_theta": 2e6},
         "sliding_attention": {"rope_type": "default", "rope_theta": 5e3}}})");

@@ -1,6 +1,7 @@
 // Attention and its cache against the definition in double.
 #include "nn/attention/attention.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -139,7 +140,12 @@ INSTANTIATE_TEST_SUITE_P(Shapes, Attention,
                                          Case{6, 2, 80, 700, 1, 0}, Case{8, 2, 128, 1300, 1, 600},
                                          Case{4, 1, 256, 40, 1, 16}, Case{4, 2, 64, 0, 70, 0},
                                          Case{4, 2, 64, 33, 2, 0}, Case{3, 1, 40, 100, 65, 0},
-                                         Case{4, 2, 64, 300, 130, 48}));
+                                         Case{4, 2, 64, 300, 130, 48}),
+                         [](const auto& test) {
+                           const Case& c = test.param;
+                           return fmt::format("Heads{}Over{}Of{}Past{}Tokens{}Window{}", c.heads,
+                                              c.kv_heads, c.head_dim, c.past, c.length, c.window);
+                         });
 
 TEST(Attention, TakesSequencesOfDifferentLengthsTogether) {
   const Problem first(Case{4, 2, 64, 600, 1, 0}), second(Case{4, 2, 64, 5, 20, 0}),

@@ -1,0 +1,28 @@
+// Rows of a data set as texts a model reads: what the keys of a row mean, and conversations in the
+// model's own chat template.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nibble {
+
+struct Documents {
+  std::string text;                // one behind the other, a blank line between them
+  std::vector<std::string> notes;  // rows left out, and why
+};
+
+// The rows of `text`, which JsonRows::recognise takes for JSON. Each row is a text or an object
+// with
+//   text | prompt, completion | messages (role, content) | conversations (from, value)
+//   | instruction, input, output | question, answer
+// Rows of other shapes are left out, counted and named; throws kCorruptFile with the line when
+// there is no other row, or where the JSON is damaged. `model` is whose chat template writes
+// conversations; without one their texts are joined. Reading ends when the text has `enough_bytes`.
+Documents read_documents(std::string_view text, const std::filesystem::path& model,
+                         std::size_t enough_bytes = SIZE_MAX);
+
+}  // namespace nibble
