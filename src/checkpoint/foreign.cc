@@ -20,8 +20,8 @@ constexpr std::string_view kPickleFix =
     "s.save_file({k: v.contiguous().clone() for k, v in w.items()}, 'model.safetensors', "
     "metadata={'format': 'pt'})\"";
 constexpr std::string_view kMergeFix =
-    "merge it into its base once with: python -c \"from peft import AutoPeftModelForCausalLM as M; "
-    "M.from_pretrained('IN').merge_and_unload().save_pretrained('OUT')\"";
+    "merge it into its base once: load both with PEFT, then merge_and_unload() and "
+    "save_pretrained(OUT)";
 constexpr std::string_view kOriginalFix =
     "give the model it was made from, or a GPTQ or GGUF copy of that";
 
@@ -41,7 +41,7 @@ constexpr std::array kFileKinds = {
     Kind{"lmgg", "is a GGML file, the form before GGUF", kOriginalFix},
     Kind{"fmgg", "is a GGML file, the form before GGUF", kOriginalFix},
     Kind{"tjgg", "is a GGML file, the form before GGUF", kOriginalFix},
-    Kind{"algg", "is a LoRA adapter in llama.cpp's form of 2023, not a model", kWhatModelIs},
+    Kind{"algg", "is a LoRA adapter in the GGML form, not a model", kWhatModelIs},
     Kind{"\x89HDF", "is an HDF5 file (Keras), not a model that is read", kWhatModelIs},
     Kind{"\x93NUMPY", "is a NumPy array, not a model", kWhatModelIs},
     Kind{"\x1f\x8b", "is compressed with gzip", "decompress it first"},
@@ -129,7 +129,7 @@ void refuse_foreign_gguf(const std::string& path, const GgufMetadata& metadata) 
     refuse(path, "is an importance matrix (imatrix), not a model; it is not read", kWhatModelIs);
   if (type == "adapter")
     refuse(path, "is a LoRA adapter, not a model",
-           "merge it into its base: llama-export-lora, or the adapter's Hugging Face form and PEFT");
+           "merge its Hugging Face form into its base with PEFT, and convert the result");
   if (type == "mmproj" || architecture == "clip")
     refuse(path, "is the projector of a model that sees or hears, not a model",
            "name the GGUF file of the language model");

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/random.h"
+#include "base/text.h"
 #include "checkpoint/layout.h"
 #include "nibble/error.h"
 #include "support/memory_checkpoint.h"

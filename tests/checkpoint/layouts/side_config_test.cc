@@ -15,9 +15,13 @@ namespace {
 using test::error_text;
 using test::TempDir;
 
-test::MemoryCheckpoint packed() {
-  return test::MemoryCheckpoint({{{"m.qweight", DType::kI32, {4, 32}, 512}, {}}});
+test::MemoryCheckpoint holding(const std::string& tensor, DType type) {
+  std::vector<NamedBytes> tensors(1);
+  tensors[0].info = {tensor, type, {4, 32}, 512};
+  return test::MemoryCheckpoint(std::move(tensors));
 }
+
+test::MemoryCheckpoint packed() { return holding("m.qweight", DType::kI32); }
 
 TEST(SideConfig, GptqSettingsMayStandInQuantizeConfig) {
   const TempDir dir;
@@ -43,7 +47,7 @@ TEST(SideConfig, ConfigJsonCountsWhereItSaysSomething) {
 TEST(SideConfig, IsLeftAloneBesidePlainWeights) {
   const TempDir dir;
   write_file(dir / "quantize_config.json", R"({"bits": 8})");
-  const test::MemoryCheckpoint plain({{{"m.weight", DType::kF32, {4, 32}, 512}, {}}});
+  const test::MemoryCheckpoint plain = holding("m.weight", DType::kF32);
   const Json own = {{"model_type", "llama"}};
   EXPECT_EQ(layouts::with_side_config(own, dir.path(), plain), own);
 }
