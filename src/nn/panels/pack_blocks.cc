@@ -29,14 +29,14 @@ struct Blocks {
   void words(std::size_t at, FourWords* out) const {
     FourWords rows[kTogether];
     for (std::size_t i = 0; i < kTogether; ++i) std::memcpy(&rows[i], row[i] + at, 16);
-    const FourWords low0 = __builtin_shuffle(rows[0], rows[1], FourWords{0, 4, 1, 5});
-    const FourWords low1 = __builtin_shuffle(rows[2], rows[3], FourWords{0, 4, 1, 5});
-    const FourWords high0 = __builtin_shuffle(rows[0], rows[1], FourWords{2, 6, 3, 7});
-    const FourWords high1 = __builtin_shuffle(rows[2], rows[3], FourWords{2, 6, 3, 7});
-    out[0] = __builtin_shuffle(low0, low1, FourWords{0, 1, 4, 5});
-    out[1] = __builtin_shuffle(low0, low1, FourWords{2, 3, 6, 7});
-    out[2] = __builtin_shuffle(high0, high1, FourWords{0, 1, 4, 5});
-    out[3] = __builtin_shuffle(high0, high1, FourWords{2, 3, 6, 7});
+    const FourWords low0 = __builtin_shufflevector(rows[0], rows[1], 0, 4, 1, 5);
+    const FourWords low1 = __builtin_shufflevector(rows[2], rows[3], 0, 4, 1, 5);
+    const FourWords high0 = __builtin_shufflevector(rows[0], rows[1], 2, 6, 3, 7);
+    const FourWords high1 = __builtin_shufflevector(rows[2], rows[3], 2, 6, 3, 7);
+    out[0] = __builtin_shufflevector(low0, low1, 0, 1, 4, 5);
+    out[1] = __builtin_shufflevector(low0, low1, 2, 3, 6, 7);
+    out[2] = __builtin_shufflevector(high0, high1, 0, 1, 4, 5);
+    out[3] = __builtin_shufflevector(high0, high1, 2, 3, 6, 7);
   }
   void eight_words(std::size_t at, FourWords* out) const {
     words(at, out);
