@@ -27,7 +27,7 @@ inline Codes bits_of(Codes v) {
 // `codes`, whose bits of Mask are 0, with those of a plane.
 template <int Mask, int Left>
 inline Codes with_bits(Codes codes, Codes plane) {
-  return _mm512_or_si512(codes, bits_of<Mask, Left>(plane));
+  return _mm512_or_si512(codes, (bits_of<Mask, Left>(plane)));
 }
 
 inline Codes centred(Codes v) { return _mm512_xor_si512(v, all_bytes(128)); }
