@@ -32,8 +32,8 @@ inline __m512i pair(__m512 first, __m512 second) {
 
 template <bool Wide>
 inline void write(__m512i step, Line line, uint16_t* out) {
-  _mm512_storeu_si512(out, pair(values<0, Wide>(step, line), values<1, Wide>(step, line)));
-  _mm512_storeu_si512(out + 32, pair(values<2, Wide>(step, line), values<3, Wide>(step, line)));
+  _mm512_storeu_si512(out, (pair(values<0, Wide>(step, line), values<1, Wide>(step, line))));
+  _mm512_storeu_si512(out + 32, (pair(values<2, Wide>(step, line), values<3, Wide>(step, line))));
 }
 
 // The offset, and what values() adds to narrow codes, as part of the low.

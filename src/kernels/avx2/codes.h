@@ -27,7 +27,7 @@ inline Codes bits_of(Codes v) {
 // `codes`, whose bits of Mask are 0, with those of a plane.
 template <int Mask, int Left>
 inline Codes with_bits(Codes codes, Codes plane) {
-  return _mm256_or_si256(codes, bits_of<Mask, Left>(plane));
+  return _mm256_or_si256(codes, (bits_of<Mask, Left>(plane)));
 }
 
 inline Codes centred(Codes v) { return _mm256_xor_si256(v, all_bytes(128)); }

@@ -64,8 +64,9 @@ inline uint8x8_t rescaled(uint8x8_t codes, int16x8_t factor) {
 }
 template <int Offset, int Shift>
 inline Codes rescaled(Codes codes, Factors factors) {
-  return vcombine_u8(rescaled<Offset, Shift>(vget_low_u8(codes), factors.low),
-                     rescaled<Offset, Shift>(vget_high_u8(codes), factors.high));
+  const uint8x8_t low = rescaled<Offset, Shift>(vget_low_u8(codes), factors.low);
+  const uint8x8_t high = rescaled<Offset, Shift>(vget_high_u8(codes), factors.high);
+  return vcombine_u8(low, high);
 }
 
 // Numbers of a header, one for each row, as floats. Headers have no alignment of their own.
