@@ -73,7 +73,7 @@ TEST(QuantizeModel, QuantizesTheSameModulesUnderWhateverNamesTheyHave) {
     for (const ModuleReport& module : result.modules) codes.push_back(module.codes_sha256);
     if (expected.empty()) expected = codes;
     EXPECT_EQ(codes, expected) << wrapping.body;
-    EXPECT_EQ(result.modules.front().name, wrapping.body + "layers.0.self_attn.q_proj");
+    EXPECT_EQ(result.modules.front().module.name, wrapping.body + "layers.0.self_attn.q_proj");
     EXPECT_TRUE(verify_checkpoint(folder / "out", std::nullopt).passed()) << wrapping.body;
   }
 }

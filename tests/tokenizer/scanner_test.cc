@@ -59,10 +59,10 @@ TEST_P(KnownPattern, CutsAsTheEngineDoes) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, KnownPattern, testing::ValuesIn(kKnown), [](const auto& test) {
-  constexpr std::array kNames = {"Gpt2", "Gpt2Grouped", "ThreeDigits", "Llama3", "Qwen2"};
-  return kNames.at(test.index);
-});
+constexpr std::array kPatternNames = {"Gpt2", "Gpt2Grouped", "ThreeDigits", "Llama3", "Qwen2"};
+
+INSTANTIATE_TEST_SUITE_P(All, KnownPattern, testing::ValuesIn(kKnown),
+                         [](const auto& test) { return kPatternNames.at(test.index); });
 
 TEST(KnownScanner, LeavesOtherPatternsToTheEngine) {
   EXPECT_EQ(known_scanner(R"(\s+)"), nullptr);

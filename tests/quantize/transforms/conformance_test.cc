@@ -32,7 +32,7 @@ Tensor forward(const Block& block, ConstMatrix input) {
   std::vector<Sequence> sequences;
   for (std::size_t row = 0; row < input.rows; row += kLength)
     sequences.push_back({row, kLength, 0, nullptr});
-  block.forward(hidden.view(), sequences, Compute::kFloat32);
+  block.forward(hidden.view(), sequences, RopeTables(*block.hyper, sequences), Compute::kFloat32);
   return hidden;
 }
 
