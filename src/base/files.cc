@@ -201,7 +201,8 @@ AtomicFile::AtomicFile(fs::path path, std::uint64_t reserve_bytes)
   ::close(descriptor_);
   ::unlink(partial_.c_str());
   unstage(partial_);
-  if (code == EFBIG) fail_too_large(path_);
+  // A file system has a largest file of its own, which a full disk comes before.
+  if (code == EFBIG && free_bytes(partial_) >= reserve_bytes) fail_too_large(path_);
   fail_full(path_, reserve_bytes);
 }
 

@@ -70,10 +70,15 @@ TEST(OpenCheckpoint, RefusesPicklesWithTheWayToConvertThem) {
 
 TEST(OpenCheckpoint, SaysWhatIsWrongWithAFileThatIsNone) {
   const test::TempDir folder;
-  for (const std::string_view bytes : {"", "x", "12345678", "{\"a\": 1}", "GGU"}) {
+  const auto open = [&] { open_checkpoint(folder / "file"); };
+  for (const std::string_view bytes : {"", "x", "GGU"}) {
     write_file(folder / "file", bytes);
-    EXPECT_EQ(error_kind([&] { open_checkpoint(folder / "file"); }), ErrorKind::kCorruptFile)
-        << bytes;
+    EXPECT_EQ(error_kind(open), ErrorKind::kCorruptFile) << bytes;
+  }
+  for (const std::string_view text : {"12345678", "{\"a\": 1}"}) {
+    write_file(folder / "file", text);
+    EXPECT_EQ(error_kind(open), ErrorKind::kUnsupported) << text;
+    EXPECT_NE(error_text(open).find("not a model"), std::string::npos) << error_text(open);
   }
   EXPECT_EQ(error_kind([&] { open_checkpoint(folder / "nowhere"); }), ErrorKind::kNotFound);
 }
