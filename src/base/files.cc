@@ -198,11 +198,12 @@ AtomicFile::AtomicFile(fs::path path, std::uint64_t reserve_bytes)
   const bool full = code == ENOSPC || code == EDQUOT || code == EFBIG ||
                     (code != 0 && free_bytes(partial_) < reserve_bytes);
   if (!full) return;
+  // A file system has a largest file of its own, which a full disk comes before.
+  const bool too_large = code == EFBIG && free_bytes(partial_) >= reserve_bytes;
   ::close(descriptor_);
   ::unlink(partial_.c_str());
   unstage(partial_);
-  // A file system has a largest file of its own, which a full disk comes before.
-  if (code == EFBIG && free_bytes(partial_) >= reserve_bytes) fail_too_large(path_);
+  if (too_large) fail_too_large(path_);
   fail_full(path_, reserve_bytes);
 }
 
