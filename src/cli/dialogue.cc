@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "cli/line_reader.h"
+#include "cli/messages.h"
 #include "cli/signals.h"
 #include "cli/terminal/history_file.h"
 #include "cli/terminal/line_editor.h"
@@ -161,7 +162,7 @@ void Dialogue::answer(const std::string& question) {
 // A person corrects the line; a script must not go on as if nothing had happened.
 void Dialogue::complain(const Error& error) const {
   if (!interactive_) throw error;
-  fmt::print(stderr, "error: {}\n", error.what());
+  tell(fmt::format("error: {}\n", error.what()));
 }
 
 }  // namespace nibble::cli

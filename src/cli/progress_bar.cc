@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "cli/messages.h"
 #include "cli/progress_line.h"
 #include "cli/terminal/columns.h"
 
@@ -71,7 +72,7 @@ void ProgressBar::draw(const ProgressEvent& event) {
                                           .memory = human_bytes(memory_use().resident),
                                           .label = event.label},
                                          columns - 1);
-  fmt::print(stderr, "\r{}\33[K{}", erase_line(drawn_columns_, columns), text);
+  tell(fmt::format("\r{}\33[K{}", erase_line(drawn_columns_, columns), text));
   std::fflush(stderr);
   drawn_columns_ = columns_of(text);
 }
@@ -80,21 +81,21 @@ void ProgressBar::print_line(const ProgressEvent& event) {
   printed_ = Clock::now();
   printed_share_ = share_of(event);
   const std::string left = remaining(event);
-  fmt::print(stderr, "{}: {:.0f}%, {} passed, {}{} in memory  {}\n", event.job,
-             printed_share_ * 100, human_seconds(seconds_since(started_)),
-             left.empty() ? "" : left + " left, ", human_bytes(memory_use().resident), event.label);
+  tell(fmt::format("{}: {:.0f}%, {} passed, {}{} in memory  {}\n", event.job, printed_share_ * 100,
+                   human_seconds(seconds_since(started_)), left.empty() ? "" : left + " left, ",
+                   human_bytes(memory_use().resident), event.label));
 }
 
 void ProgressBar::line(std::string_view text) {
   if (options_.quiet) return;
   const std::lock_guard lock(mutex_);
   clear();
-  fmt::print(stderr, "{}\n", text);
+  tell(fmt::format("{}\n", text));
 }
 
 void ProgressBar::clear() {
   if (drawn_columns_ == 0) return;
-  fmt::print(stderr, "{}", erase_line(drawn_columns_, terminal_columns(STDERR_FILENO)));
+  tell(erase_line(drawn_columns_, terminal_columns(STDERR_FILENO)));
   std::fflush(stderr);
   drawn_columns_ = 0;
 }

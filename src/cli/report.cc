@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "cli/json_output.h"
+#include "cli/messages.h"
 
 namespace nibble::cli {
 
@@ -101,7 +102,7 @@ int report(const Failure& failure, const ReportStyle& style) {
                                     {"exit_code", failure.exit_code}}}});
   }
   const char* head = style.color ? "\33[1;31merror:\33[0m" : "error:";
-  fmt::print(stderr, "{} {}\n", head, failure.message);
+  tell(fmt::format("{} {}\n", head, failure.message));
   return failure.exit_code;
 }
 

@@ -63,7 +63,7 @@ TEST(ModelSource, NamesAQuantizationItCannotRead) {
     config["quantization_config"] = {{"quant_method", "quip"}};
   });
   EXPECT_EQ(error_kind([&] { ModelSource source(folder.path()); }), ErrorKind::kUnsupported);
-  EXPECT_NE(error_text([&] { ModelSource source(folder.path()); }).find("quip"), std::string::npos);
+  EXPECT_NE(error_text([&] { ModelSource source(folder.path()); }).find("QuIP"), std::string::npos);
 }
 
 TEST(ModelSource, SurvivesTwoThousandDamagedConfigs) {

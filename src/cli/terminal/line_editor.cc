@@ -177,6 +177,9 @@ TypedLine LineEditor::ask(std::string_view prompt) {
   resized = 0;  // libedit looks at the size when it begins a line
   continued = 0;
   std::fputs(kPasteMarked, stdout);
+  // libedit draws the prompt first and takes the keys from the terminal when it waits for one: what
+  // is typed or pasted between the two would go through the terminal's own line of 4,095 bytes.
+  el_wset(state.editor, EL_PREP_TERM, 1);
   int count = 0;
   const wchar_t* line = el_wgets(state.editor, &count);
   TypedLine result;
