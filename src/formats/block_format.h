@@ -15,6 +15,11 @@ struct BlockFormat {
   std::size_t block_bytes = 0;
   // count blocks -> count · block floats. The definition of the format; any alignment.
   void (*decode)(const std::uint8_t* blocks, std::size_t count, float* weights) = nullptr;
+  // weights [count · block] -> count blocks that lose little: a search for scales, the same bytes
+  // on every call. `importance` weighs each weight's squared error; null: all count the same.
+  // Finite input only.
+  void (*encode)(const float* weights, const float* importance, std::size_t count,
+                 std::uint8_t* blocks) = nullptr;
 
   std::size_t row_bytes(std::size_t columns) const { return columns / block * block_bytes; }
 };

@@ -3,6 +3,8 @@
 //   the nibbles lie as in Q4_0
 #include "formats/block_format.h"
 #include "formats/blocks/fields.h"
+#include "formats/blocks/packing.h"
+#include "formats/blocks/scale_search.h"
 #include "formats/blocks/uneven_levels.h"
 
 namespace nibble::block_formats {
@@ -18,9 +20,24 @@ void decode(const std::uint8_t* block, std::size_t count, float* out) {
   }
 }
 
+void encode(const float* weights, const float* importance, std::size_t count, std::uint8_t* block) {
+  for (std::size_t b = 0; b < count; ++b, block += 18) {
+    const Group group = group_at(weights, importance, b, 32);
+    const float scale = fit_scale(group, UnevenLevels{}, Storage::kHalf);
+    int codes[32];
+    choose_codes(group, UnevenLevels{}, scale, codes);
+    put_half(block, scale);
+    put_nibbles(codes, 16, block + 2);
+  }
+}
+
 }  // namespace
 
-extern const BlockFormat iq4_nl{
-    .name = "IQ4_NL", .ggml_type = 20, .block = 32, .block_bytes = 18, .decode = decode};
+extern const BlockFormat iq4_nl{.name = "IQ4_NL",
+                                .ggml_type = 20,
+                                .block = 32,
+                                .block_bytes = 18,
+                                .decode = decode,
+                                .encode = encode};
 
 }  // namespace nibble::block_formats

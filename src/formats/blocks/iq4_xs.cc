@@ -1,12 +1,18 @@
 // IQ4_XS: IQ4_NL in 8 groups of 32, each with a 6-bit scale around 32.
 //   block, 136 bytes:  scale float16 | scales' high bits uint16 | low bits uint8[4] | codes
 //   uint8[128] group g: four low bits in a nibble, two high bits at 2g; its codes lie as in Q4_0
+#include <cstring>
+
 #include "formats/block_format.h"
 #include "formats/blocks/fields.h"
+#include "formats/blocks/packing.h"
+#include "formats/blocks/super_block.h"
 #include "formats/blocks/uneven_levels.h"
 
 namespace nibble::block_formats {
 namespace {
+
+constexpr EvenLevels kSteps{-32, 31};
 
 void decode(const std::uint8_t* block, std::size_t count, float* out) {
   for (std::size_t b = 0; b < count; ++b, block += 136, out += 256) {
@@ -22,9 +28,33 @@ void decode(const std::uint8_t* block, std::size_t count, float* out) {
   }
 }
 
+void encode(const float* weights, const float* importance, std::size_t count, std::uint8_t* block) {
+  for (std::size_t b = 0; b < count; ++b, block += 136) {
+    const Group group = group_at(weights, importance, b, 256);
+    const SuperScale super = fit_super_scale(group, 32, UnevenLevels{}, kSteps);
+    int codes[256];
+    for (int g = 0; g < 8; ++g)
+      choose_codes(group.part(32 * g, 32), UnevenLevels{}, super.step(g), codes + 32 * g);
+    unsigned high = 0;
+    std::memset(block + 4, 0, 4);
+    for (int g = 0; g < 8; ++g) {
+      const int step = super.steps[static_cast<std::size_t>(g)] + 32;
+      block[4 + g / 2] |= static_cast<std::uint8_t>((step & 15) << (4 * (g % 2)));
+      high |= static_cast<unsigned>(step >> 4) << (2 * g);
+      put_nibbles(codes + 32 * g, 16, block + 8 + 16 * g);
+    }
+    put_half(block, super.scale);
+    put_word(block + 2, high);
+  }
+}
+
 }  // namespace
 
-extern const BlockFormat iq4_xs{
-    .name = "IQ4_XS", .ggml_type = 23, .block = 256, .block_bytes = 136, .decode = decode};
+extern const BlockFormat iq4_xs{.name = "IQ4_XS",
+                                .ggml_type = 23,
+                                .block = 256,
+                                .block_bytes = 136,
+                                .decode = decode,
+                                .encode = encode};
 
 }  // namespace nibble::block_formats

@@ -4,6 +4,8 @@
 //   weight 128h + 32k + l is bits 2k, 2k + 1 of codes[32h + l]
 #include "formats/block_format.h"
 #include "formats/blocks/fields.h"
+#include "formats/blocks/packing.h"
+#include "formats/blocks/super_block.h"
 
 namespace nibble::block_formats {
 namespace {
@@ -20,9 +22,29 @@ void decode(const std::uint8_t* block, std::size_t count, float* out) {
   }
 }
 
+void encode(const float* weights, const float* importance, std::size_t count, std::uint8_t* block) {
+  for (std::size_t b = 0; b < count; ++b, block += 84) {
+    const Group group = group_at(weights, importance, b, 256);
+    const SuperLine super = fit_super_line(group, 16, 3, 15);
+    int codes[256];
+    for (int g = 0; g < 16; ++g)
+      choose_codes(group.part(16 * g, 16), 3, super.line(g), codes + 16 * g);
+    for (int g = 0; g < 16; ++g)
+      block[g] = static_cast<std::uint8_t>(super.steps[static_cast<std::size_t>(g)] |
+                                           super.shifts[static_cast<std::size_t>(g)] << 4);
+    put_pairs_of_bits(codes, 0, block + 16);
+    put_half(block + 80, super.scale);
+    put_half(block + 82, super.minimum);
+  }
+}
+
 }  // namespace
 
-extern const BlockFormat q2_k{
-    .name = "Q2_K", .ggml_type = 10, .block = 256, .block_bytes = 84, .decode = decode};
+extern const BlockFormat q2_k{.name = "Q2_K",
+                              .ggml_type = 10,
+                              .block = 256,
+                              .block_bytes = 84,
+                              .decode = decode,
+                              .encode = encode};
 
 }  // namespace nibble::block_formats

@@ -1,13 +1,20 @@
 // Q3_K: 256 codes of 3 bits around 4 in 16 groups of 16, each group with a 6-bit scale around 32.
-//   block, 110 bytes:  high bits uint8[32] | low bits uint8[64] | group scales uint8[12] | scale
-//   float16 low bits lie as in Q2_K; weight i's high bit is bit i / 32 of high[i % 32] group g's
-//   scale: low nibble of byte g (g < 8) or high nibble of byte g − 8, then two bits of byte 8 + g %
-//   4
+//   block, 110 bytes:  high bits uint8[32] | low bits uint8[64] | group scales uint8[12] |
+//                      scale float16
+//   low bits lie as in Q2_K; weight i's high bit is bit i / 32 of high[i % 32]
+//   group g's scale: low nibble of byte g (g < 8) or high nibble of byte g − 8, then two bits of
+//   byte 8 + g % 4
+#include <cstring>
+
 #include "formats/block_format.h"
 #include "formats/blocks/fields.h"
+#include "formats/blocks/packing.h"
+#include "formats/blocks/super_block.h"
 
 namespace nibble::block_formats {
 namespace {
+
+constexpr EvenLevels kLevels{-4, 3}, kSteps{-32, 31};
 
 void decode(const std::uint8_t* block, std::size_t count, float* out) {
   for (std::size_t b = 0; b < count; ++b, block += 110, out += 256) {
@@ -25,9 +32,33 @@ void decode(const std::uint8_t* block, std::size_t count, float* out) {
   }
 }
 
+void encode(const float* weights, const float* importance, std::size_t count, std::uint8_t* block) {
+  for (std::size_t b = 0; b < count; ++b, block += 110) {
+    const Group group = group_at(weights, importance, b, 256);
+    const SuperScale super = fit_super_scale(group, 16, kLevels, kSteps);
+    int codes[256];
+    for (int g = 0; g < 16; ++g)
+      choose_codes(group.part(16 * g, 16), kLevels, super.step(g), codes + 16 * g);
+    put_single_bits(codes, 2, block);
+    put_pairs_of_bits(codes, 0, block + 32);
+    std::uint8_t* groups = block + 96;
+    std::memset(groups, 0, 12);
+    for (int g = 0; g < 16; ++g) {
+      const int step = super.steps[static_cast<std::size_t>(g)] + 32;
+      groups[g % 8] |= static_cast<std::uint8_t>((step & 15) << (g < 8 ? 0 : 4));
+      groups[8 + g % 4] |= static_cast<std::uint8_t>(step >> 4 << (2 * (g / 4)));
+    }
+    put_half(block + 108, super.scale);
+  }
+}
+
 }  // namespace
 
-extern const BlockFormat q3_k{
-    .name = "Q3_K", .ggml_type = 11, .block = 256, .block_bytes = 110, .decode = decode};
+extern const BlockFormat q3_k{.name = "Q3_K",
+                              .ggml_type = 11,
+                              .block = 256,
+                              .block_bytes = 110,
+                              .decode = decode,
+                              .encode = encode};
 
 }  // namespace nibble::block_formats

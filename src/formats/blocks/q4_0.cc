@@ -3,9 +3,13 @@
 //   weight i is the low nibble of codes[i], weight i + 16 the high one
 #include "formats/block_format.h"
 #include "formats/blocks/fields.h"
+#include "formats/blocks/packing.h"
+#include "formats/blocks/scale_search.h"
 
 namespace nibble::block_formats {
 namespace {
+
+constexpr EvenLevels kLevels{-8, 7};
 
 void decode(const std::uint8_t* block, std::size_t count, float* out) {
   for (std::size_t b = 0; b < count; ++b, block += 18, out += 32) {
@@ -17,9 +21,24 @@ void decode(const std::uint8_t* block, std::size_t count, float* out) {
   }
 }
 
+void encode(const float* weights, const float* importance, std::size_t count, std::uint8_t* block) {
+  for (std::size_t b = 0; b < count; ++b, block += 18) {
+    const Group group = group_at(weights, importance, b, 32);
+    const float scale = fit_scale(group, kLevels, Storage::kHalf);
+    int codes[32];
+    choose_codes(group, kLevels, scale, codes);
+    put_half(block, scale);
+    put_nibbles(codes, 16, block + 2);
+  }
+}
+
 }  // namespace
 
-extern const BlockFormat q4_0{
-    .name = "Q4_0", .ggml_type = 2, .block = 32, .block_bytes = 18, .decode = decode};
+extern const BlockFormat q4_0{.name = "Q4_0",
+                              .ggml_type = 2,
+                              .block = 32,
+                              .block_bytes = 18,
+                              .decode = decode,
+                              .encode = encode};
 
 }  // namespace nibble::block_formats

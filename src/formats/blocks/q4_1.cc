@@ -3,6 +3,8 @@
 //   weight = scale · code + minimum; the nibbles lie as in Q4_0
 #include "formats/block_format.h"
 #include "formats/blocks/fields.h"
+#include "formats/blocks/packing.h"
+#include "formats/blocks/scale_search.h"
 
 namespace nibble::block_formats {
 namespace {
@@ -18,9 +20,25 @@ void decode(const std::uint8_t* block, std::size_t count, float* out) {
   }
 }
 
+void encode(const float* weights, const float* importance, std::size_t count, std::uint8_t* block) {
+  for (std::size_t b = 0; b < count; ++b, block += 20) {
+    const Group group = group_at(weights, importance, b, 32);
+    const Line line = fit_line(group, 15, Minimum::kFree, Storage::kHalf);
+    int codes[32];
+    choose_codes(group, 15, line, codes);
+    put_half(block, line.scale);
+    put_half(block + 2, line.minimum);
+    put_nibbles(codes, 16, block + 4);
+  }
+}
+
 }  // namespace
 
-extern const BlockFormat q4_1{
-    .name = "Q4_1", .ggml_type = 3, .block = 32, .block_bytes = 20, .decode = decode};
+extern const BlockFormat q4_1{.name = "Q4_1",
+                              .ggml_type = 3,
+                              .block = 32,
+                              .block_bytes = 20,
+                              .decode = decode,
+                              .encode = encode};
 
 }  // namespace nibble::block_formats

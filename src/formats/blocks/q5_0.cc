@@ -3,9 +3,13 @@
 //   weight = scale · (code − 16); the nibbles lie as in Q4_0, bit i of the fifth bits is weight i's
 #include "formats/block_format.h"
 #include "formats/blocks/fields.h"
+#include "formats/blocks/packing.h"
+#include "formats/blocks/scale_search.h"
 
 namespace nibble::block_formats {
 namespace {
+
+constexpr EvenLevels kLevels{-16, 15};
 
 void decode(const std::uint8_t* block, std::size_t count, float* out) {
   for (std::size_t b = 0; b < count; ++b, block += 22, out += 32) {
@@ -21,9 +25,25 @@ void decode(const std::uint8_t* block, std::size_t count, float* out) {
   }
 }
 
+void encode(const float* weights, const float* importance, std::size_t count, std::uint8_t* block) {
+  for (std::size_t b = 0; b < count; ++b, block += 22) {
+    const Group group = group_at(weights, importance, b, 32);
+    const float scale = fit_scale(group, kLevels, Storage::kHalf);
+    int codes[32];
+    choose_codes(group, kLevels, scale, codes);
+    put_half(block, scale);
+    put_double_word(block + 2, fifth_bits(codes));
+    put_nibbles(codes, 16, block + 6);
+  }
+}
+
 }  // namespace
 
-extern const BlockFormat q5_0{
-    .name = "Q5_0", .ggml_type = 6, .block = 32, .block_bytes = 22, .decode = decode};
+extern const BlockFormat q5_0{.name = "Q5_0",
+                              .ggml_type = 6,
+                              .block = 32,
+                              .block_bytes = 22,
+                              .decode = decode,
+                              .encode = encode};
 
 }  // namespace nibble::block_formats

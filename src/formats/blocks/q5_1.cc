@@ -3,6 +3,8 @@
 //   weight = scale · code + minimum; the bits lie as in Q5_0
 #include "formats/block_format.h"
 #include "formats/blocks/fields.h"
+#include "formats/blocks/packing.h"
+#include "formats/blocks/scale_search.h"
 
 namespace nibble::block_formats {
 namespace {
@@ -18,9 +20,26 @@ void decode(const std::uint8_t* block, std::size_t count, float* out) {
   }
 }
 
+void encode(const float* weights, const float* importance, std::size_t count, std::uint8_t* block) {
+  for (std::size_t b = 0; b < count; ++b, block += 24) {
+    const Group group = group_at(weights, importance, b, 32);
+    const Line line = fit_line(group, 31, Minimum::kFree, Storage::kHalf);
+    int codes[32];
+    choose_codes(group, 31, line, codes);
+    put_half(block, line.scale);
+    put_half(block + 2, line.minimum);
+    put_double_word(block + 4, fifth_bits(codes));
+    put_nibbles(codes, 16, block + 8);
+  }
+}
+
 }  // namespace
 
-extern const BlockFormat q5_1{
-    .name = "Q5_1", .ggml_type = 7, .block = 32, .block_bytes = 24, .decode = decode};
+extern const BlockFormat q5_1{.name = "Q5_1",
+                              .ggml_type = 7,
+                              .block = 32,
+                              .block_bytes = 24,
+                              .decode = decode,
+                              .encode = encode};
 
 }  // namespace nibble::block_formats

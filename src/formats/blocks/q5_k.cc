@@ -5,7 +5,9 @@
 //   weight i of group g has its fifth bit in bit g of fifth[i]
 #include "formats/block_format.h"
 #include "formats/blocks/fields.h"
+#include "formats/blocks/packing.h"
 #include "formats/blocks/six_bit_scales.h"
+#include "formats/blocks/super_block.h"
 
 namespace nibble::block_formats {
 namespace {
@@ -26,9 +28,28 @@ void decode(const std::uint8_t* block, std::size_t count, float* out) {
   }
 }
 
+void encode(const float* weights, const float* importance, std::size_t count, std::uint8_t* block) {
+  for (std::size_t b = 0; b < count; ++b, block += 176) {
+    const Group group = group_at(weights, importance, b, 256);
+    const SuperLine super = fit_super_line(group, 32, 31, 63);
+    int codes[256];
+    for (int g = 0; g < 8; ++g)
+      choose_codes(group.part(32 * g, 32), 31, super.line(g), codes + 32 * g);
+    put_half(block, super.scale);
+    put_half(block + 2, super.minimum);
+    put_group_scales(super.steps.data(), super.shifts.data(), block + 4);
+    put_single_bits(codes, 4, block + 16);
+    for (int pair = 0; pair < 4; ++pair) put_nibbles(codes + 64 * pair, 32, block + 48 + 32 * pair);
+  }
+}
+
 }  // namespace
 
-extern const BlockFormat q5_k{
-    .name = "Q5_K", .ggml_type = 13, .block = 256, .block_bytes = 176, .decode = decode};
+extern const BlockFormat q5_k{.name = "Q5_K",
+                              .ggml_type = 13,
+                              .block = 256,
+                              .block_bytes = 176,
+                              .decode = decode,
+                              .encode = encode};
 
 }  // namespace nibble::block_formats

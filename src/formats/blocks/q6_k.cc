@@ -4,9 +4,13 @@
 //   nibble of low[64h + 32(k % 2) + l] and its high two in bits 2k, 2k + 1 of high[32h + l]
 #include "formats/block_format.h"
 #include "formats/blocks/fields.h"
+#include "formats/blocks/packing.h"
+#include "formats/blocks/super_block.h"
 
 namespace nibble::block_formats {
 namespace {
+
+constexpr EvenLevels kLevels{-32, 31}, kSteps{-128, 127};
 
 void decode(const std::uint8_t* block, std::size_t count, float* out) {
   for (std::size_t b = 0; b < count; ++b, block += 210, out += 256) {
@@ -21,9 +25,28 @@ void decode(const std::uint8_t* block, std::size_t count, float* out) {
   }
 }
 
+void encode(const float* weights, const float* importance, std::size_t count, std::uint8_t* block) {
+  for (std::size_t b = 0; b < count; ++b, block += 210) {
+    const Group group = group_at(weights, importance, b, 256);
+    const SuperScale super = fit_super_scale(group, 16, kLevels, kSteps);
+    int codes[256];
+    for (int g = 0; g < 16; ++g)
+      choose_codes(group.part(16 * g, 16), kLevels, super.step(g), codes + 16 * g);
+    for (int half = 0; half < 2; ++half) put_nibbles(codes + 128 * half, 64, block + 64 * half);
+    put_pairs_of_bits(codes, 4, block + 128);
+    for (int g = 0; g < 16; ++g)
+      block[192 + g] = static_cast<std::uint8_t>(super.steps[static_cast<std::size_t>(g)]);
+    put_half(block + 208, super.scale);
+  }
+}
+
 }  // namespace
 
-extern const BlockFormat q6_k{
-    .name = "Q6_K", .ggml_type = 14, .block = 256, .block_bytes = 210, .decode = decode};
+extern const BlockFormat q6_k{.name = "Q6_K",
+                              .ggml_type = 14,
+                              .block = 256,
+                              .block_bytes = 210,
+                              .decode = decode,
+                              .encode = encode};
 
 }  // namespace nibble::block_formats

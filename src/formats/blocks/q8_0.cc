@@ -2,9 +2,13 @@
 //   block, 34 bytes:  scale float16 | codes int8[32];  weight = scale · code
 #include "formats/block_format.h"
 #include "formats/blocks/fields.h"
+#include "formats/blocks/packing.h"
+#include "formats/blocks/scale_search.h"
 
 namespace nibble::block_formats {
 namespace {
+
+constexpr EvenLevels kLevels{-128, 127};
 
 void decode(const std::uint8_t* block, std::size_t count, float* out) {
   for (std::size_t b = 0; b < count; ++b, block += 34, out += 32) {
@@ -13,9 +17,24 @@ void decode(const std::uint8_t* block, std::size_t count, float* out) {
   }
 }
 
+void encode(const float* weights, const float* importance, std::size_t count, std::uint8_t* block) {
+  for (std::size_t b = 0; b < count; ++b, block += 34) {
+    const Group group = group_at(weights, importance, b, 32);
+    const float scale = fit_scale(group, kLevels, Storage::kHalf);
+    int codes[32];
+    choose_codes(group, kLevels, scale, codes);
+    put_half(block, scale);
+    for (int i = 0; i < 32; ++i) block[2 + i] = static_cast<std::uint8_t>(codes[i] - 128);
+  }
+}
+
 }  // namespace
 
-extern const BlockFormat q8_0{
-    .name = "Q8_0", .ggml_type = 8, .block = 32, .block_bytes = 34, .decode = decode};
+extern const BlockFormat q8_0{.name = "Q8_0",
+                              .ggml_type = 8,
+                              .block = 32,
+                              .block_bytes = 34,
+                              .decode = decode,
+                              .encode = encode};
 
 }  // namespace nibble::block_formats

@@ -18,4 +18,13 @@ inline GroupScale group_scale(const std::uint8_t* packed, int group) {
   return {(low & 15) | (packed[group - 4] >> 6) << 4, low >> 4 | (packed[group] >> 6) << 4};
 }
 
+// What group_scale reads; scales and minimums: 8 each.
+inline void put_group_scales(const int* scales, const int* minimums, std::uint8_t* packed) {
+  for (int i = 0; i < 4; ++i) {
+    packed[i] = static_cast<std::uint8_t>(scales[i] | scales[i + 4] >> 4 << 6);
+    packed[i + 4] = static_cast<std::uint8_t>(minimums[i] | minimums[i + 4] >> 4 << 6);
+    packed[i + 8] = static_cast<std::uint8_t>((scales[i + 4] & 15) | (minimums[i + 4] & 15) << 4);
+  }
+}
+
 }  // namespace nibble::block_formats
