@@ -119,11 +119,11 @@ std::string ways_to_give_text(const CLI::App& app) {
 [[noreturn]] void refuse(const CLI::ParseError& problem, const CLI::App& app) {
   const std::string help = cat(app.get_name(), " --help");
   // An unknown option may be why a required one is missing: it is named first.
-  for (const std::string& extra : app.remaining()) {
-    const std::string word = extra.substr(0, extra.find('='));
+  if (const auto extras = app.remaining(); !extras.empty()) {
+    const std::string word = extras.front().substr(0, extras.front().find('='));
     if (word.starts_with("--")) throw unknown_word("option", word, long_names(app), help);
     if (word.starts_with('-')) throw unknown_word("option", word, {}, help);
-    refuse_word(extra, app);
+    refuse_word(extras.front(), app);
   }
   if (const auto* value = dynamic_cast<const CLI::ConversionError*>(&problem))
     refuse_value(*value, app);
