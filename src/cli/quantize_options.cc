@@ -125,8 +125,10 @@ void declare(CLI::App& app, QuantizeFlags& flags) {
   app.add_option("--group-size", flags.group_size,
                  "weights that share a scale; -1: a whole row; default: the largest usual one that "
                  "divides every row");
-  app.add_flag("--asym,!--sym", flags.asymmetric,
-               "a zero point for each group instead of a symmetric grid");
+  // A bound variable would be set even where neither is given.
+  app.add_flag_function(
+      "--asym,!--sym", [&flags](std::int64_t count) { flags.asymmetric = count > 0; },
+      "a zero point for each group instead of a symmetric grid");
   app.add_option("--transform", flags.transforms,
                  "rewrites the weights first (nibble methods lists them); may be repeated");
   declare_settings(app, flags);

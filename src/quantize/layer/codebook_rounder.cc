@@ -90,11 +90,32 @@ class CodebookRounder final : public Rounder {
     return sum;
   }
 
+  // The same of one weight to a code, all weights beside each other: each middle that a weight is
+  // above adds the step between its neighbours.
+  double error_of_singles(const GroupView& group, float scale) const {
+    const std::size_t count = group.weights.size();
+    std::vector<float> units(count), nearest(count, grid().codebook[0]);
+    for (std::size_t i = 0; i < count; ++i) units[i] = group.weights[i] / scale;
+    for (std::size_t m = 0; m < middles_.size(); ++m) {
+      const float middle = middles_[m], step = grid().codebook[m + 1] - grid().codebook[m];
+      for (std::size_t i = 0; i < count; ++i) nearest[i] += units[i] > middle ? step : 0.0f;
+    }
+    float sum = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      const float lost = (units[i] - nearest[i]) * scale;
+      sum += lost * lost * (group.importance.empty() ? 1.0f : group.importance[i]);
+    }
+    return sum;
+  }
+
   void search(const GroupView& group, float upright, float turned, GroupParams& best) const {
     std::vector<Code> codes;
-    double least = error(group, best, codes);
+    const auto error_of = [&](GroupParams params) {
+      return middles_.empty() ? error(group, params, codes) : error_of_singles(group, params.scale);
+    };
+    double least = error_of(best);
     const auto keep_better = [&](GroupParams params) {
-      const double e = error(group, params, codes);
+      const double e = error_of(params);
       if (!(e < least)) return false;
       least = e;
       best = params;
