@@ -21,7 +21,10 @@ struct CodeShape {
   std::vector<std::int32_t> group_index;  // [codes_per_row], empty: groups lie in order
 
   int bits() const { return grid->bits; }
-  std::size_t codes_per_row() const { return columns / grid->dimension; }
+  // Most grids have dimension 1: a division less in every look at a code.
+  std::size_t codes_per_row() const {
+    return grid->dimension == 1 ? columns : columns / grid->dimension;
+  }
   std::size_t code_bytes() const { return grid->bits > 8 ? 2 : 1; }
   std::size_t groups() const { return (columns + group_size - 1) / group_size; }
   std::size_t group_of(std::size_t column) const {
@@ -53,12 +56,15 @@ struct Codes : CodeShape {
       std::memcpy(codes.data() + 2 * at, &code, 2);
   }
   GroupParams params(std::size_t r, std::size_t group) const {
-    return {scales[r * groups() + group], zeros[r * groups() + group]};
+    return params_at(r * groups() + group);
   }
   void set_params(std::size_t r, std::size_t group, GroupParams params) {
-    scales[r * groups() + group] = params.scale;
-    zeros[r * groups() + group] = params.zero;
+    const std::size_t at = r * groups() + group;
+    scales[at] = params.scale;
+    zeros[at] = params.zero;
   }
+  // For loops that know r · groups(), whose division would cost more than their work.
+  GroupParams params_at(std::size_t at) const { return {scales[at], zeros[at]}; }
 
   // The codes of a row, of grids of up to 8 bits.
   std::span<std::uint8_t> row(std::size_t r) {

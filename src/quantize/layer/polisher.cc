@@ -29,6 +29,7 @@ Polisher::Polisher(const Task& task, const Rounder& rounder, Codes& codes)
       rounder_(rounder),
       grid_(rounder.grid()),
       codes_(codes),
+      groups_(codes.groups()),
       order_(codes.columns),
       hessian_(task.hessian) {
   std::iota(order_.begin(), order_.end(), std::size_t{0});
@@ -118,7 +119,7 @@ bool Polisher::move_code(const Chunk& chunk, std::size_t place, Row& row) const 
   const std::size_t column = order_[chunk.first + place];
   const float h = hessian_(chunk.first + place, chunk.first + place);
   if (h <= 0) return false;
-  const GroupParams params = codes_.params(row.index, codes_.group_of(column));
+  const GroupParams params = codes_.params_at(row.index * groups_ + codes_.group_of(column));
   const Code old = codes_.code(row.index, column);
   const float now = grid_.value(old, params), wanted = now + row.gradient[place] / h;
   const Code code = rounder_.nearest(&wanted, params);

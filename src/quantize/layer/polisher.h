@@ -44,6 +44,7 @@ class Polisher {
   const Rounder& rounder_;
   const Grid& grid_;
   Codes& codes_;
+  std::size_t groups_;
   std::vector<std::size_t> order_;  // columns, group by group
   Tensor ordered_;                  // H in that order, where it is not the columns' own
   ConstMatrix hessian_;

@@ -178,14 +178,20 @@ class RowTile {
  private:
   void quantize_row(std::size_t r, std::size_t begin, std::size_t end, float* errors) {
     const Grid& grid = work_.rounder.grid();
+    const std::size_t first_group = (first_ + r) * codes_.groups();
+    const bool singles = grid.dimension == 1 && codes_.code_bytes() == 1;
+    std::uint8_t* row = codes_.row(first_ + r).data();
     float* w = weight_.view().row(r);
     float values[kMaxDimension];
     for (std::size_t p = begin; p < end; p += grid.dimension) {
       const std::size_t column = order_[p], group = codes_.group_of(column);
       if (work_.fit_runs && p % work_.task.group_size == 0) fit_run(r, p, group);
-      const GroupParams params = codes_.params(first_ + r, group);
+      const GroupParams params = codes_.params_at(first_group + group);
       const Code code = work_.rounder.nearest(w + p, params);
-      codes_.set_code(first_ + r, column / grid.dimension, code);
+      if (singles)
+        row[column] = static_cast<std::uint8_t>(code);
+      else
+        codes_.set_code(first_ + r, column / grid.dimension, code);
       grid.values(code, params, values);
       for (std::size_t k = 0; k < grid.dimension; ++k) {
         const std::size_t at = p + k;
