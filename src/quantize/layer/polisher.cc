@@ -169,10 +169,14 @@ bool Polisher::move_vector(const Chunk& chunk, std::size_t place, Row& row) cons
 bool Polisher::move_group(const Chunk& chunk, const Group& group, Row& row) const {
   GroupParams params = codes_.params(row.index, group.index);
   double slope = 0;
-  for (std::size_t i = 0; i < group.count; i += grid_.dimension) {
-    const std::size_t place = group.first + i;
-    const Code code = codes_.code(row.index, order_[chunk.first + place] / grid_.dimension);
-    grid_.values(code, {1, params.zero}, row.direction.data() + i);
+  const std::size_t dimension = grid_.dimension;
+  for (std::size_t i = 0; i < group.count; i += dimension) {
+    const std::size_t column = order_[chunk.first + group.first + i];
+    const Code code = codes_.code(row.index, dimension == 1 ? column : column / dimension);
+    if (dimension == 1)
+      row.direction[i] = grid_.value(code, {1, params.zero});
+    else
+      grid_.values(code, {1, params.zero}, row.direction.data() + i);
   }
   for (std::size_t i = 0; i < group.count; ++i)
     slope += static_cast<double>(row.direction[i]) * row.gradient[group.first + i];

@@ -41,8 +41,17 @@ extern const OptionSpec kSymmetryOption{
 
 GroupParams Rounder::refit(const GroupView& group, std::span<const Code> codes,
                            GroupParams params) const {
-  std::array<float, 16> units;
   double products = 0, squares = 0;
+  if (grid_.dimension == 1) {
+    for (std::size_t i = 0; i < group.weights.size(); ++i) {
+      const double q = grid_.value(codes[i], {1, params.zero});
+      const double share = group.importance.empty() ? 1.0 : group.importance[i];
+      products += share * q * group.weights[i];
+      squares += share * q * q;
+    }
+    return rescaled(params, products, squares);
+  }
+  std::array<float, 16> units;
   for (std::size_t i = 0; i < group.weights.size(); i += grid_.dimension) {
     grid_.values(codes[i / grid_.dimension], {1, params.zero}, units.data());
     for (std::size_t k = 0; k < grid_.dimension; ++k) {
@@ -51,6 +60,10 @@ GroupParams Rounder::refit(const GroupView& group, std::span<const Code> codes,
       squares += share * q * q;
     }
   }
+  return rescaled(params, products, squares);
+}
+
+GroupParams Rounder::rescaled(GroupParams params, double products, double squares) const {
   if (squares > 0 && products != 0)
     params.scale = stored_scale(static_cast<float>(products / squares));
   return params;
@@ -58,8 +71,8 @@ GroupParams Rounder::refit(const GroupView& group, std::span<const Code> codes,
 
 void Rounder::round(std::span<const float> weights, GroupParams params,
                     std::span<Code> codes) const {
-  for (std::size_t i = 0; i < weights.size(); i += grid_.dimension)
-    codes[i / grid_.dimension] = nearest(weights.data() + i, params);
+  for (std::size_t i = 0, code = 0; i < weights.size(); i += grid_.dimension, ++code)
+    codes[code] = nearest(weights.data() + i, params);
 }
 
 float Rounder::stored_scale(float scale) const {

@@ -57,6 +57,9 @@ class Rounder {
   virtual float stored_zero(float zero) const = 0;
 
  private:
+  // The least-squares scale of Σ weight · unit and Σ unit².
+  GroupParams rescaled(GroupParams params, double products, double squares) const;
+
   const Grid& grid_;
   const Storable storable_;
 };

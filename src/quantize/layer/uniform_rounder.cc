@@ -31,6 +31,7 @@ class UniformRounder final : public Rounder {
         bits_(grid.bits),
         symmetry_(symmetry),
         search_(search),
+        integer_zeros_(storable.integer_zeros),
         lowest_zero_(storable.lowest_zero),
         max_code_(static_cast<float>((1 << grid.bits) - 1)),
         middle_(static_cast<float>(1 << (grid.bits - 1))) {}
@@ -39,8 +40,8 @@ class UniformRounder final : public Rounder {
 
   Code nearest(const float* weight, GroupParams p) const override {
     const float steps = *weight / p.scale;
-    const float code = storable().integer_zeros ? std::nearbyint(steps) + p.zero
-                                                : std::nearbyint(steps + p.zero);
+    const float code =
+        integer_zeros_ ? std::nearbyint(steps) + p.zero : std::nearbyint(steps + p.zero);
     return static_cast<Code>(std::clamp(code, lowest_code(), max_code_));
   }
 
@@ -52,8 +53,7 @@ class UniformRounder final : public Rounder {
   GroupParams fit(const GroupView& group) const override {
     const std::span<const float> weights = group.weights;
     const Extremes e = extremes_of(weights);
-    if (e.low == 0 && e.high == 0)
-      return {1, free_zero() ? std::max(lowest_zero_, 0.0f) : middle_};
+    if (e.low == 0 && e.high == 0) return {1, free_zero() ? std::max(lowest_zero_, 0.0f) : middle_};
     const GroupParams start = free_zero() ? asymmetric_start(e) : symmetric_start(e);
     if (search_ == ScaleSearch::kAbsMax) return start;
     std::vector<float> equal;
@@ -151,6 +151,7 @@ class UniformRounder final : public Rounder {
   int bits_;
   Symmetry symmetry_;
   ScaleSearch search_;
+  bool integer_zeros_;
   float lowest_zero_, max_code_, middle_;
 };
 
