@@ -153,7 +153,7 @@ TEST_F(JsonKeys, OfErrorsWithTheFixInItsOwnPlace) {
 TEST_F(JsonKeys, OfTheDemoSlow) { expect_keys("demo", "nibble demo --json"); }
 
 TEST_F(JsonKeys, OfTheChatDemoSlow) {
-  printed("cp -r $MODEL m && printf '{{ messages[0].content }}' > m/chat_template.jinja");
+  printed("cp -r $MODEL m && printf '{{ messages[0].content }}' | tee m/chat_template.jinja");
   expect_keys("demo --chat", "nibble demo --chat m --json");
 }
 
