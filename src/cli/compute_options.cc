@@ -22,10 +22,8 @@ Value named(const std::string& option, const std::string& text, const Names<Valu
     if (name == text) return value;
     names.push_back(name);
   }
-  const std::string near = nearest_name(text, names);
   throw Error(ErrorKind::kInvalidArgument,
-              cat(option, " \"", text, "\" is not known",
-                  near.empty() ? "" : cat("; did you mean ", near, "?")),
+              cat(option, " \"", text, "\" is not known", did_you_mean(text, names)),
               cat("one of: ", join(names, ", ")));
 }
 

@@ -72,7 +72,7 @@ Override parse_override(const std::string& text) {
 }
 
 // A trailing ":2.5" is a weight unless the whole text is the name of a file.
-CalibrationSource parse_source(const std::string& text) {
+CalibrationFile parse_source(const std::string& text) {
   const auto colon = text.rfind(':');
   if (std::filesystem::exists(text) || colon == text.npos) return {text, 1};
   const auto weight = parse_number(text.substr(colon + 1));

@@ -68,7 +68,7 @@ constexpr OptionSynonym kOptions[] = {
     {"--output", "", "", "results go to stdout; --json makes them one object"},
     {"--csv", "", "bench", "write -o csv"},
     {"--csv", "", "", "write --json"},
-    {"--format", "", "quantize", "see --checkpoint-format"},
+    {"--format", "", "quantize", "see --layout and --checkpoint-format"},
     {"--format", "", "", "results are texts, or one object with --json"},
     {"--outtype", "", "", "quantize takes --method, --bits and --group-size"},
     {"--ftype", "", "", "quantize takes --method, --bits and --group-size"},

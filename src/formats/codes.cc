@@ -17,12 +17,11 @@ Codes make_codes(const Grid& grid, std::size_t rows, std::size_t columns, std::s
 void decode_rows(const Codes& codes, std::size_t first, Matrix out) {
   const Grid& grid = *codes.grid;
   const std::size_t groups = codes.groups(), per_row = codes.codes_per_row();
-  const bool bytes = codes.code_bytes() == 1;
   for (std::size_t i = 0; i < out.rows; ++i) {
     const std::size_t row = first + i;
     float* weights = out.row(i);
     for (std::size_t k = 0; k < per_row; ++k, weights += grid.dimension)
-      grid.values(bytes ? codes.codes[row * per_row + k] : codes.code(row, k),
+      grid.values(codes.code(row, k),
                   codes.params_at(row * groups + codes.group_of(k * grid.dimension)), weights);
   }
 }

@@ -21,15 +21,17 @@ struct CodeShape {
   std::vector<std::int32_t> group_index;  // [codes_per_row], empty: groups lie in order
 
   int bits() const { return grid->bits; }
-  // Most grids have dimension 1: a division less in every look at a code.
-  std::size_t codes_per_row() const {
-    return grid->dimension == 1 ? columns : columns / grid->dimension;
+  // Which code of its row stands for this column. Most grids have dimension 1, and a division would
+  // cost more than the look at the code.
+  std::size_t index_of(std::size_t column) const {
+    return grid->dimension == 1 ? column : column / grid->dimension;
   }
+  std::size_t codes_per_row() const { return index_of(columns); }
   std::size_t code_bytes() const { return grid->bits > 8 ? 2 : 1; }
   std::size_t groups() const { return (columns + group_size - 1) / group_size; }
   std::size_t group_of(std::size_t column) const {
     return group_index.empty() ? column / group_size
-                               : static_cast<std::size_t>(group_index[column / grid->dimension]);
+                               : static_cast<std::size_t>(group_index[index_of(column)]);
   }
 };
 

@@ -18,6 +18,9 @@ struct GroupParams {
   float zero = 0;  // in code units
 };
 
+// The most weights that one code may stand for: room that loops have for them.
+inline constexpr std::size_t kMaxDimension = 16;
+
 // A code stands for `dimension` neighbouring weights of a row:
 //   without a codebook  weight    = scale · (code − zero)            (dimension 1)
 //   with one            weights[k] = scale · codebook[code][k]
@@ -25,7 +28,7 @@ struct Grid {
   std::string_view name;  // "int4", "nf4": stands in recipes and passports, never renamed
   std::string_view summary;
   int bits = 0;                          // of one code, 1 … 16
-  std::size_t dimension = 1;             // weights that one code stands for
+  std::size_t dimension = 1;             // weights that one code stands for, 1 … kMaxDimension
   std::span<const float> codebook = {};  // [2^bits, dimension]; of dimension 1: rising
 
   bool uniform() const { return codebook.empty(); }

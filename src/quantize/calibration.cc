@@ -119,13 +119,13 @@ Ids tokens_of(std::string_view text, const ModelSource& source, const Tokenizer&
 }
 
 // Largest remainders: counts that add up to `samples`.
-std::vector<std::size_t> share(std::size_t samples, const std::vector<CalibrationSource>& sources) {
+std::vector<std::size_t> share(std::size_t samples, const std::vector<CalibrationFile>& sources) {
   double total = 0;
-  for (const CalibrationSource& source : sources) total += source.weight;
+  for (const CalibrationFile& source : sources) total += source.weight;
   std::vector<std::size_t> counts;
   std::vector<double> remainders;
   std::size_t given = 0;
-  for (const CalibrationSource& source : sources) {
+  for (const CalibrationFile& source : sources) {
     const double exact = static_cast<double>(samples) * source.weight / total;
     counts.push_back(static_cast<std::size_t>(std::floor(exact)));
     remainders.push_back(exact - std::floor(exact));
@@ -180,7 +180,7 @@ Calibration gather_calibration(const ModelSource& source, const Tokenizer& token
   } else {
     const auto counts = share(result.samples, options.sources);
     for (std::size_t i = 0; i < counts.size(); ++i) {
-      const CalibrationSource& file = options.sources[i];
+      const CalibrationFile& file = options.sources[i];
       if (counts[i] == 0) continue;
       const TextFile text(file.path);
       std::vector<std::string> notes;

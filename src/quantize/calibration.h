@@ -9,20 +9,16 @@
 
 #include "base/progress.h"
 #include "model/source.h"
+#include "nibble/quantize.h"
 #include "nibble/tokenizer.h"
 
 namespace nibble {
 
-// A text as TextFile reads it: prose, rows of JSON (model/documents.h), or token windows
+// A file is a text as TextFile reads it: prose, rows of JSON (model/documents.h), or token windows
 // ({"windows": [[1, 2, …], …]}); recognised by content.
-struct CalibrationSource {
-  std::filesystem::path path;
-  double weight = 1;  // share of the windows, relative to the other sources
-};
-
 struct CalibrationOptions {
-  std::vector<CalibrationSource> sources = {};  // none: the model writes its own text
-  std::size_t samples = 128;                    // windows
+  std::vector<CalibrationFile> sources = {};  // none: the model writes its own text
+  std::size_t samples = 128;                  // windows
   std::size_t length = 0;  // tokens in a window; 0: min(512, the model's context)
   std::uint64_t seed = 0;
 };

@@ -10,9 +10,7 @@
 #include "nibble/error.h"
 
 namespace nibble {
-namespace {
-
-}  // namespace
+namespace {}  // namespace
 
 Options::Options(std::span<const OptionSpec* const> specs) {
   for (const OptionSpec* spec : specs)
@@ -26,9 +24,7 @@ void Options::set(const OptionSpec& spec, std::string value) {
   std::vector<std::string> words(spec.words.begin(), spec.words.end());
   if (std::find(words.begin(), words.end(), value) == words.end()) {
     if (!spec.is_number()) {
-      const std::string near = nearest_name(value, words);
-      refuse(cat("\"", value, "\" is not known",
-                 near.empty() ? "" : cat("; did you mean ", near, "?")),
+      refuse(cat("\"", value, "\" is not known", did_you_mean(value, words)),
              cat("one of: ", join(words, ", ")));
     }
     const auto number = parse_number(value);

@@ -11,6 +11,7 @@
 #include "nn/matmul.h"
 #include "quantize/activation_store.h"
 #include "quantize/block_cost.h"
+#include "quantize/layer/rounder.h"
 #include "quantize/samples.h"
 
 namespace nibble {
@@ -118,8 +119,7 @@ Plan make_plan(const ModelSource& source, const Recipe& recipe, const QuantizeOp
                     human_bytes(plan.memory_limit), " may be used"),
                 "use a smaller --seq-len, or raise --memory");
 
-  const Options& first = recipe.modules.front().options;
-  const bool textbook = first.has("scales") && first.text("scales") == "absmax";
+  const bool textbook = textbook_scales(recipe.modules.front().options);
   const BlockCost cost = block_cost(hyper, tokens, followed, length, hessian, !textbook);
   const double products = (calibrated ? cost.forward : 0) + cost.hessian + cost.products;
   plan.operations = static_cast<double>(hyper.layers) * (products + cost.solve);

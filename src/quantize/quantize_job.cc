@@ -23,8 +23,7 @@ QuantizeOptions options_of(const QuantizeJob& job) {
     override.group_size = rule.group_size;
     options.overrides.push_back(std::move(override));
   }
-  for (const CalibrationFile& file : job.calibration)
-    options.calibration.sources.push_back({file.path, file.weight});
+  options.calibration.sources = job.calibration;
   options.calibration.samples = job.samples;
   options.calibration.length = job.length;
   options.calibration.seed = job.seed;

@@ -2,68 +2,16 @@
 
 #include <algorithm>
 #include <map>
-#include <memory>
 #include <nlohmann/json.hpp>
 
-#include "base/regex.h"
 #include "base/text.h"
 #include "nibble/error.h"
 #include "quantize/layer/feedback_options.h"
 #include "quantize/layer/rounder.h"
+#include "quantize/patterns.h"
 
 namespace nibble {
 namespace {
-
-constexpr std::uint64_t kPatternSteps = 20'000'000;  // of matching, for all modules together
-
-// Patterns of the user, each of which must match at least one module.
-class Patterns {
- public:
-  explicit Patterns(std::string option) : option_(std::move(option)) {}
-  void add(const std::string& text) {
-    as_argument([&] {
-      patterns_.push_back({std::make_unique<Regex>(text, Regex::Syntax::kPython), 0});
-      return false;
-    });
-  }
-  // The first that matches `name`.
-  std::optional<std::size_t> match(const std::string& name) {
-    for (std::size_t i = 0; i < patterns_.size(); ++i)
-      if (as_argument([&] { return patterns_[i].regex->matches_anywhere(name, steps_left_); })) {
-        ++patterns_[i].matches;
-        return i;
-      }
-    return std::nullopt;
-  }
-  void require_matches() const {
-    for (const Pattern& pattern : patterns_)
-      if (pattern.matches == 0)
-        throw Error(
-            ErrorKind::kInvalidArgument,
-            cat(option_, " \"", pattern.regex->pattern(), "\" matches no module that is left"),
-            "module names look like model.layers.0.mlp.down_proj (nibble show MODEL lists them)");
-  }
-
- private:
-  // The user's pattern is to blame, not a file.
-  template <typename Action>
-  bool as_argument(Action action) const {
-    try {
-      return action();
-    } catch (const Error& problem) {
-      if (problem.kind() == ErrorKind::kInterrupted) throw;
-      throw Error(ErrorKind::kInvalidArgument, cat(option_, ": ", problem.what()));
-    }
-  }
-
-  struct Pattern {
-    std::unique_ptr<Regex> regex;
-    std::size_t matches = 0;
-  };
-  std::string option_;
-  std::vector<Pattern> patterns_;
-  std::uint64_t steps_left_ = kPatternSteps;
-};
 
 // "self_attn.q_proj, … (576 inputs)" for each distinct row length.
 std::string layers_by_width(const std::vector<PlannedModule>& modules) {
@@ -187,8 +135,7 @@ class Settings {
 
 void decide_drift(Options& options) {
   if (!options.has("drift-correction") || options.decided("drift-correction")) return;
-  const bool textbook = options.has("scales") && options.text("scales") == "absmax";
-  options.set(kDriftShareOption, textbook ? "0" : cat(kDriftCorrection));
+  options.set(kDriftShareOption, textbook_scales(options) ? "0" : cat(kDriftCorrection));
 }
 
 // All planned modules, without grids and groups; skipped ones go into the layout's settings.
@@ -205,6 +152,7 @@ std::vector<PlannedModule> modules_of(const ModelSource& source, const QuantizeO
         module.name = source.module_path(layer, role);
         module.layer = layer;
         module.role = role;
+        module.shape.grid = recipe.layout_settings.base.grid;
         module.shape.rows = block.linear(role).outputs();
         module.shape.columns = block.linear(role).inputs();
         if (skip.match(module.name) || unusable.contains(module.name))
@@ -239,47 +187,54 @@ std::vector<PlannedModule> holdable(std::vector<PlannedModule> modules, Recipe& 
   return kept;
 }
 
-// Method, grid, group and options of each module.
-void resolve(const QuantizeOptions& options, Settings& settings, Recipe& recipe) {
+// Why the module cannot be what its recipe says; empty when it can.
+std::string refusal_of(const PlannedModule& module, const Layout& layout) {
+  std::string refusal = layout.refusal(module.shape);
+  if (refusal.empty() && module.method->refusal != nullptr)
+    refusal = module.method->refusal(module.shape, module.storable, module.options);
+  if (refusal.empty() && module.shape.group_size % module.shape.grid->dimension != 0)
+    refusal = cat("groups of ", module.shape.group_size, " cut through the ",
+                  module.shape.grid->dimension, " weights of a code of ", module.shape.grid->name);
+  return refusal;
+}
+
+// Method, grid, group and options of one module; `rule` may be null.
+void resolve(const QuantizeOptions& options, const Override* rule, Settings& settings,
+             Recipe& recipe, PlannedModule& module) {
+  LayoutSettings& layout = recipe.layout_settings;
+  ModuleSettings own = layout.base;
+  if (rule != nullptr && rule->grid != nullptr) own.grid = rule->grid;
+  if (rule != nullptr && rule->group_size) {
+    require_divides(*rule->group_size, {module});
+    own.group_size = *rule->group_size;
+  }
+  if (rule != nullptr) layout.overrides.emplace_back(module.name, own);
+  module.shape = code_shape(module.shape.rows, module.shape.columns, own);
+  module.method = &methods::named(rule != nullptr && rule->method ? *rule->method : options.method);
+  module.storable = recipe.layout->storable(module.shape, layout.dialect);
+  module.options = settings.of(module.method->options);
+  decide_symmetry(*module.shape.grid, module.options);
+  decide_drift(module.options);
+  if (const std::string refusal = refusal_of(module, *recipe.layout); !refusal.empty())
+    throw Error(ErrorKind::kInvalidArgument, cat(module.name, ": ", refusal));
+}
+
+void resolve_all(const QuantizeOptions& options, Settings& settings, Recipe& recipe) {
   Patterns patterns("--override");
   for (const Override& rule : options.overrides) patterns.add(rule.pattern);
-  std::vector<std::optional<std::size_t>> rules;
+  std::vector<const Override*> rules;
   std::vector<PlannedModule> plain;
   for (const PlannedModule& module : recipe.modules) {
-    rules.push_back(patterns.match(module.name));
-    if (!rules.back() || !options.overrides[*rules.back()].group_size) plain.push_back(module);
+    const auto rule = patterns.match(module.name);
+    rules.push_back(rule ? &options.overrides[*rule] : nullptr);
+    if (rules.back() == nullptr || !rules.back()->group_size) plain.push_back(module);
   }
   patterns.require_matches();
   if (options.group_size) require_divides(*options.group_size, plain);
-  LayoutSettings& layout = recipe.layout_settings;
-  layout.base.grid = &grids::named(options.grid);
-  layout.base.group_size = options.group_size ? *options.group_size : choose_group(plain, recipe);
-  for (std::size_t i = 0; i < recipe.modules.size(); ++i) {
-    PlannedModule& module = recipe.modules[i];
-    ModuleSettings own = layout.base;
-    const Override* rule = rules[i] ? &options.overrides[*rules[i]] : nullptr;
-    if (rule != nullptr && rule->grid != nullptr) own.grid = rule->grid;
-    if (rule != nullptr && rule->group_size) {
-      require_divides(*rule->group_size, {module});
-      own.group_size = *rule->group_size;
-    }
-    if (rule != nullptr) layout.overrides.emplace_back(module.name, own);
-    module.shape = code_shape(module.shape.rows, module.shape.columns, own);
-    module.method =
-        &methods::named(rule != nullptr && rule->method ? *rule->method : options.method);
-    module.storable = recipe.layout->storable(module.shape, layout.dialect);
-    module.options = settings.of(module.method->options);
-    decide_symmetry(*module.shape.grid, module.options);
-    decide_drift(module.options);
-    std::string refusal = recipe.layout->refusal(module.shape);
-    if (refusal.empty() && module.method->refusal != nullptr)
-      refusal = module.method->refusal(module.shape, module.storable, module.options);
-    if (refusal.empty() && module.shape.group_size % module.shape.grid->dimension != 0)
-      refusal =
-          cat("groups of ", module.shape.group_size, " cut through the ",
-              module.shape.grid->dimension, " weights of a code of ", module.shape.grid->name);
-    if (!refusal.empty()) throw Error(ErrorKind::kInvalidArgument, cat(module.name, ": ", refusal));
-  }
+  recipe.layout_settings.base.group_size =
+      options.group_size ? *options.group_size : choose_group(plain, recipe);
+  for (std::size_t i = 0; i < recipe.modules.size(); ++i)
+    resolve(options, rules[i], settings, recipe, recipe.modules[i]);
 }
 
 // What readers of the checkpoint are told of the codes.
@@ -336,16 +291,14 @@ Recipe make_recipe(const ModelSource& source, const QuantizeOptions& options,
     throw Error(ErrorKind::kInvalidArgument, cat(source.folder().string(), " is quantized already"),
                 "start from the original checkpoint: quantizing twice loses more");
   Recipe recipe;
-  recipe.layout = &layout_of(options, grids::named(options.grid));
+  const Grid& grid = grids::named(options.grid);
+  recipe.layout = &layout_of(options, grid);
   recipe.layout_settings.dialect = layouts::dialect_of(*recipe.layout, options.dialect);
-  recipe.layout_settings.base.grid = &grids::named(options.grid);
+  recipe.layout_settings.base.grid = &grid;
   if (const TensorInfo* first =
           source.checkpoint().find(source.module_path(0, Role::kQuery) + ".weight"))
     recipe.layout_settings.dtype = first->dtype;
-  methods::named(options.method);
-  auto modules = modules_of(source, options, unusable, recipe);
-  for (PlannedModule& module : modules) module.shape.grid = recipe.layout_settings.base.grid;
-  recipe.modules = holdable(std::move(modules), recipe);
+  recipe.modules = holdable(modules_of(source, options, unusable, recipe), recipe);
   if (recipe.modules.empty())
     throw Error(ErrorKind::kInvalidArgument, "no module is left to quantize");
 
@@ -354,7 +307,7 @@ Recipe make_recipe(const ModelSource& source, const QuantizeOptions& options,
     const Transform& transform = transforms::named(name);
     recipe.transforms.push_back({&transform, settings.of(transform.options)});
   }
-  resolve(options, settings, recipe);
+  resolve_all(options, settings, recipe);
   settings.require_read(recipe);
   describe(recipe);
   if (!recipe.calibrated() && !options.calibration.sources.empty())

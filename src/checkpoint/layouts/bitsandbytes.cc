@@ -111,12 +111,11 @@ std::string refusal(const CodeShape& shape) {
   if (shape.grid->name != "nf4")
     return cat("bitsandbytes' 4-bit files hold codes of nf4, not ", shape.grid->name);
   const std::size_t group = shape.group_size;
-  if (shape.columns % 64 != 0)
-    return cat("blocks of 64 weights would cross from row to row; rows have ", shape.columns);
   if (group < 32 || group > 4096 || (group & (group - 1)) != 0)
     return cat("bitsandbytes' blocks are 32, 64, … 4096 weights, not ", group);
   if (shape.columns % group != 0)
-    return cat("groups of ", group, " do not divide rows of ", shape.columns);
+    return cat("blocks of ", group, " weights would cross from row to row; rows have ",
+               shape.columns);
   return {};
 }
 

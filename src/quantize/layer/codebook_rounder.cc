@@ -1,6 +1,7 @@
 // Rounding to grids with a codebook, of one weight or several to a code: scales by a search around
 // the one that brings the largest weight onto the largest entry.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <vector>
 
@@ -79,10 +80,11 @@ class CodebookRounder final : public Rounder {
     codes.resize(group.weights.size() / grid().dimension);
     round(group.weights, params, codes);
     double sum = 0;
-    std::vector<float> values(grid().dimension);
-    for (std::size_t i = 0; i < group.weights.size(); i += values.size()) {
-      grid().values(codes[i / values.size()], params, values.data());
-      for (std::size_t k = 0; k < values.size(); ++k) {
+    std::array<float, kMaxDimension> values;
+    const std::size_t n = grid().dimension;
+    for (std::size_t i = 0; i < group.weights.size(); i += n) {
+      grid().values(codes[i / n], params, values.data());
+      for (std::size_t k = 0; k < n; ++k) {
         const double lost = static_cast<double>(group.weights[i + k]) - values[k];
         sum += lost * lost * (group.importance.empty() ? 1.0 : group.importance[i + k]);
       }

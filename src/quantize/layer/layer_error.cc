@@ -13,6 +13,15 @@ constexpr std::size_t kMeasureRows = 64;
 
 }  // namespace
 
+double weighted_square(ConstMatrix rows, ConstMatrix hessian) {
+  Tensor products(rows.rows, rows.columns);
+  matmul(rows, hessian, products.view());
+  double sum = 0;
+  for (std::size_t r = 0; r < rows.rows; ++r)
+    sum += kernels().dot(rows.row(r), products.view().row(r), rows.columns);
+  return sum;
+}
+
 void measure(const Task& task, Outcome& outcome) {
   const ConstMatrix weight = task.weight;
   const std::size_t tiles = (weight.rows + kMeasureRows - 1) / kMeasureRows;
@@ -23,24 +32,19 @@ void measure(const Task& task, Outcome& outcome) {
   parallel_for(tiles, [&](std::size_t tile) {
     const std::size_t first = tile * kMeasureRows,
                       count = std::min(kMeasureRows, weight.rows - first);
-    Tensor difference(count, weight.columns), products(count, weight.columns);
+    Tensor difference(count, weight.columns);
     decode_rows(outcome.codes, first, difference.view());
     for (std::size_t r = 0; r < count; ++r)
       for (std::size_t c = 0; c < weight.columns; ++c)
         difference.view()(r, c) -= weight(first + r, c);
     Sums& sum = sums[tile];
-    const auto add_products = [&](ConstMatrix values, double& total) {
-      matmul(values, task.hessian, products.view());
-      for (std::size_t r = 0; r < count; ++r)
-        total += kernels().dot(values.row(r), products.view().row(r), values.columns);
-    };
     for (std::size_t r = 0; r < count; ++r) {
       sum.lost += kernels().square_sum(difference.view().row(r), weight.columns);
       sum.all += kernels().square_sum(weight.row(first + r), weight.columns);
     }
     if (task.hessian.rows == 0) return;
-    add_products(difference.view(), sum.lost_output);
-    add_products(weight.rows_at(first, count), sum.all_output);
+    sum.lost_output = weighted_square(difference.view(), task.hessian);
+    sum.all_output = weighted_square(weight.rows_at(first, count), task.hessian);
   });
   Sums total;
   for (const Sums& sum : sums) {

@@ -1,6 +1,7 @@
 #include "quantize/layer/polisher.h"
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 
 #include "base/parallel.h"
@@ -136,9 +137,10 @@ bool Polisher::move_code(const Chunk& chunk, std::size_t place, Row& row) const 
 // All weights of a code at once, towards where each alone would go.
 bool Polisher::move_vector(const Chunk& chunk, std::size_t place, Row& row) const {
   const std::size_t column = order_[chunk.first + place], n = grid_.dimension;
-  const GroupParams params = codes_.params(row.index, codes_.group_of(column));
-  const Code old = codes_.code(row.index, column / n);
-  std::vector<float> now(n), wanted(n), then(n);
+  const std::size_t index = codes_.index_of(column);
+  const GroupParams params = codes_.params_at(row.index * groups_ + codes_.group_of(column));
+  const Code old = codes_.code(row.index, index);
+  std::array<float, kMaxDimension> now, wanted, then;
   grid_.values(old, params, now.data());
   for (std::size_t k = 0; k < n; ++k) {
     const float h = hessian_(chunk.first + place + k, chunk.first + place + k);
@@ -155,7 +157,7 @@ bool Polisher::move_vector(const Chunk& chunk, std::size_t place, Row& row) cons
     change -= 2 * v * row.gradient[place + k];
   }
   if (change >= 0) return false;
-  codes_.set_code(row.index, column / n, code);
+  codes_.set_code(row.index, index, code);
   for (std::size_t k = 0; k < n; ++k) {
     const float step = then[k] - now[k];
     row.moves[place + k] += step;
@@ -169,14 +171,9 @@ bool Polisher::move_vector(const Chunk& chunk, std::size_t place, Row& row) cons
 bool Polisher::move_group(const Chunk& chunk, const Group& group, Row& row) const {
   GroupParams params = codes_.params(row.index, group.index);
   double slope = 0;
-  const std::size_t dimension = grid_.dimension;
-  for (std::size_t i = 0; i < group.count; i += dimension) {
-    const std::size_t column = order_[chunk.first + group.first + i];
-    const Code code = codes_.code(row.index, dimension == 1 ? column : column / dimension);
-    if (dimension == 1)
-      row.direction[i] = grid_.value(code, {1, params.zero});
-    else
-      grid_.values(code, {1, params.zero}, row.direction.data() + i);
+  for (std::size_t i = 0; i < group.count; i += grid_.dimension) {
+    const std::size_t index = codes_.index_of(order_[chunk.first + group.first + i]);
+    grid_.values(codes_.code(row.index, index), {1, params.zero}, row.direction.data() + i);
   }
   for (std::size_t i = 0; i < group.count; ++i)
     slope += static_cast<double>(row.direction[i]) * row.gradient[group.first + i];

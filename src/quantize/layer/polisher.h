@@ -3,8 +3,8 @@
 
 #include <vector>
 
-#include "quantize/method.h"
 #include "quantize/layer/rounder.h"
+#include "quantize/method.h"
 
 namespace nibble {
 

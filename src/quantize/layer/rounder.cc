@@ -41,29 +41,16 @@ extern const OptionSpec kSymmetryOption{
 
 GroupParams Rounder::refit(const GroupView& group, std::span<const Code> codes,
                            GroupParams params) const {
+  std::array<float, kMaxDimension> units;
   double products = 0, squares = 0;
-  if (grid_.dimension == 1) {
-    for (std::size_t i = 0; i < group.weights.size(); ++i) {
-      const double q = grid_.value(codes[i], {1, params.zero});
-      const double share = group.importance.empty() ? 1.0 : group.importance[i];
-      products += share * q * group.weights[i];
-      squares += share * q * q;
-    }
-    return rescaled(params, products, squares);
-  }
-  std::array<float, 16> units;
-  for (std::size_t i = 0; i < group.weights.size(); i += grid_.dimension) {
-    grid_.values(codes[i / grid_.dimension], {1, params.zero}, units.data());
+  for (std::size_t i = 0, code = 0; i < group.weights.size(); i += grid_.dimension, ++code) {
+    grid_.values(codes[code], {1, params.zero}, units.data());
     for (std::size_t k = 0; k < grid_.dimension; ++k) {
       const double q = units[k], share = group.importance.empty() ? 1.0 : group.importance[i + k];
       products += share * q * group.weights[i + k];
       squares += share * q * q;
     }
   }
-  return rescaled(params, products, squares);
-}
-
-GroupParams Rounder::rescaled(GroupParams params, double products, double squares) const {
   if (squares > 0 && products != 0)
     params.scale = stored_scale(static_cast<float>(products / squares));
   return params;
@@ -100,6 +87,10 @@ std::unique_ptr<Rounder> make_rounder(const Grid& grid, const Storable& storable
                       static_cast<ScaleSearch>(search));
 }
 
+bool textbook_scales(const Options& options) {
+  return options.has("scales") && options.text("scales") == "absmax";
+}
+
 void decide_symmetry(const Grid& grid, Options& options) {
   if (!options.has("symmetry")) return;
   static const OptionSpec answers{
@@ -112,8 +103,7 @@ void decide_symmetry(const Grid& grid, Options& options) {
                   "leave it out");
     options.set(answers, "none");
   } else if (!options.decided("symmetry")) {
-    const bool textbook = options.has("scales") && options.text("scales") == "absmax";
-    options.set(answers, textbook ? "plain" : "signed");
+    options.set(answers, textbook_scales(options) ? "plain" : "signed");
   }
 }
 

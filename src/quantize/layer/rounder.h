@@ -57,9 +57,6 @@ class Rounder {
   virtual float stored_zero(float zero) const = 0;
 
  private:
-  // The least-squares scale of Σ weight · unit and Σ unit².
-  GroupParams rescaled(GroupParams params, double products, double squares) const;
-
   const Grid& grid_;
   const Storable storable_;
 };
@@ -74,6 +71,9 @@ extern const OptionSpec
 // The rounder for these two options.
 std::unique_ptr<Rounder> make_rounder(const Grid& grid, const Storable& storable,
                                       const Options& options);
+// Whether scales come from the extremes alone, as the textbooks have them: nothing then corrects or
+// polishes what follows from them either.
+bool textbook_scales(const Options& options);
 // Works out kSymmetryOption where it was left open: the textbook's kPlain beside absmax scales,
 // which nothing corrects, else kSigned. Of grids with a codebook it becomes "none".
 void decide_symmetry(const Grid& grid, Options& options);

@@ -1,8 +1,8 @@
 // What every method needs around its own idea: groups' scales, plain rounding.
 #pragma once
 
-#include "quantize/method.h"
 #include "quantize/layer/rounder.h"
+#include "quantize/method.h"
 
 namespace nibble {
 

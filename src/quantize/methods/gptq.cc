@@ -27,7 +27,6 @@ namespace {
 constexpr std::size_t kBlock = 128;   // columns whose feedback is applied at once to the rest
 constexpr std::size_t kRowTile = 32;  // rows that travel through all columns together
 constexpr int kDampingSteps = 12;
-constexpr std::size_t kMaxDimension = 16;
 
 using Order = std::vector<std::size_t>;  // order[position] = column, or vector of columns
 
@@ -44,10 +43,15 @@ ColumnOrder order_of(const Task& task) {
   return static_cast<ColumnOrder>(found - kOrders.begin());
 }
 
+Order in_order(std::size_t count) {
+  Order order(count);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  return order;
+}
+
 // By falling value.
 Order by_diagonal(std::span<const float> diagonal) {
-  Order order(diagonal.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
+  Order order = in_order(diagonal.size());
   std::stable_sort(order.begin(), order.end(),
                    [&](std::size_t a, std::size_t b) { return diagonal[a] > diagonal[b]; });
   return order;
@@ -67,12 +71,6 @@ Order by_group(std::span<const float> diagonal, std::size_t group_size) {
   for (const std::size_t group : groups)
     for (const std::size_t column : all)
       if (column / group_size == group) order.push_back(column);
-  return order;
-}
-
-Order in_order(std::size_t count) {
-  Order order(count);
-  std::iota(order.begin(), order.end(), std::size_t{0});
   return order;
 }
 
@@ -179,8 +177,6 @@ class RowTile {
   void quantize_row(std::size_t r, std::size_t begin, std::size_t end, float* errors) {
     const Grid& grid = work_.rounder.grid();
     const std::size_t first_group = (first_ + r) * codes_.groups();
-    const bool singles = grid.dimension == 1 && codes_.code_bytes() == 1;
-    std::uint8_t* row = codes_.row(first_ + r).data();
     float* w = weight_.view().row(r);
     float values[kMaxDimension];
     for (std::size_t p = begin; p < end; p += grid.dimension) {
@@ -188,10 +184,7 @@ class RowTile {
       if (work_.fit_runs && p % work_.task.group_size == 0) fit_run(r, p, group);
       const GroupParams params = codes_.params_at(first_group + group);
       const Code code = work_.rounder.nearest(w + p, params);
-      if (singles)
-        row[column] = static_cast<std::uint8_t>(code);
-      else
-        codes_.set_code(first_ + r, column / grid.dimension, code);
+      codes_.set_code(first_ + r, codes_.index_of(column), code);
       grid.values(code, params, values);
       for (std::size_t k = 0; k < grid.dimension; ++k) {
         const std::size_t at = p + k;
@@ -272,13 +265,13 @@ Outcome quantize(const Task& task) {
   }
   feed_back({task, *rounder, order, factor->view(), fit_runs}, outcome.codes);
   // The textbook's own result is wanted where its own scales are asked for.
-  if (task.options.text("scales") != "absmax") polish(task, *rounder, outcome.codes);
+  if (!textbook_scales(task.options)) polish(task, *rounder, outcome.codes);
   measure(task, outcome);
   return outcome;
 }
 
 std::string refusal(const CodeShape& shape, const Storable& storable, const Options& options) {
-  if (shape.grid->dimension > kMaxDimension || kBlock % shape.grid->dimension != 0)
+  if (kBlock % shape.grid->dimension != 0)
     return cat("gptq feeds errors on through vectors of 1, 2, 4, 8 or 16 weights; ",
                shape.grid->name, " has ", shape.grid->dimension);
   if (options.text("act-order") != "gidx") return {};

@@ -60,7 +60,7 @@ class Group {
 
   GroupParams moved(GroupParams params, double strength) const {
     double zero = 0, products = 0, squares = 0;
-    std::vector<float> units(grid_.dimension);
+    std::array<float, kMaxDimension> units;
     for (std::size_t i = 0; i < values_.size(); ++i) {
       const double error = static_cast<double>(weights_[i]) - values_[i], size = std::fabs(error);
       const double kept =

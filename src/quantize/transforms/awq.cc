@@ -7,13 +7,14 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <memory>
+#include <numeric>
 
 #include "base/parallel.h"
 #include "base/text.h"
-#include "kernels/kernels.h"
-#include "nn/matmul.h"
-#include "quantize/recipe.h"
+#include "quantize/layer/layer_error.h"
 #include "quantize/layer/rounding.h"
+#include "quantize/recipe.h"
 #include "quantize/transform.h"
 
 namespace nibble::transforms {
@@ -70,7 +71,10 @@ std::vector<float> factors_of(std::span<const double> power, double exponent) {
 class Trial {
  public:
   Trial(ConstMatrix weight, const PlannedModule& module, ConstMatrix hessian, std::size_t rows)
-      : module_(module), hessian_(hessian), weight_(std::min(rows, weight.rows), weight.columns) {
+      : rounder_(make_rounder(*module.shape.grid, module.storable, module.options)),
+        group_size_(module.shape.group_size),
+        hessian_(hessian),
+        weight_(std::min(rows, weight.rows), weight.columns) {
     for (std::size_t r = 0; r < weight_.rows(); ++r)
       std::copy_n(weight.row(r * weight.rows / weight_.rows()), weight.columns,
                   weight_.view().row(r));
@@ -82,31 +86,27 @@ class Trial {
     const Matrix w = scaled.view();
     for (std::size_t r = 0; r < w.rows; ++r)
       for (std::size_t c = 0; c < w.columns; ++c) w(r, c) *= scale[c];
-    const auto rounder = make_rounder(*module_.shape.grid, module_.storable, module_.options);
     std::vector<float> importance(w.columns);
     for (std::size_t c = 0; c < w.columns; ++c)
       importance[c] = hessian_(c, c) / (scale[c] * scale[c]);
-    Codes codes = fit_groups(w, *rounder, module_.shape.group_size, importance);
-    round_all(w, *rounder, codes);
+    Codes codes = fit_groups(w, *rounder_, group_size_, importance);
+    round_all(w, *rounder_, codes);
     std::vector<double> sums((w.rows + kRowTile - 1) / kRowTile);
     parallel_for(sums.size(), [&](std::size_t tile) {
       const std::size_t first = tile * kRowTile, count = std::min(kRowTile, w.rows - first);
-      Tensor lost(count, w.columns), product(count, w.columns);
+      Tensor lost(count, w.columns);
       decode_rows(codes, first, lost.view());
       for (std::size_t r = 0; r < count; ++r)
         for (std::size_t c = 0; c < w.columns; ++c)
           lost.view()(r, c) = lost.view()(r, c) / scale[c] - weight_.view()(first + r, c);
-      matmul(lost.view(), hessian_, product.view());
-      for (std::size_t r = 0; r < count; ++r)
-        sums[tile] += kernels().dot(lost.view().row(r), product.view().row(r), w.columns);
+      sums[tile] = weighted_square(lost.view(), hessian_);
     });
-    double sum = 0;
-    for (const double one : sums) sum += one;
-    return sum;
+    return std::accumulate(sums.begin(), sums.end(), 0.0);
   }
 
  private:
-  const PlannedModule& module_;
+  std::unique_ptr<Rounder> rounder_;
+  std::size_t group_size_;
   ConstMatrix hessian_;
   Tensor weight_;
 };
@@ -121,12 +121,13 @@ std::vector<float> by_column(std::span<const float> factors, std::span<const std
 // The best factors for the layers of one stage; empty where scaling does not help.
 std::vector<float> best_factors(const TransformTask& task, Stage stage, std::string& note) {
   const ConstMatrix hessian = task.hessians[static_cast<std::size_t>(stage)];
+  if (hessian.rows == 0) return {};
   std::vector<Trial> trials;
   for (const Role role : roles_of(stage))
     if (const PlannedModule* module = task.modules[static_cast<std::size_t>(role)])
       trials.emplace_back(task.block.weight(role), *module, hessian,
                           static_cast<std::size_t>(task.options.number("awq-rows")));
-  if (hessian.rows == 0 || trials.empty()) return {};
+  if (trials.empty()) return {};
   const auto of = task.block.scale_of(stage);
   const auto power = input_power(hessian, task.block.scalable(stage), of);
   const int steps = static_cast<int>(task.options.number("awq-steps"));

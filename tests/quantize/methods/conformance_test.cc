@@ -19,6 +19,7 @@ const Grid& vectors() {
     Random random(17);
     std::vector<float> values(64 * 4);
     for (float& value : values) value = static_cast<float>(random.normal());
+    std::fill_n(values.begin(), 4, 0.0f);  // a matrix of zeros stays one
     return values;
   }();
   static const Grid grid{.name = "vectors4",
@@ -115,7 +116,6 @@ TEST_P(EveryMethod, KeepsAMatrixOfZeros) {
   const Codes codes = run(task).codes;
   Tensor decoded(codes.rows, codes.columns);
   decode_rows(codes, 0, decoded.view());
-  if (GetParam().grid->dimension > 1) GTEST_SKIP() << "this codebook has no zero";
   for (std::size_t i = 0; i < decoded.size(); ++i) EXPECT_EQ(decoded.data()[i], 0);
 }
 

@@ -4,8 +4,8 @@
 
 #include <cmath>
 
-#include "quantize/obq_reference.h"
 #include "quantize/layer/rounding.h"
+#include "quantize/obq_reference.h"
 #include "quantize/sample_task.h"
 
 namespace nibble {
