@@ -50,13 +50,13 @@ struct QuantizedModule {
 
 struct QuantizeJob {
   std::string method = "gptq";
-  std::string grid = "int4";
+  std::string grid = {};                       // empty: what the dialect stands for, else int4
   std::optional<std::size_t> group_size = {};  // empty: the largest usual one that divides all rows
   std::vector<std::string> transforms = {};    // applied to each block before, in this order
   std::map<std::string, std::string> settings =
-      {};                              // {"damping", "0.05"}: of method and transforms
-  std::string layout = {};             // empty: the first that can hold the grid
-  std::string dialect = {};            // of the layout; empty: its first
+      {};                    // {"damping", "0.05"}: of method and transforms
+  std::string layout = {};   // empty: gguf for NAME.gguf, else the first that can hold the grid
+  std::string dialect = {};  // of the layout; empty: its first
   std::vector<std::string> skip = {};  // regular expressions: modules left as they are
   std::vector<ModuleRule> rules = {};  // the first that matches counts
 

@@ -58,4 +58,12 @@ GgufType gguf_type(std::uint32_t number) {
   throw Error(ErrorKind::kCorruptFile, cat("has type number ", number, ", which nobody uses"));
 }
 
+std::uint32_t gguf_type_number(const TensorInfo& info) {
+  if (info.blocks != nullptr) return info.blocks->ggml_type;
+  for (const auto& [number, dtype] : kPlain)
+    if (dtype == info.dtype) return number;
+  throw Error(ErrorKind::kUnsupported, cat("tensor \"", info.name, "\" has type ", name(info.dtype),
+                                           ", which no GGUF file can hold"));
+}
+
 }  // namespace nibble

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "formats/block_format.h"
+#include "nibble/checkpoint.h"
 #include "nibble/dtype.h"
 
 namespace nibble {
@@ -20,5 +21,7 @@ struct GgufType {
 
 // Throws kUnsupported naming the type, kCorruptFile when there is none of this number.
 GgufType gguf_type(std::uint32_t number);
+// The number for a tensor of such elements or blocks. Throws kUnsupported naming the type.
+std::uint32_t gguf_type_number(const TensorInfo& info);
 
 }  // namespace nibble

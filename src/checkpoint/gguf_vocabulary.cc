@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "checkpoint/gguf_metadata.h"
+#include "checkpoint/gguf_pairs.h"
 #include "nibble/error.h"
 
 namespace nibble {
@@ -58,6 +59,33 @@ GgufVocabulary read_gguf_vocabulary(const GgufMetadata& metadata) {
   vocabulary.add_eos = metadata.flag("tokenizer.ggml.add_eos_token");
   vocabulary.add_space_prefix = metadata.flag("tokenizer.ggml.add_space_prefix");
   return vocabulary;
+}
+
+void put_gguf_vocabulary(const GgufVocabulary& vocabulary, GgufPairs& pairs) {
+  pairs.text("tokenizer.ggml.model", vocabulary.model);
+  if (!vocabulary.pre.empty()) pairs.text("tokenizer.ggml.pre", vocabulary.pre);
+  pairs.texts("tokenizer.ggml.tokens", vocabulary.tokens);
+  if (!vocabulary.scores.empty()) pairs.floats("tokenizer.ggml.scores", vocabulary.scores);
+  if (!vocabulary.token_types.empty())
+    pairs.integers("tokenizer.ggml.token_type", vocabulary.token_types);
+  if (!vocabulary.merges.empty()) pairs.texts("tokenizer.ggml.merges", vocabulary.merges);
+  const auto id = [&](std::string_view name, std::optional<std::int32_t> value) {
+    if (value)
+      pairs.u32(cat("tokenizer.ggml.", name, "_token_id"), static_cast<std::uint32_t>(*value));
+  };
+  id("bos", vocabulary.bos);
+  id("eos", vocabulary.eos);
+  id("unknown", vocabulary.unk);
+  id("eot", vocabulary.eot);
+  id("padding", vocabulary.pad);
+  const auto flag = [&](std::string_view name, std::optional<bool> value) {
+    if (value) pairs.flag(cat("tokenizer.ggml.", name), *value);
+  };
+  flag("add_bos_token", vocabulary.add_bos);
+  flag("add_eos_token", vocabulary.add_eos);
+  flag("add_space_prefix", vocabulary.add_space_prefix);
+  if (!vocabulary.chat_template.empty())
+    pairs.text("tokenizer.chat_template", vocabulary.chat_template);
 }
 
 }  // namespace nibble

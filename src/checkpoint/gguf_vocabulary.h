@@ -9,6 +9,10 @@
 namespace nibble {
 
 class GgufMetadata;
+class GgufPairs;
+
+// A whole tokenizer.json as a text, where a writer found that the lists do not say it all.
+inline constexpr const char* kGgufTokenizerJson = "tokenizer.huggingface.json";
 
 struct GgufVocabulary {
   std::string model;          // "gpt2" byte-level pairs, or pieces with scores; the file's word
@@ -26,5 +30,8 @@ struct GgufVocabulary {
 // Throws kNotFound when the file has no tokenizer, kCorruptFile when lists disagree in length, an
 // id names no token or a value has the wrong type.
 GgufVocabulary read_gguf_vocabulary(const GgufMetadata& metadata);
+
+// The same keys, for a file being written. What is empty is left out.
+void put_gguf_vocabulary(const GgufVocabulary& vocabulary, GgufPairs& pairs);
 
 }  // namespace nibble

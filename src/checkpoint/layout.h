@@ -13,11 +13,15 @@
 #include <vector>
 
 #include "base/json.h"
+#include "checkpoint/model_writer.h"
+#include "formats/block_format.h"
 #include "formats/codes.h"
 #include "formats/stored_codes.h"
 #include "nibble/checkpoint.h"
 
 namespace nibble {
+
+struct Layout;
 
 // One finding of a check. `rule` names it for programs: "gptq.marlin.in_features".
 struct Finding {
@@ -35,6 +39,11 @@ struct Storable {
   // Brings the scales and zeros of a whole matrix to the nearest that can be stored, where they are
   // stored together (quantized once more); null where each stands alone.
   void (*together)(Codes& codes) = nullptr;
+  // Rows are stored as these blocks, which say what zeros there are; null: in any other way.
+  const BlockFormat* blocks = nullptr;
+
+  // Scales were found together: none of them is moved alone afterwards.
+  bool joint() const { return together != nullptr || (blocks != nullptr && blocks->joint()); }
 };
 
 struct ModuleSettings {  // of one module
@@ -81,6 +90,11 @@ class StoredModules {
   virtual std::span<const std::string> notes() const { return {}; }
 };
 
+// A folder as Hugging Face's programs read it: what most layouts write.
+std::unique_ptr<ModelWriter> create_folder(const Layout& layout, const LayoutSettings& settings,
+                                           const std::filesystem::path& target,
+                                           const OutputModel& model, const OutputOptions& options);
+
 struct Layout {
   std::string_view name;
   std::string_view summary;                         // who reads it
@@ -98,8 +112,10 @@ struct Layout {
   // The layout's own rules on a finished checkpoint, and `consumers` of what it holds.
   std::vector<Finding> (*check)(const CheckpointReader& reader, const Json& config) = nullptr;
 
-  // Writing. Group sizes that readers expect, the best first.
-  std::span<const std::size_t> usual_groups = {};
+  // Writing. The grid that a dialect stands for, where it says so; may be null.
+  std::string_view (*grid_of)(std::string_view dialect) = nullptr;
+  // Group sizes that readers expect of codes of a grid, the best first.
+  std::span<const std::size_t> (*usual_groups)(const Grid& grid) = nullptr;
   // Why this layout cannot hold such codes; empty when it can.
   std::string (*refusal)(const CodeShape& shape) = nullptr;
   Storable (*storable)(const CodeShape& shape, std::string_view dialect) = nullptr;
@@ -110,13 +126,22 @@ struct Layout {
                                   const LayoutSettings& settings) = nullptr;
   std::vector<NamedBytes> (*write)(const std::string& module, const Codes& codes,
                                    const LayoutSettings& settings) = nullptr;
-  // The quantization_config object for config.json, and further files: name and text.
+  // In a folder: the quantization_config object for config.json, and further files: name and text.
   Json (*config)(const LayoutSettings& settings) = nullptr;
   std::vector<std::pair<std::string, std::string>> (*files)(const LayoutSettings& settings) =
       nullptr;
   // Which known readers will refuse such modules, as warnings: told before any work. Null: none.
   std::vector<Finding> (*consumers)(std::span<const ShapedModule> modules,
                                     const LayoutSettings& settings) = nullptr;
+
+  std::string_view suffix = {};  // of the one file that it writes; empty: a folder
+  // Throws what `create` would throw because of the model; writes nothing. May be null.
+  void (*rehearse)(const OutputModel& model) = nullptr;
+  // Throws what OutputFolder and create_checkpoint throw.
+  std::unique_ptr<ModelWriter> (*create)(const Layout& layout, const LayoutSettings& settings,
+                                         const std::filesystem::path& target,
+                                         const OutputModel& model,
+                                         const OutputOptions& options) = create_folder;
 };
 
 namespace layouts {
@@ -130,6 +155,8 @@ Json with_side_config(Json config, const std::filesystem::path& folder,
                       const CheckpointReader& reader);
 // `wanted`, or the first dialect where it is empty; throws kInvalidArgument with the known ones.
 std::string dialect_of(const Layout& layout, std::string_view wanted);
+// The layout that writes files of this name; null when it is the name of a folder.
+const Layout* writing(const std::filesystem::path& target);
 }  // namespace layouts
 
 }  // namespace nibble

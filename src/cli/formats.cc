@@ -19,13 +19,15 @@ struct Abilities {
 };
 
 Abilities abilities_of(const BlockFormat& format) {
-  return {.read = format.decode != nullptr, .run = format.decode != nullptr, .write = false};
+  return {.read = format.decode != nullptr,
+          .run = format.decode != nullptr,
+          .write = format.put_codes != nullptr};
 }
 
 Abilities abilities_of(const Layout& layout) {
-  return {.read = layout.open != nullptr,
-          .run = layout.open != nullptr,
-          .write = layout.write != nullptr};
+  // A file of blocks is opened as such, without the layout's help.
+  const bool opened = layout.open != nullptr || !layout.suffix.empty();
+  return {.read = opened, .run = opened, .write = layout.write != nullptr};
 }
 
 double bits_per_weight(const BlockFormat& format) {
@@ -67,8 +69,8 @@ void print_tables() {
   fmt::print("Values of weights\n{}\n", values.text());
   fmt::print("Codes while they run, scales and zeros beside them\n{}\n", running.text());
   fmt::print("Blocks of GGUF files\n{}\n", blocks.text());
-  fmt::print("Layouts of quantized layers in safetensors files\n{}\n", files.text());
-  fmt::print("F32, F16 and BF16 weights are read and run from both.\n");
+  fmt::print("Layouts of quantized layers in files\n{}\n", files.text());
+  fmt::print("F32, F16 and BF16 weights are read and run from all.\n");
 }
 
 void print_object() {

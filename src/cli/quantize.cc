@@ -104,7 +104,10 @@ void print_result(const Options& options, const QuantizeResult& result, double s
   std::string head = "output error: ";
   for (const std::string& line : loss_lines(losses_of(result)))
     fmt::print("{}{}\n", std::exchange(head, "  "), line);
-  fmt::print("all of it: {}\n", (std::filesystem::path(options.output) / kPassportName).string());
+  const bool in_file = !layouts::named(result.layout).suffix.empty();
+  fmt::print("all of it: {}\n",
+             in_file ? cat("nibble show ", options.output, " --json")
+                     : (std::filesystem::path(options.output) / kPassportName).string());
 }
 
 int run(const Options& options, const Global& global) {
@@ -173,7 +176,7 @@ int run(const Options& options, const Global& global) {
 Run setup(CLI::App& app, const Global& global) {
   const auto options = std::make_shared<Options>();
   app.add_option("MODEL", options->model, "Folder or org/name in the cache")->required();
-  app.add_option("OUT", options->output, "Folder to create")->required();
+  app.add_option("OUT", options->output, "Folder to create, or NAME.gguf")->required();
   declare(app, options->flags);
   app.add_flag("--dry-run", options->dry_run, "print the plan, check the inputs, write nothing");
   return [options, &global] { return run(*options, global); };
@@ -183,10 +186,11 @@ Run setup(CLI::App& app, const Global& global) {
 
 extern const Command quantize_command{
     .name = "quantize",
-    .summary = "Make a model small: GPTQ or plain rounding, 2, 3, 4 or 8 bits",
+    .summary = "Make a model small: GPTQ, HQQ or plain rounding, 2 to 8 bits",
     .examples =
         "  nibble quantize MODEL OUT\n"
         "  nibble quantize MODEL OUT --method gptq --bits 4 --group-size 128 --calib notes.txt\n"
+        "  nibble quantize MODEL model.gguf --type Q4_K\n"
         "  nibble quantize MODEL OUT --bits 3 --override 'down_proj=4:128' --skip "
         "'layers\\.0\\.'\n",
     .setup = setup,

@@ -120,8 +120,9 @@ void declare(CLI::App& app, QuantizeFlags& flags) {
   app.add_option("--method", flags.method, "how codes are chosen (nibble methods lists them)")
       ->capture_default_str();
   app.add_option("--bits", flags.bits, cat("--grid int<bits>: ", widths()));
-  app.add_option("--grid", flags.grid,
-                 "values that weights may take (nibble formats lists them); default: int4");
+  app.add_option(
+      "--grid", flags.grid,
+      "values that weights may take (nibble formats lists them); default: the --type's, else int4");
   app.add_option("--group-size", flags.group_size,
                  "weights that share a scale; -1: a whole row; default: the largest usual one that "
                  "divides every row");
@@ -132,11 +133,13 @@ void declare(CLI::App& app, QuantizeFlags& flags) {
   app.add_option("--transform", flags.transforms,
                  "rewrites the weights first (nibble methods lists them); may be repeated");
   declare_settings(app, flags);
-  app.add_option("--layout", flags.layout,
-                 "how the output stores codes (nibble formats lists them); default: the first that "
-                 "holds the grid");
-  app.add_option("--checkpoint-format", flags.dialect,
-                 "dialect of the layout: of gptq, gptq (v1, read by everything) or gptq_v2");
+  app.add_option(
+      "--layout", flags.layout,
+      "how the output stores codes (nibble formats lists them); default: gguf for NAME.gguf, "
+      "else the first that holds the grid");
+  app.add_option("--checkpoint-format,--type", flags.dialect,
+                 "dialect of the layout: of gptq, gptq (v1, read by everything) or gptq_v2; of "
+                 "gguf, the type of most blocks: Q4_K");
   app.add_option("--skip", flags.skip, "leave modules whose name matches this regular expression");
   app.add_option("--override", flags.overrides,
                  "REGEX=[method/]grid[:group] for matching modules; first match wins");

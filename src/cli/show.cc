@@ -10,6 +10,7 @@
 #include "base/files.h"
 #include "base/parallel.h"
 #include "base/text.h"
+#include "checkpoint/gguf_metadata.h"
 #include "checkpoint/layout.h"
 #include "cli/command.h"
 #include "cli/json_output.h"
@@ -23,6 +24,8 @@
 
 namespace nibble::cli {
 namespace {
+
+constexpr std::size_t kMaxPassport = 64u << 20;
 
 // Tensors of one kind over all layers.
 struct Part {
@@ -116,12 +119,19 @@ ModuleLoss loss_of(const Json& module, bool calibrated) {
   return loss;
 }
 
+// What lies beside a GGUF file speaks of another model.
+Json passport_of(const ModelSource& source) {
+  if (const GgufMetadata* metadata = source.checkpoint().gguf()) {
+    const auto text = metadata->text(kPassportKey, kMaxPassport);
+    return text ? Json::parse(*text, nullptr, false) : Json(nullptr);
+  }
+  const fs::path file = source.folder() / kPassportName;
+  return fs::exists(file) ? read_json(file) : Json(nullptr);
+}
+
 // What the passport says, its list of modules in short.
 Json passport_json(const ModelSource& source) {
-  const fs::path file = source.folder() / kPassportName;
-  // What lies beside a GGUF file speaks of another model.
-  if (source.checkpoint().gguf() != nullptr || !fs::exists(file)) return nullptr;
-  const Json passport = read_json(file);
+  const Json passport = passport_of(source);
   if (!passport.is_object()) return nullptr;
   Json summary = Json::object();
   for (const char* key : {"schema", "version", "recipe", "calibration", "seed", "instruction_set"})

@@ -21,6 +21,21 @@ struct BlockFormat {
   void (*encode)(const float* weights, const float* importance, std::size_t count,
                  std::uint8_t* blocks) = nullptr;
 
+  // The same blocks as codes of a grid, for methods that choose every code themselves. Groups of
+  // `group` weights share a scale, and a zero of their own with `free_zeros`, else the middle.
+  std::string_view grid;
+  std::size_t group = 0;
+  bool free_zeros = false;
+  // [block / group] each: weight = scale · (code − zero), or scale · codebook[code]; no scale is 0.
+  void (*read_scales)(const std::uint8_t* block, float* scales, float* zeros) = nullptr;
+  // codes [block], beside the scales that are there.
+  void (*put_codes)(const int* codes, std::uint8_t* block) = nullptr;
+  std::uint32_t file_type = 0;  // general.file_type of a file that is mostly of this
+
+  // Scales that are not each a float16 of its own: only encode finds them. Otherwise a block is one
+  // group, and begins with its scale.
+  bool joint() const { return group != block || free_zeros; }
+
   std::size_t row_bytes(std::size_t columns) const { return columns / block * block_bytes; }
 };
 

@@ -121,6 +121,11 @@ FoundChatTemplate find_chat_template(const fs::path& model) {
   });
 }
 
+std::string chat_template_text(const fs::path& folder) {
+  std::optional<Source> source = in_folder(folder);
+  return source ? std::move(source->text) : std::string();
+}
+
 FoundChatTemplate use_chat_template(std::string_view text, std::string origin,
                                     const fs::path& model) {
   Json special_tokens = special_tokens_in(folder_of(model));

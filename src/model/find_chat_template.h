@@ -22,6 +22,10 @@ struct FoundChatTemplate {
 // Throws kNotFound when there is none, and what ChatTemplate::parse throws.
 FoundChatTemplate find_chat_template(const std::filesystem::path& model);
 
+// The text of the template that the folder's own files have, as it stands there; empty when there
+// is none. Throws kCorruptFile, and kUnsupported for a list in which none is the default.
+std::string chat_template_text(const std::filesystem::path& folder);
+
 // The template `text`, read from `origin`, with the tokens of `model`.
 FoundChatTemplate use_chat_template(std::string_view text, std::string origin,
                                     const std::filesystem::path& model);

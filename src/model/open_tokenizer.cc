@@ -2,8 +2,9 @@
 
 #include <utility>
 
+#include "checkpoint/gguf_metadata.h"
 #include "checkpoint/gguf_vocabulary.h"
-#include "model/gguf_tokenizer.h"
+#include "model/gguf/tokenizer.h"
 #include "nibble/checkpoint.h"
 #include "nibble/error.h"
 
@@ -43,6 +44,8 @@ std::unique_ptr<Tokenizer> open_tokenizer(const std::filesystem::path& model) {
     if (has_json)
       if (auto tokenizer = Tokenizer::open(folder); has_tokens(*tokenizer, vocabulary))
         return tokenizer;
+    if (const auto whole = checkpoint->gguf()->text(kGgufTokenizerJson))
+      return Tokenizer::parse(*whole);
     return tokenizer_from_gguf(std::move(vocabulary));
   });
 }

@@ -13,8 +13,6 @@
 
 namespace nibble {
 
-inline constexpr const char* kPassportName = "nibble.json";
-
 struct ModuleReport {
   PlannedModule module;                // what was asked of it
   double weight_error = 0;             // ‖W − Ŵ‖² / ‖W‖²

@@ -8,8 +8,8 @@
 #include "base/parallel.h"
 #include "base/sha256.h"
 #include "base/text.h"
-#include "checkpoint/output_folder.h"
 #include "kernels/kernels.h"
+#include "model/gguf/model_of.h"
 #include "model/open_tokenizer.h"
 #include "model/transformer.h"
 #include "nibble/error.h"
@@ -30,7 +30,10 @@ class Job {
     for (const std::string& note : source_.notes()) log(note);
     refuse_gguf();
     refuse_nonfinite();
+    choose_layout();
     recipe_ = make_recipe(source_, options_, unusable_);
+    result_.layout = layout().name;
+    require_file_name();
     for (const std::string& note : recipe_.notes) log(note);
     const auto tensors = planned_tensors();
     const bool calibrated = recipe_.calibrated();
@@ -40,22 +43,18 @@ class Job {
     result_.plan = make_plan(source_, recipe_, options_, tensors,
                              calibrated ? options_.calibration.samples : 0, length);
     if (sinks_.planned) sinks_.planned(result_.plan, recipe_);
-    if (dry_run) return std::move(result_);
-
-    OutputFolder::Options folder_options;
-    folder_options.force = options_.force;
-    folder_options.inputs = {source_.folder()};
-    OutputFolder folder(output_, folder_options);
+    const OutputModel model = output_model(tensors);
+    if (dry_run) {
+      if (layout().rehearse != nullptr) layout().rehearse(model);
+      return std::move(result_);
+    }
+    writer_ =
+        layout().create(layout(), recipe_.layout_settings, output_, model,
+                        {.replace = options_.force, .max_shard_bytes = options_.max_shard_bytes});
     if (calibrated) gather();
-    WriterOptions writer_options;
-    writer_options.max_shard_bytes = options_.max_shard_bytes;
-    writer_ = create_checkpoint(folder.folder(), tensors, writer_options);
-    work_folder_ = folder.folder();
     quantize_blocks();
     copy_other_tensors();
-    writer_->finish();
-    write_side_files(folder);
-    folder.finish();
+    writer_->finish(passport());
     return std::move(result_);
   }
 
@@ -67,6 +66,27 @@ class Job {
                   cat(source_.checkpoint().files().front().string(),
                       ": is a GGUF file, which can be run and measured but not quantized again"),
                   "start from the Hugging Face folder (safetensors) of the same model");
+  }
+
+  // "model.gguf" says what is wanted; a folder cannot have that name.
+  void choose_layout() {
+    const Layout* named = layouts::writing(output_);
+    if (named == nullptr) return;
+    if (options_.layout.empty()) options_.layout = named->name;
+    if (layouts::named(options_.layout).suffix.empty())
+      throw Error(ErrorKind::kInvalidArgument,
+                  cat(output_.string(), ": layout ", options_.layout, " writes a folder"),
+                  cat("name a folder, or take --layout ", named->name));
+  }
+
+  void require_file_name() const {
+    const std::string_view suffix = layout().suffix;
+    if (suffix.empty() || output_.extension() == suffix) return;
+    throw Error(
+        ErrorKind::kInvalidArgument,
+        cat("codes of ", recipe_.layout_settings.base.grid->name, " in layout ", layout().name,
+            ": it writes one file, and ", output_.string(), " does not end in ", suffix),
+        cat("name it ", output_.string(), suffix));
   }
 
   void log(const std::string& line) const {
@@ -98,6 +118,21 @@ class Job {
       log(text + "; left as it is");
       unusable_.insert(found.tensor.substr(0, found.tensor.rfind('.')));
     }
+  }
+
+  OutputModel output_model(const std::vector<TensorInfo>& tensors) const {
+    OutputModel model{.source = source_.folder(),
+                      .config = &source_.config(),
+                      .tensors = tensors,
+                      .passport_bytes = 8192 + 1024 * recipe_.modules.size(),
+                      .gguf = {}};
+    model.gguf = [this, tensors] {
+      std::vector<std::string> notes;
+      GgufModel gguf = gguf_model_of(source_, tensors, notes);
+      for (const std::string& note : notes) log(note);
+      return gguf;
+    };
+    return model;
   }
 
   // Every tensor of the output, in the input's order, modules replaced by their quantized form.
@@ -160,7 +195,7 @@ class Job {
   // The embeddings of the first `windows` windows.
   Stream new_stream(std::size_t windows, std::size_t length) const {
     const HyperParams& hyper = source_.hyper();
-    const auto spill = result_.plan.spill ? work_folder_ : std::filesystem::path();
+    const auto spill = result_.plan.spill ? writer_->scratch() : std::filesystem::path();
     const std::size_t widest =
         std::max({hyper.hidden, hyper.mlp_hidden, hyper.heads * hyper.head_dim});
     Stream stream;
@@ -216,13 +251,7 @@ class Job {
     }
   }
 
-  void write_side_files(OutputFolder& folder) {
-    folder.copy_side_files(source_.folder());
-    Json config = source_.config();
-    config["quantization_config"] = layout().config(recipe_.layout_settings);
-    folder.write_text("config.json", config.dump(2) + "\n");
-    for (const auto& [name, text] : layout().files(recipe_.layout_settings))
-      folder.write_text(name, text);
+  Json passport() const {
     auto base = source_.checkpoint().files();
     base.push_back(source_.folder() / "config.json");
     PassportParts parts;
@@ -234,7 +263,7 @@ class Job {
     parts.modules = &result_.modules;
     parts.transform_notes = &result_.transform_notes;
     parts.isa = kernels().name;
-    folder.write_text(kPassportName, make_passport(parts).dump(1) + "\n");
+    return make_passport(parts);
   }
 
   ModelSource source_;
@@ -244,8 +273,7 @@ class Job {
   std::set<std::string> unusable_;
   Recipe recipe_;
   std::vector<TensorInfo> carried_;
-  std::unique_ptr<CheckpointWriter> writer_;
-  std::filesystem::path work_folder_;  // where activations may be spilled
+  std::unique_ptr<ModelWriter> writer_;
   QuantizeResult result_;
 };
 

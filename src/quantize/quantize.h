@@ -21,15 +21,16 @@ struct QuantizeSinks {
 
 struct QuantizeResult {
   Plan plan;
+  std::string_view layout;
   Calibration calibration;  // samples 0: none was needed
   std::vector<ModuleReport> modules;
   std::vector<std::string> transform_notes;  // what transforms did, block by block
 };
 
-// `model`: a folder with config.json, tokenizer.json and safetensors. `output` is created; it holds
-// the complete checkpoint or what it held before. With `dry_run` nothing is written, calibration
-// files are read, and the result has no modules. Throws Error; see Recipe, Calibration and Plan for
-// what is refused early.
+// `model`: a folder with config.json, tokenizer.json and safetensors. `output` is created, a folder
+// or a file; it holds the complete checkpoint or what it held before. With `dry_run` nothing is
+// written, calibration files are read, and the result has no modules. Throws Error; see Recipe,
+// Calibration and Plan for what is refused early.
 QuantizeResult quantize_model(const std::filesystem::path& model,
                               const std::filesystem::path& output, const QuantizeOptions& options,
                               const QuantizeSinks& sinks, bool dry_run);

@@ -40,7 +40,7 @@ std::string list_of(std::span<const std::size_t> sizes) {
 }
 
 std::size_t choose_group(const std::vector<PlannedModule>& modules, Recipe& recipe) {
-  const auto usual = recipe.layout->usual_groups;
+  const auto usual = recipe.layout->usual_groups(*recipe.layout_settings.base.grid);
   for (const std::size_t group : usual)
     if (divides_all(group, modules)) {
       if (group != usual.front())
@@ -69,11 +69,20 @@ void require_divides(std::size_t group, const std::vector<PlannedModule>& module
                                     "; or leave --group-size out"));
 }
 
+std::string grid_name(const QuantizeOptions& options) {
+  if (!options.grid.empty()) return options.grid;
+  if (options.layout.empty()) return "int4";
+  const Layout& layout = layouts::named(options.layout);
+  if (layout.grid_of == nullptr) return "int4";
+  return std::string(layout.grid_of(layouts::dialect_of(layout, options.dialect)));
+}
+
 // The first layout that can hold `grid` at all.
 const Layout& layout_of(const QuantizeOptions& options, const Grid& grid) {
   const auto holds = [&](const Layout& layout) {
-    const std::size_t usual = layout.usual_groups.empty() ? 128 : layout.usual_groups.front();
-    return layout.refusal(code_shape(4096, 4096, {&grid, usual})).empty();
+    const auto usual = layout.usual_groups(grid);
+    return layout.refusal(code_shape(4096, 4096, {&grid, usual.empty() ? 128 : usual.front()}))
+        .empty();
   };
   std::vector<std::string> able;
   for (const Layout* layout : layouts::all())
@@ -173,7 +182,7 @@ std::vector<PlannedModule> holdable(std::vector<PlannedModule> modules, Recipe& 
   for (PlannedModule& module : modules) {
     CodeShape usual = module.shape;
     usual.group_size = usual.columns;
-    for (const std::size_t group : recipe.layout->usual_groups)
+    for (const std::size_t group : recipe.layout->usual_groups(*usual.grid))
       if (usual.group_size == usual.columns && usual.columns % group == 0) usual.group_size = group;
     const std::string refusal = recipe.layout->refusal(usual);
     if (refusal.empty()) {
@@ -188,9 +197,9 @@ std::vector<PlannedModule> holdable(std::vector<PlannedModule> modules, Recipe& 
 }
 
 // Why the module cannot be what its recipe says; empty when it can.
-std::string refusal_of(const PlannedModule& module, const Layout& layout) {
-  std::string refusal = layout.refusal(module.shape);
-  if (refusal.empty() && module.method->refusal != nullptr)
+std::string refusal_of(const PlannedModule& module) {
+  std::string refusal;
+  if (module.method->refusal != nullptr)
     refusal = module.method->refusal(module.shape, module.storable, module.options);
   if (refusal.empty() && module.shape.group_size % module.shape.grid->dimension != 0)
     refusal = cat("groups of ", module.shape.group_size, " cut through the ",
@@ -203,7 +212,13 @@ void resolve(const QuantizeOptions& options, const Override* rule, Settings& set
              Recipe& recipe, PlannedModule& module) {
   LayoutSettings& layout = recipe.layout_settings;
   ModuleSettings own = layout.base;
-  if (rule != nullptr && rule->grid != nullptr) own.grid = rule->grid;
+  if (rule != nullptr && rule->grid != nullptr) {
+    own.grid = rule->grid;
+    const auto usual = recipe.layout->usual_groups(*own.grid);
+    const bool fits = std::find(usual.begin(), usual.end(), own.group_size) != usual.end();
+    if (!options.group_size && !fits && own.group_size != 0 && !usual.empty())
+      own.group_size = usual.front();
+  }
   if (rule != nullptr && rule->group_size) {
     require_divides(*rule->group_size, {module});
     own.group_size = *rule->group_size;
@@ -211,11 +226,13 @@ void resolve(const QuantizeOptions& options, const Override* rule, Settings& set
   if (rule != nullptr) layout.overrides.emplace_back(module.name, own);
   module.shape = code_shape(module.shape.rows, module.shape.columns, own);
   module.method = &methods::named(rule != nullptr && rule->method ? *rule->method : options.method);
+  if (const std::string refusal = recipe.layout->refusal(module.shape); !refusal.empty())
+    throw Error(ErrorKind::kInvalidArgument, cat(module.name, ": ", refusal));
   module.storable = recipe.layout->storable(module.shape, layout.dialect);
   module.options = settings.of(module.method->options);
-  decide_symmetry(*module.shape.grid, module.options);
+  decide_symmetry(*module.shape.grid, module.storable, module.options);
   decide_drift(module.options);
-  if (const std::string refusal = refusal_of(module, *recipe.layout); !refusal.empty())
+  if (const std::string refusal = refusal_of(module); !refusal.empty())
     throw Error(ErrorKind::kInvalidArgument, cat(module.name, ": ", refusal));
 }
 
@@ -291,7 +308,7 @@ Recipe make_recipe(const ModelSource& source, const QuantizeOptions& options,
     throw Error(ErrorKind::kInvalidArgument, cat(source.folder().string(), " is quantized already"),
                 "start from the original checkpoint: quantizing twice loses more");
   Recipe recipe;
-  const Grid& grid = grids::named(options.grid);
+  const Grid& grid = grids::named(grid_name(options));
   recipe.layout = &layout_of(options, grid);
   recipe.layout_settings.dialect = layouts::dialect_of(*recipe.layout, options.dialect);
   recipe.layout_settings.base.grid = &grid;

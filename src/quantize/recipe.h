@@ -29,7 +29,7 @@ struct Override {
 struct QuantizeOptions {
   std::vector<std::string> transforms;  // by name, in the order they are applied
   std::string method = "gptq";
-  std::string grid = "int4";
+  std::string grid;  // empty: what the dialect stands for, else int4
   // None: the largest of the layout's usual ones that divides all rows.
   std::optional<std::size_t> group_size;
   std::map<std::string, std::string> settings;  // of methods and transforms, as given

@@ -110,6 +110,7 @@ std::vector<Finding> check(const CheckpointReader&, const Json&) { return {}; }
 Json config(const LayoutSettings&) { return {{"quant_method", "bytes"}}; }
 std::vector<std::pair<std::string, std::string>> files(const LayoutSettings&) { return {}; }
 constexpr std::size_t kUsualGroups[] = {std::size_t{1} << 24};  // none: rows are whole
+std::span<const std::size_t> usual_groups(const Grid&) { return kUsualGroups; }
 
 }  // namespace
 
@@ -120,7 +121,7 @@ extern const Layout bytes{
     .open = open,
     .module_of = module_of,
     .check = check,
-    .usual_groups = kUsualGroups,
+    .usual_groups = usual_groups,
     .refusal = refusal,
     .storable = storable,
     .bits_per_weight = bits_per_weight,

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <map>
 
-#include "model/gguf_names.h"
+#include "model/gguf/names.h"
 #include "model/golden_model.h"
 #include "model/transformer.h"
 #include "nibble/error.h"

@@ -6,8 +6,8 @@
 #include <string>
 
 #include "base/random.h"
-#include "quantize/method.h"
 #include "quantize/layer/rounder.h"
+#include "quantize/method.h"
 
 namespace nibble::test {
 
@@ -56,7 +56,7 @@ struct SampleTask {
     for (const OptionSpec* spec : method.options)
       if (const auto found = settings.find(spec->name); found != settings.end())
         task.options.set(*spec, found->second);
-    decide_symmetry(*task.grid, task.options);
+    decide_symmetry(*task.grid, task.storable, task.options);
     return method.quantize(task);
   }
 

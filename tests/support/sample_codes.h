@@ -3,6 +3,7 @@
 
 #include "base/random.h"
 #include "checkpoint/layout.h"
+#include "formats/block_codes.h"
 #include "tensor/half.h"
 
 namespace nibble::test {
@@ -17,12 +18,20 @@ inline Codes sample_codes(const CodeShape& shape, const Storable& storable) {
       const auto size = static_cast<float>(0.001 + 0.01 * random.uniform());
       GroupParams params{storable.half_scales ? half_to_float(float_to_half(size)) : size, 0};
       const auto lowest = static_cast<std::uint64_t>(storable.lowest_zero);
-      if (shape.grid->uniform())
+      if (shape.grid->uniform() && storable.blocks != nullptr)
+        params.zero = static_cast<float>(shape.grid->levels() / 2);
+      else if (shape.grid->uniform())
         params.zero = static_cast<float>(lowest + random.below(shape.grid->levels() - lowest));
       codes.set_params(r, g, params);
     }
   }
   if (storable.together != nullptr) storable.together(codes);
+  if (storable.blocks != nullptr && storable.blocks->joint()) {
+    Tensor weights(codes.rows, codes.columns);
+    for (std::size_t i = 0; i < weights.size(); ++i)
+      weights.data()[i] = static_cast<float>(random.uniform() - 0.4);
+    fit_blocks(*storable.blocks, weights.view(), {}, codes);
+  }
   return codes;
 }
 

@@ -107,6 +107,8 @@ void quantize_scales(Codes& codes) {
   std::memcpy(out + nested.codes.size() + 4 * nested.absmax.size(), &nested.offset, 4);
 }
 
+std::span<const std::size_t> usual_groups(const Grid&) { return kUsualGroups; }
+
 std::string refusal(const CodeShape& shape) {
   if (shape.grid->name != "nf4")
     return cat("bitsandbytes' 4-bit files hold codes of nf4, not ", shape.grid->name);
@@ -425,7 +427,7 @@ extern const Layout bitsandbytes{
     .open = open,
     .module_of = module_of,
     .check = check,
-    .usual_groups = kUsualGroups,
+    .usual_groups = usual_groups,
     .refusal = refusal,
     .storable = storable,
     .bits_per_weight = bits_per_weight,

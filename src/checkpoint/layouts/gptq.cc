@@ -28,6 +28,8 @@ using Words = std::vector<std::uint32_t>;
 constexpr std::array<std::string_view, 2> kDialects = {"gptq", "gptq_v2"};
 constexpr std::array<std::size_t, 3> kUsualGroups = {128, 64, 32};
 
+std::span<const std::size_t> usual_groups(const Grid&) { return kUsualGroups; }
+
 std::string refusal(const CodeShape& shape) {
   const int width = shape.bits();
   if (!shape.grid->uniform() || (width != 2 && width != 3 && width != 4 && width != 8))
@@ -160,7 +162,7 @@ extern const Layout gptq{
     .side_config = "quantize_config.json",
     .module_of = module_of,
     .check = check_gptq,
-    .usual_groups = kUsualGroups,
+    .usual_groups = usual_groups,
     .refusal = refusal,
     .storable = storable,
     .bits_per_weight = bits_per_weight,

@@ -44,11 +44,17 @@ std::string dialect_of(const Layout& layout, std::string_view wanted) {
                             : cat("one of: ", join(known, ", ")));
 }
 
+const Layout* writing(const std::filesystem::path& target) {
+  for (const Layout* layout : all())
+    if (!layout->suffix.empty() && target.extension() == layout->suffix) return layout;
+  return nullptr;
+}
+
 const Layout* claiming(const Json& config) {
   const auto found = config.find("quantization_config");
   if (found == config.end() || found->is_null()) return nullptr;
   for (const Layout* layout : all())
-    if (layout->claims(*found)) return layout;
+    if (layout->claims != nullptr && layout->claims(*found)) return layout;
   refuse_foreign_quantization(*found);
 }
 

@@ -20,6 +20,13 @@ void decode(const std::uint8_t* block, std::size_t count, float* out) {
   }
 }
 
+void read_scales(const std::uint8_t* block, float* scales, float* zeros) {
+  *scales = half_at(block);
+  *zeros = 0;
+}
+
+void put_codes(const int* codes, std::uint8_t* block) { put_nibbles(codes, 16, block + 2); }
+
 void encode(const float* weights, const float* importance, std::size_t count, std::uint8_t* block) {
   for (std::size_t b = 0; b < count; ++b, block += 18) {
     const Group group = group_at(weights, importance, b, 32);
@@ -27,7 +34,7 @@ void encode(const float* weights, const float* importance, std::size_t count, st
     int codes[32];
     choose_codes(group, UnevenLevels{}, scale, codes);
     put_half(block, scale);
-    put_nibbles(codes, 16, block + 2);
+    put_codes(codes, block);
   }
 }
 
@@ -38,6 +45,11 @@ extern const BlockFormat iq4_nl{.name = "IQ4_NL",
                                 .block = 32,
                                 .block_bytes = 18,
                                 .decode = decode,
-                                .encode = encode};
+                                .encode = encode,
+                                .grid = "iq4",
+                                .group = 32,
+                                .read_scales = read_scales,
+                                .put_codes = put_codes,
+                                .file_type = 25};
 
 }  // namespace nibble::block_formats

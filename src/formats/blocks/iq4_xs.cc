@@ -14,18 +14,32 @@ namespace {
 
 constexpr EvenLevels kSteps{-32, 31};
 
+int step_of(const std::uint8_t* block, int group) {
+  const int low = block[4 + group / 2] >> (4 * (group % 2)) & 15;
+  return (low | (word_at(block + 2) >> (2 * group) & 3) << 4) - 32;
+}
+
 void decode(const std::uint8_t* block, std::size_t count, float* out) {
   for (std::size_t b = 0; b < count; ++b, block += 136, out += 256) {
     const float scale = half_at(block);
-    const int high = word_at(block + 2);
     for (int group = 0; group < 8; ++group) {
-      const int low = block[4 + group / 2] >> (4 * (group % 2)) & 15;
-      const float step = scale * static_cast<float>((low | (high >> (2 * group) & 3) << 4) - 32);
+      const float step = scale * static_cast<float>(step_of(block, group));
       const std::uint8_t* codes = block + 8 + 16 * group;
       for (int i = 0; i < 32; ++i)
         out[32 * group + i] = step * kUnevenLevels[codes[i % 16] >> (i < 16 ? 0 : 4) & 15];
     }
   }
+}
+
+void read_scales(const std::uint8_t* block, float* scales, float* zeros) {
+  for (int g = 0; g < 8; ++g) {
+    scales[g] = divisor(half_at(block) * static_cast<float>(step_of(block, g)));
+    zeros[g] = 0;
+  }
+}
+
+void put_codes(const int* codes, std::uint8_t* block) {
+  for (int g = 0; g < 8; ++g) put_nibbles(codes + 32 * g, 16, block + 8 + 16 * g);
 }
 
 void encode(const float* weights, const float* importance, std::size_t count, std::uint8_t* block) {
@@ -41,8 +55,8 @@ void encode(const float* weights, const float* importance, std::size_t count, st
       const int step = super.steps[static_cast<std::size_t>(g)] + 32;
       block[4 + g / 2] |= static_cast<std::uint8_t>((step & 15) << (4 * (g % 2)));
       high |= static_cast<unsigned>(step >> 4) << (2 * g);
-      put_nibbles(codes + 32 * g, 16, block + 8 + 16 * g);
     }
+    put_codes(codes, block);
     put_half(block, super.scale);
     put_word(block + 2, high);
   }
@@ -55,6 +69,11 @@ extern const BlockFormat iq4_xs{.name = "IQ4_XS",
                                 .block = 256,
                                 .block_bytes = 136,
                                 .decode = decode,
-                                .encode = encode};
+                                .encode = encode,
+                                .grid = "iq4",
+                                .group = 32,
+                                .read_scales = read_scales,
+                                .put_codes = put_codes,
+                                .file_type = 30};
 
 }  // namespace nibble::block_formats

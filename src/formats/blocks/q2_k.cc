@@ -22,6 +22,15 @@ void decode(const std::uint8_t* block, std::size_t count, float* out) {
   }
 }
 
+void read_scales(const std::uint8_t* block, float* scales, float* zeros) {
+  const float scale = half_at(block + 80), minimum = half_at(block + 82);
+  for (int g = 0; g < 16; ++g)
+    set_line(scale * static_cast<float>(block[g] & 15),
+             -minimum * static_cast<float>(block[g] >> 4), scales[g], zeros[g]);
+}
+
+void put_codes(const int* codes, std::uint8_t* block) { put_pairs_of_bits(codes, 0, block + 16); }
+
 void encode(const float* weights, const float* importance, std::size_t count, std::uint8_t* block) {
   for (std::size_t b = 0; b < count; ++b, block += 84) {
     const Group group = group_at(weights, importance, b, 256);
@@ -32,7 +41,7 @@ void encode(const float* weights, const float* importance, std::size_t count, st
     for (int g = 0; g < 16; ++g)
       block[g] = static_cast<std::uint8_t>(super.steps[static_cast<std::size_t>(g)] |
                                            super.shifts[static_cast<std::size_t>(g)] << 4);
-    put_pairs_of_bits(codes, 0, block + 16);
+    put_codes(codes, block);
     put_half(block + 80, super.scale);
     put_half(block + 82, super.minimum);
   }
@@ -45,6 +54,12 @@ extern const BlockFormat q2_k{.name = "Q2_K",
                               .block = 256,
                               .block_bytes = 84,
                               .decode = decode,
-                              .encode = encode};
+                              .encode = encode,
+                              .grid = "int2",
+                              .group = 16,
+                              .free_zeros = true,
+                              .read_scales = read_scales,
+                              .put_codes = put_codes,
+                              .file_type = 10};
 
 }  // namespace nibble::block_formats

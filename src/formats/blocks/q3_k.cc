@@ -16,20 +16,35 @@ namespace {
 
 constexpr EvenLevels kLevels{-4, 3}, kSteps{-32, 31};
 
+int step_of(const std::uint8_t* block, int group) {
+  const std::uint8_t* groups = block + 96;
+  const int low = groups[group % 8] >> (group < 8 ? 0 : 4) & 15;
+  const int high = groups[8 + group % 4] >> (2 * (group / 4)) & 3;
+  return (low | high << 4) - 32;
+}
+
 void decode(const std::uint8_t* block, std::size_t count, float* out) {
   for (std::size_t b = 0; b < count; ++b, block += 110, out += 256) {
     const float scale = half_at(block + 108);
-    const std::uint8_t* groups = block + 96;
     for (int i = 0; i < 256; ++i) {
-      const int group = i / 16;
-      const int low = groups[group % 8] >> (group < 8 ? 0 : 4) & 15;
-      const int high = groups[8 + group % 4] >> (2 * (group / 4)) & 3;
-      const int step = (low | high << 4) - 32;
+      const int step = step_of(block, i / 16);
       const int code = (block[32 + 32 * (i / 128) + i % 32] >> (2 * (i / 32 % 4)) & 3) |
                        (block[i % 32] >> (i / 32) & 1) << 2;
       out[i] = scale * static_cast<float>(step) * static_cast<float>(code - 4);
     }
   }
+}
+
+void read_scales(const std::uint8_t* block, float* scales, float* zeros) {
+  for (int g = 0; g < 16; ++g) {
+    scales[g] = divisor(half_at(block + 108) * static_cast<float>(step_of(block, g)));
+    zeros[g] = 4;
+  }
+}
+
+void put_codes(const int* codes, std::uint8_t* block) {
+  put_single_bits(codes, 2, block);
+  put_pairs_of_bits(codes, 0, block + 32);
 }
 
 void encode(const float* weights, const float* importance, std::size_t count, std::uint8_t* block) {
@@ -39,8 +54,7 @@ void encode(const float* weights, const float* importance, std::size_t count, st
     int codes[256];
     for (int g = 0; g < 16; ++g)
       choose_codes(group.part(16 * g, 16), kLevels, super.step(g), codes + 16 * g);
-    put_single_bits(codes, 2, block);
-    put_pairs_of_bits(codes, 0, block + 32);
+    put_codes(codes, block);
     std::uint8_t* groups = block + 96;
     std::memset(groups, 0, 12);
     for (int g = 0; g < 16; ++g) {
@@ -59,6 +73,11 @@ extern const BlockFormat q3_k{.name = "Q3_K",
                               .block = 256,
                               .block_bytes = 110,
                               .decode = decode,
-                              .encode = encode};
+                              .encode = encode,
+                              .grid = "int3",
+                              .group = 16,
+                              .read_scales = read_scales,
+                              .put_codes = put_codes,
+                              .file_type = 11};
 
 }  // namespace nibble::block_formats

@@ -20,6 +20,12 @@ void decode(const std::uint8_t* block, std::size_t count, float* out) {
   }
 }
 
+void read_scales(const std::uint8_t* block, float* scales, float* zeros) {
+  set_line(half_at(block), half_at(block + 2), *scales, *zeros);
+}
+
+void put_codes(const int* codes, std::uint8_t* block) { put_nibbles(codes, 16, block + 4); }
+
 void encode(const float* weights, const float* importance, std::size_t count, std::uint8_t* block) {
   for (std::size_t b = 0; b < count; ++b, block += 20) {
     const Group group = group_at(weights, importance, b, 32);
@@ -28,7 +34,7 @@ void encode(const float* weights, const float* importance, std::size_t count, st
     choose_codes(group, 15, line, codes);
     put_half(block, line.scale);
     put_half(block + 2, line.minimum);
-    put_nibbles(codes, 16, block + 4);
+    put_codes(codes, block);
   }
 }
 
@@ -39,6 +45,12 @@ extern const BlockFormat q4_1{.name = "Q4_1",
                               .block = 32,
                               .block_bytes = 20,
                               .decode = decode,
-                              .encode = encode};
+                              .encode = encode,
+                              .grid = "int4",
+                              .group = 32,
+                              .free_zeros = true,
+                              .read_scales = read_scales,
+                              .put_codes = put_codes,
+                              .file_type = 3};
 
 }  // namespace nibble::block_formats

@@ -25,6 +25,10 @@ void decode(const std::uint8_t* block, std::size_t count, float* out) {
   }
 }
 
+void put_codes(const int* codes, std::uint8_t* block) {
+  for (int pair = 0; pair < 4; ++pair) put_nibbles(codes + 64 * pair, 32, block + 16 + 32 * pair);
+}
+
 void encode(const float* weights, const float* importance, std::size_t count, std::uint8_t* block) {
   for (std::size_t b = 0; b < count; ++b, block += 144) {
     const Group group = group_at(weights, importance, b, 256);
@@ -35,7 +39,7 @@ void encode(const float* weights, const float* importance, std::size_t count, st
     put_half(block, super.scale);
     put_half(block + 2, super.minimum);
     put_group_scales(super.steps.data(), super.shifts.data(), block + 4);
-    for (int pair = 0; pair < 4; ++pair) put_nibbles(codes + 64 * pair, 32, block + 16 + 32 * pair);
+    put_codes(codes, block);
   }
 }
 
@@ -46,6 +50,12 @@ extern const BlockFormat q4_k{.name = "Q4_K",
                               .block = 256,
                               .block_bytes = 144,
                               .decode = decode,
-                              .encode = encode};
+                              .encode = encode,
+                              .grid = "int4",
+                              .group = 32,
+                              .free_zeros = true,
+                              .read_scales = read_group_lines,
+                              .put_codes = put_codes,
+                              .file_type = 14};
 
 }  // namespace nibble::block_formats

@@ -25,6 +25,16 @@ void decode(const std::uint8_t* block, std::size_t count, float* out) {
   }
 }
 
+void read_scales(const std::uint8_t* block, float* scales, float* zeros) {
+  *scales = half_at(block);
+  *zeros = 16;
+}
+
+void put_codes(const int* codes, std::uint8_t* block) {
+  put_double_word(block + 2, fifth_bits(codes));
+  put_nibbles(codes, 16, block + 6);
+}
+
 void encode(const float* weights, const float* importance, std::size_t count, std::uint8_t* block) {
   for (std::size_t b = 0; b < count; ++b, block += 22) {
     const Group group = group_at(weights, importance, b, 32);
@@ -32,8 +42,7 @@ void encode(const float* weights, const float* importance, std::size_t count, st
     int codes[32];
     choose_codes(group, kLevels, scale, codes);
     put_half(block, scale);
-    put_double_word(block + 2, fifth_bits(codes));
-    put_nibbles(codes, 16, block + 6);
+    put_codes(codes, block);
   }
 }
 
@@ -44,6 +53,11 @@ extern const BlockFormat q5_0{.name = "Q5_0",
                               .block = 32,
                               .block_bytes = 22,
                               .decode = decode,
-                              .encode = encode};
+                              .encode = encode,
+                              .grid = "int5",
+                              .group = 32,
+                              .read_scales = read_scales,
+                              .put_codes = put_codes,
+                              .file_type = 8};
 
 }  // namespace nibble::block_formats

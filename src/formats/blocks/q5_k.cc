@@ -28,6 +28,11 @@ void decode(const std::uint8_t* block, std::size_t count, float* out) {
   }
 }
 
+void put_codes(const int* codes, std::uint8_t* block) {
+  put_single_bits(codes, 4, block + 16);
+  for (int pair = 0; pair < 4; ++pair) put_nibbles(codes + 64 * pair, 32, block + 48 + 32 * pair);
+}
+
 void encode(const float* weights, const float* importance, std::size_t count, std::uint8_t* block) {
   for (std::size_t b = 0; b < count; ++b, block += 176) {
     const Group group = group_at(weights, importance, b, 256);
@@ -38,8 +43,7 @@ void encode(const float* weights, const float* importance, std::size_t count, st
     put_half(block, super.scale);
     put_half(block + 2, super.minimum);
     put_group_scales(super.steps.data(), super.shifts.data(), block + 4);
-    put_single_bits(codes, 4, block + 16);
-    for (int pair = 0; pair < 4; ++pair) put_nibbles(codes + 64 * pair, 32, block + 48 + 32 * pair);
+    put_codes(codes, block);
   }
 }
 
@@ -50,6 +54,12 @@ extern const BlockFormat q5_k{.name = "Q5_K",
                               .block = 256,
                               .block_bytes = 176,
                               .decode = decode,
-                              .encode = encode};
+                              .encode = encode,
+                              .grid = "int5",
+                              .group = 32,
+                              .free_zeros = true,
+                              .read_scales = read_group_lines,
+                              .put_codes = put_codes,
+                              .file_type = 16};
 
 }  // namespace nibble::block_formats

@@ -25,6 +25,18 @@ void decode(const std::uint8_t* block, std::size_t count, float* out) {
   }
 }
 
+void read_scales(const std::uint8_t* block, float* scales, float* zeros) {
+  for (int g = 0; g < 16; ++g) {
+    scales[g] = divisor(half_at(block + 208) * static_cast<float>(signed_at(block + 192 + g)));
+    zeros[g] = 32;
+  }
+}
+
+void put_codes(const int* codes, std::uint8_t* block) {
+  for (int half = 0; half < 2; ++half) put_nibbles(codes + 128 * half, 64, block + 64 * half);
+  put_pairs_of_bits(codes, 4, block + 128);
+}
+
 void encode(const float* weights, const float* importance, std::size_t count, std::uint8_t* block) {
   for (std::size_t b = 0; b < count; ++b, block += 210) {
     const Group group = group_at(weights, importance, b, 256);
@@ -32,8 +44,7 @@ void encode(const float* weights, const float* importance, std::size_t count, st
     int codes[256];
     for (int g = 0; g < 16; ++g)
       choose_codes(group.part(16 * g, 16), kLevels, super.step(g), codes + 16 * g);
-    for (int half = 0; half < 2; ++half) put_nibbles(codes + 128 * half, 64, block + 64 * half);
-    put_pairs_of_bits(codes, 4, block + 128);
+    put_codes(codes, block);
     for (int g = 0; g < 16; ++g)
       block[192 + g] = static_cast<std::uint8_t>(super.steps[static_cast<std::size_t>(g)]);
     put_half(block + 208, super.scale);
@@ -47,6 +58,11 @@ extern const BlockFormat q6_k{.name = "Q6_K",
                               .block = 256,
                               .block_bytes = 210,
                               .decode = decode,
-                              .encode = encode};
+                              .encode = encode,
+                              .grid = "int6",
+                              .group = 16,
+                              .read_scales = read_scales,
+                              .put_codes = put_codes,
+                              .file_type = 18};
 
 }  // namespace nibble::block_formats

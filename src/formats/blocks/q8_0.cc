@@ -17,6 +17,15 @@ void decode(const std::uint8_t* block, std::size_t count, float* out) {
   }
 }
 
+void read_scales(const std::uint8_t* block, float* scales, float* zeros) {
+  *scales = half_at(block);
+  *zeros = 128;
+}
+
+void put_codes(const int* codes, std::uint8_t* block) {
+  for (int i = 0; i < 32; ++i) block[2 + i] = static_cast<std::uint8_t>(codes[i] - 128);
+}
+
 void encode(const float* weights, const float* importance, std::size_t count, std::uint8_t* block) {
   for (std::size_t b = 0; b < count; ++b, block += 34) {
     const Group group = group_at(weights, importance, b, 32);
@@ -24,7 +33,7 @@ void encode(const float* weights, const float* importance, std::size_t count, st
     int codes[32];
     choose_codes(group, kLevels, scale, codes);
     put_half(block, scale);
-    for (int i = 0; i < 32; ++i) block[2 + i] = static_cast<std::uint8_t>(codes[i] - 128);
+    put_codes(codes, block);
   }
 }
 
@@ -35,6 +44,11 @@ extern const BlockFormat q8_0{.name = "Q8_0",
                               .block = 32,
                               .block_bytes = 34,
                               .decode = decode,
-                              .encode = encode};
+                              .encode = encode,
+                              .grid = "int8",
+                              .group = 32,
+                              .read_scales = read_scales,
+                              .put_codes = put_codes,
+                              .file_type = 7};
 
 }  // namespace nibble::block_formats

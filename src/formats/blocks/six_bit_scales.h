@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "formats/blocks/fields.h"
+
 namespace nibble::block_formats {
 
 struct GroupScale {
@@ -24,6 +26,16 @@ inline void put_group_scales(const int* scales, const int* minimums, std::uint8_
     packed[i] = static_cast<std::uint8_t>(scales[i] | scales[i + 4] >> 4 << 6);
     packed[i + 4] = static_cast<std::uint8_t>(minimums[i] | minimums[i + 4] >> 4 << 6);
     packed[i + 8] = static_cast<std::uint8_t>((scales[i + 4] & 15) | (minimums[i + 4] & 15) << 4);
+  }
+}
+
+// Scales and zeros of the 8 groups of a block that begins with scale, minimum and these.
+inline void read_group_lines(const std::uint8_t* block, float* scales, float* zeros) {
+  const float scale = half_at(block), minimum = half_at(block + 2);
+  for (int g = 0; g < 8; ++g) {
+    const GroupScale own = group_scale(block + 4, g);
+    set_line(scale * static_cast<float>(own.scale), -minimum * static_cast<float>(own.minimum),
+             scales[g], zeros[g]);
   }
 }
 

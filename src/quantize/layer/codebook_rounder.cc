@@ -17,6 +17,11 @@ class CodebookRounder final : public Rounder {
   CodebookRounder(const Grid& grid, const Storable& storable, ScaleSearch search)
       : Rounder(grid, storable), search_(search) {
     const auto [low, high] = std::minmax_element(grid.codebook.begin(), grid.codebook.end());
+    const std::vector<float> zero(grid.dimension);
+    for (std::size_t code = 0; code < grid.levels(); ++code)
+      has_zero_ |=
+          std::equal(zero.begin(), zero.end(),
+                     grid.codebook.begin() + static_cast<std::ptrdiff_t>(code * grid.dimension));
     low_ = *low;
     high_ = *high;
     if (grid.dimension != 1) return;
@@ -43,7 +48,8 @@ class CodebookRounder final : public Rounder {
       low = std::min(low, w);
       high = std::max(high, w);
     }
-    if (low == 0 && high == 0) return {1, 0};
+    // Without a 0 of its own the codebook comes near it by its scale.
+    if (low == 0 && high == 0) return {has_zero_ ? 1 : stored_scale(0), 0};
     // The scale that reaches both ends, whichever way the codebook is turned.
     const float upright = std::max(low_ < 0 ? low / low_ : 0, high_ > 0 ? high / high_ : 0);
     const float turned = std::max(high_ > 0 ? low / -high_ : 0, low_ < 0 ? high / -low_ : 0);
@@ -137,6 +143,7 @@ class CodebookRounder final : public Rounder {
   }
 
   ScaleSearch search_;
+  bool has_zero_ = false;
   float low_ = 0, high_ = 0;    // of the codebook
   std::vector<float> middles_;  // between neighbours, of dimension 1
 };

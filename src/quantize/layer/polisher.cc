@@ -100,8 +100,7 @@ std::size_t Polisher::polish_chunk(const Chunk& chunk, std::size_t begin, Matrix
     row.index = begin + r;
     row.moves = moves.row(r);
     moved += move_codes(chunk, row);
-    // Scales that are stored together were fitted together.
-    if (rounder_.storable().together == nullptr)
+    if (!rounder_.storable().joint())
       for (const Group& group : chunk.groups) moved += move_group(chunk, group, row) ? 1 : 0;
   }
   return moved;

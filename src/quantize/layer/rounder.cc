@@ -5,6 +5,7 @@
 #include <cmath>
 #include <string>
 
+#include "base/text.h"
 #include "nibble/error.h"
 #include "quantize/layer/rounders.h"
 #include "tensor/half.h"
@@ -21,6 +22,22 @@ constexpr std::span<const std::string_view> kChoices(kSymmetries.data(), 5);
 template <std::size_t Count>
 std::size_t index_of(const std::array<std::string_view, Count>& words, const std::string& word) {
   return static_cast<std::size_t>(std::find(words.begin(), words.end(), word) - words.begin());
+}
+
+// Blocks leave no choice of zeros, and some none of scales.
+void require_scales_of(const BlockFormat& blocks, const Options& options) {
+  if (blocks.joint() && textbook_scales(options))
+    throw Error(ErrorKind::kInvalidArgument,
+                cat("--scales absmax: scales of ", blocks.name, " blocks are found together"),
+                "leave it out");
+  if (!options.has("symmetry") || !options.decided("symmetry")) return;
+  const bool asked_free = options.text("symmetry") == "asymmetric";
+  if (asked_free == blocks.free_zeros) return;
+  throw Error(ErrorKind::kInvalidArgument,
+              cat("blocks of ", blocks.name,
+                  blocks.free_zeros ? " have a zero for each group" : " have no zeros of their own",
+                  ": --symmetry ", options.text("symmetry"), " does not fit"),
+              "leave it out, or choose another type");
 }
 
 }  // namespace
@@ -91,7 +108,8 @@ bool textbook_scales(const Options& options) {
   return options.has("scales") && options.text("scales") == "absmax";
 }
 
-void decide_symmetry(const Grid& grid, Options& options) {
+void decide_symmetry(const Grid& grid, const Storable& storable, Options& options) {
+  if (storable.blocks != nullptr) require_scales_of(*storable.blocks, options);
   if (!options.has("symmetry")) return;
   static const OptionSpec answers{
       .name = "symmetry", .help = {}, .initial = {}, .words = kSymmetries};
@@ -103,7 +121,8 @@ void decide_symmetry(const Grid& grid, Options& options) {
                   "leave it out");
     options.set(answers, "none");
   } else if (!options.decided("symmetry")) {
-    options.set(answers, textbook_scales(options) ? "plain" : "signed");
+    const bool free = storable.blocks != nullptr && storable.blocks->free_zeros;
+    options.set(answers, free ? "asymmetric" : textbook_scales(options) ? "plain" : "signed");
   }
 }
 

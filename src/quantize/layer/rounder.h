@@ -41,7 +41,8 @@ class Rounder {
   const Storable& storable() const { return storable_; }
   virtual bool free_zero() const = 0;  // each group has a zero of its own
 
-  // Scale and zero for one group, as the output can store them. An all-zero group gets scale 1.
+  // Scale and zero for one group, as the output can store them. An all-zero group gets scale 1,
+  // or the smallest where the grid has no 0.
   virtual GroupParams fit(const GroupView& group) const = 0;
   // The same scale for given codes by least squares, zero kept.
   virtual GroupParams refit(const GroupView& group, std::span<const Code> codes,
@@ -75,7 +76,8 @@ std::unique_ptr<Rounder> make_rounder(const Grid& grid, const Storable& storable
 // polishes what follows from them either.
 bool textbook_scales(const Options& options);
 // Works out kSymmetryOption where it was left open: the textbook's kPlain beside absmax scales,
-// which nothing corrects, else kSigned. Of grids with a codebook it becomes "none".
-void decide_symmetry(const Grid& grid, Options& options);
+// which nothing corrects, else kSigned. Of grids with a codebook it becomes "none", of blocks what
+// they are. Throws kInvalidArgument where something else was asked for.
+void decide_symmetry(const Grid& grid, const Storable& storable, Options& options);
 
 }  // namespace nibble

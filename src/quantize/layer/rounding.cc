@@ -1,6 +1,7 @@
 #include "quantize/layer/rounding.h"
 
 #include "base/parallel.h"
+#include "formats/block_codes.h"
 
 namespace nibble {
 namespace {
@@ -18,6 +19,11 @@ std::vector<float> importance_of(ConstMatrix hessian) {
 Codes fit_groups(ConstMatrix weight, const Rounder& rounder, std::size_t group_size,
                  std::span<const float> importance) {
   Codes codes = make_codes(rounder.grid(), weight.rows, weight.columns, group_size);
+  const Storable& storable = rounder.storable();
+  if (storable.blocks != nullptr && storable.blocks->joint()) {
+    fit_blocks(*storable.blocks, weight, importance, codes);
+    return codes;
+  }
   parallel_ranges(weight.rows, kRows, [&](std::size_t begin, std::size_t end) {
     for (std::size_t r = begin; r < end; ++r)
       for (std::size_t g = 0; g < codes.groups(); ++g) {
@@ -29,7 +35,7 @@ Codes fit_groups(ConstMatrix weight, const Rounder& rounder, std::size_t group_s
                          importance.empty() ? importance : importance.subspan(first, count)}));
       }
   });
-  if (rounder.storable().together != nullptr) rounder.storable().together(codes);
+  if (storable.together != nullptr) storable.together(codes);
   return codes;
 }
 

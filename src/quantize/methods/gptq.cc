@@ -277,7 +277,7 @@ std::string refusal(const CodeShape& shape, const Storable& storable, const Opti
   if (options.text("act-order") != "gidx") return {};
   if (!storable.group_index)
     return "--act-order gidx puts columns into groups in an order that this layout cannot store";
-  if (storable.together != nullptr)
+  if (storable.joint())
     return "--act-order gidx finds scales one after another, and this layout stores them together";
   return {};
 }

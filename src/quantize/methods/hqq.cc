@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "base/parallel.h"
+#include "base/text.h"
 #include "quantize/layer/layer_error.h"
 #include "quantize/layer/rounding.h"
 
@@ -113,6 +114,12 @@ Outcome quantize(const Task& task) {
   return outcome;
 }
 
+std::string refusal(const CodeShape&, const Storable& storable, const Options&) {
+  if (storable.blocks == nullptr) return {};
+  return cat("hqq moves the zero of each group freely, and blocks of ", storable.blocks->name,
+             " have no room for that");
+}
+
 constexpr std::array kOptions = {&kRounds};
 
 }  // namespace
@@ -121,6 +128,7 @@ extern const Method hqq{
     .name = "hqq",
     .summary = "zeros that spare the bulk of weights from outliers; no calibration",
     .options = kOptions,
+    .refusal = refusal,
     .quantize = quantize,
 };
 

@@ -116,7 +116,8 @@ TEST_P(EveryMethod, KeepsAMatrixOfZeros) {
   const Codes codes = run(task).codes;
   Tensor decoded(codes.rows, codes.columns);
   decode_rows(codes, 0, decoded.view());
-  for (std::size_t i = 0; i < decoded.size(); ++i) EXPECT_EQ(decoded.data()[i], 0);
+  // Some codebooks have no 0; their smallest scale in float16 is 2^-24.
+  for (std::size_t i = 0; i < decoded.size(); ++i) ASSERT_NEAR(decoded.data()[i], 0, 1e-6);
 }
 
 INSTANTIATE_TEST_SUITE_P(Methods, EveryMethod, testing::ValuesIn(all_cases()),

@@ -14,6 +14,9 @@ namespace nibble {
 // the name of the norm between them.
 std::string hf_tensor_name(std::string_view gguf_name, bool norms_around);
 
+// The other way round; empty for names without a counterpart.
+std::string gguf_tensor_name(std::string_view hf_name, bool norms_around);
+
 // `gguf` under those names; a tensor without counterpart keeps its own. Throws kUnsupported when a
 // layer holds a tensor that no name here stands for: leaving it out would be another model.
 std::unique_ptr<CheckpointReader> with_hf_names(std::unique_ptr<CheckpointReader> gguf);

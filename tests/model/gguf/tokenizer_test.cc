@@ -1,4 +1,4 @@
-#include "model/gguf_tokenizer.h"
+#include "model/gguf/tokenizer.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "model/gguf_names.h"
+#include "model/gguf/names.h"
 
 #include <algorithm>
 #include <array>
@@ -103,6 +103,27 @@ std::string hf_tensor_name(std::string_view gguf_name, bool norms_around) {
   std::string_view name = counterpart(kInLayer, module);
   if (module == "ffn_norm" && norms_around) name = "pre_feedforward_layernorm";
   return name.empty() ? "" : cat("model.layers.", number, ".", name, kind);
+}
+
+std::string gguf_tensor_name(std::string_view hf_name, bool norms_around) {
+  // Few names, and each is looked up once: the one that leads here is the answer.
+  const auto dot = hf_name.rfind('.');
+  if (dot == hf_name.npos) return {};
+  const std::string_view kind = hf_name.substr(dot);
+  for (const auto& [gguf, hf] : kOutside)
+    if (const std::string name = cat(gguf, kind); hf_tensor_name(name, norms_around) == hf_name)
+      return name;
+  constexpr std::string_view kLayers = "model.layers.";
+  if (!hf_name.starts_with(kLayers)) return {};
+  const std::string_view rest = hf_name.substr(kLayers.size());
+  const std::string_view number = rest.substr(0, rest.find('.'));
+  for (const auto& [gguf, hf] : kInLayer) {
+    // Two names stand for one norm: which of them depends on what stands around it.
+    if (gguf == "post_attention_norm" && !norms_around) continue;
+    const std::string name = cat(kLayer, number, ".", gguf, kind);
+    if (hf_tensor_name(name, norms_around) == hf_name) return name;
+  }
+  return {};
 }
 
 std::unique_ptr<CheckpointReader> with_hf_names(std::unique_ptr<CheckpointReader> gguf) {

@@ -1,4 +1,4 @@
-#include "model/gguf_config.h"
+#include "model/gguf/config.h"
 
 #include <cstring>
 #include <initializer_list>

@@ -1,13 +1,13 @@
 // The lists become a TokenizerFile, as if they stood in a tokenizer.json.
-#include "model/gguf_tokenizer.h"
+#include "model/gguf/tokenizer.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <functional>
 #include <string_view>
 
 #include "base/text.h"
+#include "model/gguf/cut_rules.h"
 #include "nibble/error.h"
 #include "tokenizer/byte_fallback.h"
 #include "tokenizer/pipeline.h"
@@ -30,53 +30,9 @@ constexpr const char* kRemedy =
   throw Error(ErrorKind::kCorruptFile, message, kRemedy);
 }
 
-// How text is cut before merging. Each expression cuts what the ones before it left whole.
-struct CutRules {
-  std::array<std::string_view, 4> expressions{};
-  bool whole_words_first = false;  // a word that is a token needs no merges
-  bool begins_with_bos = false;    // unless the file says otherwise
-  bool composed = false;           // to NFC first
-};
-
-constexpr std::string_view kGpt2Expression =
-    R"('(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
-constexpr std::string_view kOneDigitExpression =
-    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}|)"
-    R"( ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-constexpr std::string_view kThreeDigitsExpression =
-    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|)"
-    R"( ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-constexpr std::string_view kCaseExpression =
-    R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|)"
-    R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}|)"
-    R"( ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-
-constexpr CutRules kWords{.expressions = {kGpt2Expression}};
-constexpr CutRules kSingleDigits{.expressions = {R"(\p{N})", kGpt2Expression}};
-constexpr CutRules kThreeDigits{
-    .expressions = {kThreeDigitsExpression}, .whole_words_first = true, .begins_with_bos = true};
-constexpr CutRules kThreeDigitsMerged{.expressions = {kThreeDigitsExpression}};
-constexpr CutRules kOneDigit{.expressions = {kOneDigitExpression}, .composed = true};
-constexpr CutRules kOneDigitPlain{.expressions = {kOneDigitExpression}};
-constexpr CutRules kCaseAware{
-    .expressions = {kCaseExpression}, .whole_words_first = true, .begins_with_bos = true};
-constexpr CutRules kSignsFirst{
-    .expressions = {R"([\p{P}\$\+<=>\^~\|`]+)", kGpt2Expression, "[0-9][0-9][0-9]"}};
-constexpr CutRules kCascade{
-    .expressions = {R"([\p{P}\$\+<=>\^~\|]+)", kGpt2Expression, R"(\p{N}+)", "[0-9][0-9][0-9]"}};
-
-struct NamedRules {
-  std::string_view name;
-  const CutRules* rules;
-};
-constexpr NamedRules kPretokenizers[] = {
-#define PRETOKENIZER(name, rules) {name, &rules},
-#include "model/gguf_tokenizer.def"
-};
-
 const CutRules& rules_called(const std::string& name) {
   std::vector<std::string> known;
-  for (const NamedRules& entry : kPretokenizers) {
+  for (const NamedCuts& entry : gguf_cuts()) {
     if (entry.name == name) return *entry.rules;
     if (!entry.name.empty()) known.emplace_back(entry.name);
   }
@@ -243,28 +199,20 @@ class Builder {
   bool add_bos_ = false;
 };
 
-struct Kind {
-  std::string_view name;
-  void (Builder::*fill)();
-};
-constexpr auto kByteLevel = &Builder::byte_level;
-constexpr auto kPieces = &Builder::pieces;
-constexpr Kind kKinds[] = {
-#define KIND(name, settings) {name, settings},
-#include "model/gguf_tokenizer.def"
-};
-
 }  // namespace
 
 std::unique_ptr<Tokenizer> tokenizer_from_gguf(GgufVocabulary vocabulary) {
   std::vector<std::string> known;
-  for (const Kind& kind : kKinds) {
-    if (kind.name == vocabulary.model) {
+  for (const NamedKind& entry : gguf_tokenizer_kinds()) {
+    if (entry.name == vocabulary.model) {
       Builder builder(std::move(vocabulary));
-      (builder.*kind.fill)();
+      if (entry.kind == GgufTokenizerKind::kByteLevel)
+        builder.byte_level();
+      else
+        builder.pieces();
       return builder.build();
     }
-    known.emplace_back(kind.name);
+    known.emplace_back(entry.name);
   }
   throw Error(ErrorKind::kUnsupported,
               cat("tokenizer.ggml.model \"",

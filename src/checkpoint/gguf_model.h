@@ -1,0 +1,36 @@
+// A model as a GGUF file will hold it: what it says, and how each tensor is named and turned.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "checkpoint/gguf_pairs.h"
+#include "nibble/checkpoint.h"
+
+namespace nibble {
+
+struct GgufTensor {
+  std::string source;   // its name in the original
+  TensorInfo original;  // as its bytes come
+  TensorInfo info;      // as the file has it: name, type, the same shape
+  // Rows of a head: element i of its first half goes to 2i, that of its second half to 2i + 1.
+  // 0: rows stay in order.
+  std::size_t paired_rows = 0;
+  float added = 0;  // to every number
+};
+
+struct GgufModel {
+  GgufPairs pairs;
+  std::vector<GgufTensor> tensors;  // in file order
+  struct Own {                      // made for the file
+    TensorInfo info;
+    std::vector<std::byte> bytes;
+  };
+  std::vector<Own> own;
+  // Tensors of the original that the file does without: a head that is the embedding.
+  std::vector<std::string> left_out;
+};
+
+}  // namespace nibble

@@ -1,0 +1,82 @@
+#include "checkpoint/gguf_pairs.h"
+
+#include <cstring>
+
+namespace nibble {
+namespace {
+
+// The numbers of the file format, as GgufMetadata reads them.
+enum Type : std::uint32_t { kU32 = 4, kI32 = 5, kF32 = 6, kBool = 7, kText = 8, kArray = 9 };
+
+}  // namespace
+
+template <typename Number>
+void GgufPairs::put(Number value) {
+  const std::size_t at = bytes_.size();
+  bytes_.resize(at + sizeof(value));
+  std::memcpy(bytes_.data() + at, &value, sizeof(value));
+}
+
+void GgufPairs::put_text(std::string_view text) {
+  put<std::uint64_t>(text.size());
+  bytes_ += text;
+}
+
+void GgufPairs::begin(std::string_view key, std::uint32_t type) {
+  put_text(key);
+  put(type);
+  ++count_;
+}
+
+template <typename Number>
+void GgufPairs::put_array(std::uint32_t type, std::span<const Number> values) {
+  put(type);
+  put<std::uint64_t>(values.size());
+  for (const Number value : values) put(value);
+}
+
+GgufPairs& GgufPairs::u32(std::string_view key, std::uint32_t value) {
+  begin(key, kU32);
+  put(value);
+  return *this;
+}
+
+GgufPairs& GgufPairs::f32(std::string_view key, float value) {
+  begin(key, kF32);
+  put(value);
+  return *this;
+}
+
+GgufPairs& GgufPairs::flag(std::string_view key, bool value) {
+  begin(key, kBool);
+  put<std::uint8_t>(value ? 1 : 0);
+  return *this;
+}
+
+GgufPairs& GgufPairs::text(std::string_view key, std::string_view value) {
+  begin(key, kText);
+  put_text(value);
+  return *this;
+}
+
+GgufPairs& GgufPairs::texts(std::string_view key, std::span<const std::string> values) {
+  begin(key, kArray);
+  put<std::uint32_t>(kText);
+  put<std::uint64_t>(values.size());
+  for (const std::string& value : values) put_text(value);
+  return *this;
+}
+
+GgufPairs& GgufPairs::floats(std::string_view key, std::span<const float> values) {
+  begin(key, kArray);
+  put_array<float>(kF32, values);
+  return *this;
+}
+
+GgufPairs& GgufPairs::integers(std::string_view key, std::span<const std::int32_t> values) {
+  begin(key, kArray);
+  put_array<std::int32_t>(kI32, values);
+  return *this;
+}
+
+}  // namespace nibble

@@ -1,0 +1,18 @@
+// Writes one GGUF file: NAME.partial until it is complete.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "checkpoint/model_writer.h"
+
+namespace nibble {
+
+// The model comes from `output.gguf`; file_type is what most of its weights are, in the numbers of
+// general.file_type. Throws kInvalidArgument when `target` is a folder or exists
+// and is not to be replaced; kResource as AtomicFile does.
+std::unique_ptr<ModelWriter> create_gguf(const std::filesystem::path& target,
+                                         const OutputModel& output, std::uint32_t file_type,
+                                         const OutputOptions& options);
+
+}  // namespace nibble

@@ -1,0 +1,147 @@
+// One GGUF file. Its types are what grids are elsewhere: the grid of a module and the dialect, a
+// type's name, say together which one it gets: Q4_K with a module of int6 writes that one as Q6_K.
+#include <algorithm>
+#include <array>
+
+#include "base/text.h"
+#include "checkpoint/gguf_writer.h"
+#include "checkpoint/layout.h"
+#include "formats/block_codes.h"
+#include "nibble/error.h"
+
+namespace nibble::layouts {
+namespace {
+
+const BlockFormat& format_named(std::string_view name) {
+  for (const BlockFormat* format : block_formats::all())
+    if (format->name == name) return *format;
+  throw Error(ErrorKind::kInvalidArgument, cat("\"", name, "\" is no type of GGUF blocks"));
+}
+
+bool holds(const BlockFormat& format, const CodeShape& shape) {
+  return format.grid == shape.grid->name && format.group == shape.group_size &&
+         shape.columns % format.block == 0;
+}
+
+// The type that is most like the dialect's: blocks of the same size first, then zeros alike. Null:
+// none holds such a matrix.
+const BlockFormat* format_of(const CodeShape& shape, std::string_view dialect) {
+  const BlockFormat& wanted = format_named(dialect);
+  const BlockFormat* best = nullptr;
+  int likeness = -1;
+  for (const BlockFormat* format : block_formats::all()) {
+    if (!holds(*format, shape)) continue;
+    const int own = 2 * (format->block == wanted.block ? 1 : 0) +
+                    (format->free_zeros == wanted.free_zeros ? 1 : 0);
+    if (own > likeness) {
+      likeness = own;
+      best = format;
+    }
+  }
+  return best;
+}
+
+std::span<const std::string_view> dialects() {
+  static const std::vector<std::string_view> names = [] {
+    std::vector<std::string_view> list = {"Q4_K"};  // what most people take
+    for (const BlockFormat* format : block_formats::all())
+      if (format->name != list.front()) list.push_back(format->name);
+    return list;
+  }();
+  return names;
+}
+
+std::string_view grid_of(std::string_view dialect) { return format_named(dialect).grid; }
+
+std::span<const std::size_t> usual_groups(const Grid& grid) {
+  for (const BlockFormat* format : block_formats::all())
+    if (format->grid == grid.name) return {&format->group, 1};
+  return {};
+}
+
+std::string refusal(const CodeShape& shape) {
+  std::vector<std::string> grids;
+  std::size_t group = 0, block = 0;
+  std::string_view name;
+  for (const BlockFormat* format : block_formats::all()) {
+    if (holds(*format, shape)) return {};
+    if (std::find(grids.begin(), grids.end(), format->grid) == grids.end())
+      grids.emplace_back(format->grid);
+    if (format->grid != shape.grid->name || (block != 0 && format->block >= block)) continue;
+    group = format->group;
+    block = format->block;
+    name = format->name;
+  }
+  if (block == 0)
+    return cat("GGUF's blocks hold codes of ", join(grids, ", "), ", not ", shape.grid->name);
+  if (shape.columns % block != 0)
+    return cat("rows of ", shape.columns, " are no multiple of the ", block,
+               " weights in a block of ", name);
+  return cat("groups of ", shape.grid->name, " are ", group, " weights in GGUF's blocks, not ",
+             shape.group_size);
+}
+
+Storable storable(const CodeShape& shape, std::string_view dialect) {
+  Storable storable;
+  storable.blocks = format_of(shape, dialect);
+  storable.integer_zeros = storable.blocks == nullptr || !storable.blocks->free_zeros;
+  return storable;
+}
+
+double bits_per_weight(const CodeShape& shape, std::string_view dialect) {
+  const BlockFormat* format = format_of(shape, dialect);
+  return 8.0 * static_cast<double>(format->block_bytes) / static_cast<double>(format->block);
+}
+
+std::optional<std::string> module_of(const TensorInfo& tensor) {
+  constexpr std::string_view kSuffix = ".weight";
+  if (tensor.blocks == nullptr || !tensor.name.ends_with(kSuffix)) return std::nullopt;
+  return tensor.name.substr(0, tensor.name.size() - kSuffix.size());
+}
+
+std::vector<TensorInfo> plan(const std::string& module, const CodeShape& shape,
+                             const LayoutSettings& settings) {
+  const BlockFormat* format = format_of(shape, settings.dialect);
+  TensorInfo info{cat(module, ".weight"),
+                  DType::kU8,
+                  {static_cast<std::int64_t>(shape.rows), static_cast<std::int64_t>(shape.columns)},
+                  shape.rows * format->row_bytes(shape.columns),
+                  format};
+  return {info};
+}
+
+std::vector<NamedBytes> write(const std::string& module, const Codes& codes,
+                              const LayoutSettings& settings) {
+  TensorInfo info = plan(module, codes, settings).front();
+  auto bytes = blocks_of(*info.blocks, codes);
+  return {{std::move(info), std::move(bytes)}};
+}
+
+void rehearse(const OutputModel& model) { model.gguf(); }
+
+std::unique_ptr<ModelWriter> create(const Layout&, const LayoutSettings& settings,
+                                    const std::filesystem::path& target, const OutputModel& model,
+                                    const OutputOptions& options) {
+  return create_gguf(target, model, format_named(settings.dialect).file_type, options);
+}
+
+}  // namespace
+
+extern const Layout gguf{
+    .name = "gguf",
+    .summary = "GGUF, one file: llama.cpp, ik_llama.cpp, ollama",
+    .dialects = dialects(),
+    .module_of = module_of,
+    .grid_of = grid_of,
+    .usual_groups = usual_groups,
+    .refusal = refusal,
+    .storable = storable,
+    .bits_per_weight = bits_per_weight,
+    .plan = plan,
+    .write = write,
+    .suffix = ".gguf",
+    .rehearse = rehearse,
+    .create = create,
+};
+
+}  // namespace nibble::layouts
