@@ -121,6 +121,14 @@ def token_files():
     yield {"bos_token": "<s>", "added_tokens_decoder": {}}, older
     yield {"eos_token": "</s>", "extra_special_tokens": {"video_token": "<config>"}}, older
     yield {}, older
+    yield {"image_token": added | {"content": "<config>"}, "audio_token": added | {"content": "<config>"}}, older
+    yield {"image_token": added | {"content": "<config>"}, "extra_special_tokens": {"audio_token": "<config>"}}, older | {
+        "image_token": None, "audio_token": "<map>"}
+    own = {"model_specific_special_tokens": {"boi": "<boi>", "image_token": "<own>"}}
+    yield own, None
+    yield own | {"image_token": added | {"content": "<config>"}, "extra_special_tokens": ["<a>"]}, older
+    yield own | {"image_token": "<config>"}, older
+    yield own | {"extra_special_tokens": {"eoi": "<eoi>"}}, None
     for name in ("LlamaTokenizer", "GPT2Tokenizer", "PreTrainedTokenizerFast"):
         yield {"tokenizer_class": name}, None
         yield {"tokenizer_class": name, "eos_token": "<end>", "unk_token": None}, None

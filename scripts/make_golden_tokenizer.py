@@ -206,6 +206,10 @@ def added_token_shapes():
         "blanks taken twice": {"added_tokens": with_added(copy.deepcopy(base), [
             token("[R]", rstrip=True), token("  ", lstrip=True),
             token("\n", lstrip=True, special=False)])["added_tokens"]},
+        # The second is among the blanks that the first takes with it, and what follows the second is text once more.
+        "a token in taken blanks": {"added_tokens": with_added(copy.deepcopy(base), [
+            token("and", rstrip=True, special=False), token("\n", special=False),
+            token("  ", lstrip=True, rstrip=True)])["added_tokens"]},
     })
 
 

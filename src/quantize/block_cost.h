@@ -19,4 +19,10 @@ struct BlockCost {
 BlockCost block_cost(const HyperParams& hyper, std::size_t tokens, std::size_t followed,
                      std::size_t length, bool hessian, bool polished);
 
+// Of one layer of rows x columns, with a Hessian and without drift.
+struct ModuleCost {
+  double solve = 0, products = 0;  // as above
+};
+ModuleCost module_cost(double rows, double columns, bool polished);
+
 }  // namespace nibble

@@ -12,16 +12,19 @@
 #include "quantize/activation_store.h"
 #include "quantize/block_cost.h"
 #include "quantize/layer/rounder.h"
+#include "quantize/layer/trial.h"
 #include "quantize/samples.h"
+#include "tensor/half.h"
 
 namespace nibble {
 namespace {
 
-// What a thread spends on a weight besides products: searching its scale, its step of the error
-// feedback, polishing, packing. Measured on SmolLM2-135M, see docs/performance.md.
-constexpr double kRoundSeconds = 5e-8, kFeedbackSeconds = 1.3e-7, kPolishSeconds = 4.1e-7;
-// Factors in double reach this share of float32 products.
-constexpr double kDoubleShare = 0.28;
+// What a thread spends on a weight around the method: decoding it, packing, writing. Measured on
+// SmolLM2-135M, see docs/performance.md.
+constexpr double kPackSeconds = 2e-8;
+// What share of the rate of bare products is reached by factors in double, and by forward passes
+// and moments, with their norms, attention and conversions.
+constexpr double kDoubleShare = 0.28, kSampledShare = 0.5;
 
 double thread_seconds() {
   timespec time{};
@@ -29,13 +32,13 @@ double thread_seconds() {
   return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
-// float32 operations each second on all threads, from one product of a layer's size. Threads count
+// Operations each second on all threads, from products x · wᵀ of a layer's size. Threads count
 // their own processor time: what other programs do now says little about the next hours.
-double measured_speed() {
+template <typename Element>
+double measured_speed(Element half) {
   constexpr std::size_t kSize = 512;
-  Tensor x(kSize, kSize), w(kSize, kSize);
-  x.fill(0.5f);
-  w.fill(0.25f);
+  const std::vector<Element> values(kSize * kSize, half);
+  const MatrixView<const Element> x(values.data(), kSize, kSize);
   const auto tiles = static_cast<std::size_t>(threads()) * 4;
   std::vector<Tensor> y(tiles);
   for (Tensor& tile : y) tile = Tensor(kSize, kSize);
@@ -44,13 +47,25 @@ double measured_speed() {
   for (int round = 0; round < 3; ++round) {
     parallel_for(tiles, [&](std::size_t i) {
       const double start = thread_seconds();
-      matmul(x.view(), w.view(), y[i].view());
+      matmul(x, x, y[i].view());
       seconds[i] = thread_seconds() - start;
     });
     const double all = std::accumulate(seconds.begin(), seconds.end(), 0.0);
     best = std::max(best, 2.0 * kSize * kSize * kSize * static_cast<double>(tiles) / all);
   }
   return best * threads();
+}
+
+// What the method's own loops spend on a weight, in seconds of one thread: a trial, less its
+// products, whose share grows with the layer. `speed`: of one thread.
+double loop_seconds(const PlannedModule& module, double speed) {
+  const double all = trial_seconds(*module.method, *module.shape.grid, module.shape.group_size,
+                                   module.storable, module.options);
+  if (module.method->needs != Needs::kHessian) return all;
+  const ModuleCost products =
+      module_cost(kTrialRows, kTrialColumns, !textbook_scales(module.options));
+  const double weights = static_cast<double>(kTrialRows * kTrialColumns);
+  return std::max(0.0, all - (products.products + products.solve / kDoubleShare) / speed / weights);
 }
 
 std::uint64_t widest(const HyperParams& hyper) {
@@ -121,11 +136,16 @@ Plan make_plan(const ModelSource& source, const Recipe& recipe, const QuantizeOp
 
   const bool textbook = textbook_scales(recipe.modules.front().options);
   const BlockCost cost = block_cost(hyper, tokens, followed, length, hessian, !textbook);
-  const double products = (calibrated ? cost.forward : 0) + cost.hessian + cost.products;
-  plan.operations = static_cast<double>(hyper.layers) * (products + cost.solve);
-  const double each = !hessian ? kRoundSeconds : textbook ? kFeedbackSeconds : kPolishSeconds;
-  plan.seconds = static_cast<double>(hyper.layers) * (products + cost.solve / kDoubleShare) /
-                     measured_speed() +
+  const double sampled = (calibrated ? cost.forward : 0) + cost.hessian;
+  const double exact = cost.products + cost.solve / kDoubleShare;
+  plan.operations = static_cast<double>(hyper.layers) * (sampled + cost.products + cost.solve);
+  const double speed = measured_speed(0.5f);
+  const double sample_speed = options.compute == Compute::kBfloat16 && sampled > 0
+                                  ? measured_speed(float_to_bfloat16(0.5f))
+                                  : speed;
+  const double each = kPackSeconds + loop_seconds(recipe.modules.front(), speed / threads());
+  plan.seconds = static_cast<double>(hyper.layers) *
+                     (sampled / (kSampledShare * sample_speed) + exact / speed) +
                  weights * each / threads();
   return plan;
 }

@@ -81,12 +81,14 @@ void AddedTokens::add(AddedToken token) {
   tokens_.push_back(std::move(token));
 }
 
+// Normalized tokens can share a spelling: the first counts, a special one before others.
 void AddedTokens::index() {
-  for (std::size_t i = 0; i < tokens_.size(); ++i) {
-    const AddedToken& token = tokens_[i];
-    if (!token.spelling.empty())
-      (token.normalized ? normalized_ : raw_).add(token.spelling, static_cast<std::int32_t>(i));
-  }
+  for (const bool special : {true, false})
+    for (std::size_t i = 0; i < tokens_.size(); ++i) {
+      const AddedToken& token = tokens_[i];
+      if (token.special == special && !token.spelling.empty())
+        (token.normalized ? normalized_ : raw_).add(token.spelling, static_cast<std::int32_t>(i));
+    }
 }
 
 std::vector<Section> AddedTokens::cut(std::string_view text, Stage stage,
@@ -104,7 +106,8 @@ std::vector<Section> AddedTokens::cut(std::string_view text, Stage stage,
     if (done < begin) sections.push_back({done, begin, nullptr});
     // Blanks that the token before took with it may be all that this one consists of.
     if (begin < end) sections.push_back({begin, end, &token});
-    done = std::max(done, end);
+    // The end can lie before `done`: then what is left of those blanks is text once more.
+    done = std::max(begin, end);
   }
   if (done < text.size()) sections.push_back({done, text.size(), nullptr});
   return sections;

@@ -39,7 +39,7 @@ void PhraseMatcher::add(std::string_view phrase, std::int32_t value) {
     }
     node = child;
   }
-  nodes_[node].value = value;
+  if (nodes_[node].value < 0) nodes_[node].value = value;
 }
 
 std::optional<PhraseMatch> PhraseMatcher::find(std::string_view text, std::size_t from) const {

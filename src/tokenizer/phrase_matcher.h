@@ -17,7 +17,7 @@ struct PhraseMatch {
 class PhraseMatcher {
  public:
   PhraseMatcher();
-  // A phrase added twice keeps the later value. Not empty; at most kMaxPhraseBytes.
+  // A phrase added twice keeps its first value. Not empty; at most kMaxPhraseBytes.
   void add(std::string_view phrase, std::int32_t value);
   // The first match that begins at `from` or later.
   std::optional<PhraseMatch> find(std::string_view text, std::size_t from) const;

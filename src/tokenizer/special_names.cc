@@ -73,18 +73,38 @@ void read_roles(const Json& file, SpecialNames& names) {
 }
 
 // Keys such as "image_token", which some tokenizers have of their own.
+bool is_own_role(std::string_view key) { return key.ends_with("_token") && !is_role(key); }
+
 void read_own_roles(const Json& file, SpecialNames& names) {
-  for (const auto& [key, value] : file.items())
-    if (key.ends_with("_token") && !is_role(key))
-      if (auto token = token_of(value)) names.set(key, std::move(*token));
+  for (const auto& [key, value] : file.items()) {
+    if (!is_own_role(key)) continue;
+    if (auto token = token_of(value))
+      names.set(key, std::move(*token));
+    else
+      names.remove(key);
+  }
 }
 
-// "extra_special_tokens": {"image_token": "<image>"}; a list has no names.
-void read_extra_roles(const Json& file, SpecialNames& names) {
-  const auto found = file.find("extra_special_tokens");
-  if (found == file.end() || !found->is_object()) return;
-  for (const auto& [key, value] : found->items())
-    if (auto token = token_of(value)) names.set(key, std::move(*token));
+// The object under `key`; a list there has no names.
+Json object_of(const Json& file, const char* key) {
+  const auto found = file.find(key);
+  return found != file.end() && found->is_object() ? *found : Json::object();
+}
+
+void read_named(const Json& roles, SpecialNames& names) {
+  for (const auto& [role, value] : roles.items())
+    if (auto token = token_of(value)) names.set(role, std::move(*token));
+}
+
+// Those of a config that the older file does not replace: "image_token": "<image>", but not
+// "image_token": {"content": …}; "extra_special_tokens": {"image_token": "<image>"}.
+Json lasting_roles(const Json& config) {
+  Json roles = Json::object();
+  for (const auto& [key, value] : config.items())
+    if (is_own_role(key) && value.is_string()) roles[key] = value;
+  roles.update(object_of(config, "extra_special_tokens"));
+  // transformers 5 writes all of them here as well, and reads this where it has found no others.
+  return roles.empty() ? object_of(config, "model_specific_special_tokens") : roles;
 }
 
 void check_object(const Json& file) {
@@ -143,15 +163,14 @@ SpecialNames read_special_names(const Json& config, const Json& map, bool byte_l
                   (config.contains("add_bos_token") || config.contains("add_eos_token"));
 
   read_roles(config, names);
+  read_own_roles(config, names);
   const bool has_map = !map.is_null() && !config.contains("added_tokens_decoder");
   if (has_map) {
     read_roles(map, names);
     read_own_roles(map, names);
   }
-  // Of the roles that a tokenizer names itself, config's win.
-  read_own_roles(config, names);
-  read_extra_roles(config, names);
-  if (has_map) read_extra_roles(map, names);
+  read_named(lasting_roles(config), names);
+  if (has_map) read_named(object_of(map, "extra_special_tokens"), names);
   return names;
 }
 

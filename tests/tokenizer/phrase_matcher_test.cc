@@ -42,11 +42,11 @@ TEST(PhraseMatcher, FallsBackToAShorterPhraseWhenTheLongerOneBreaksOff) {
   EXPECT_EQ(all(matcher, "abc"), (std::vector<std::array<std::size_t, 3>>{{0, 2, 1}}));
 }
 
-TEST(PhraseMatcher, KeepsTheLaterValueOfAPhraseAddedTwice) {
+TEST(PhraseMatcher, KeepsTheFirstValueOfAPhraseAddedTwice) {
   PhraseMatcher matcher;
   matcher.add("a", 1);
   matcher.add("a", 2);
-  EXPECT_EQ(matcher.find("a", 0)->value, 2);
+  EXPECT_EQ(matcher.find("a", 0)->value, 1);
 }
 
 TEST(PhraseMatcher, FindsNothingWhenThereIsNothing) {
@@ -84,7 +84,7 @@ TEST(PhraseMatcher, AgreesWithThePlainSearch) {
       const std::string phrase = word(4);
       if (phrase.empty()) continue;
       matcher.add(phrase, i);
-      phrases[phrase] = i;
+      phrases.try_emplace(phrase, i);
     }
     const std::string text = word(30);
     std::vector<std::array<std::size_t, 3>> expected;

@@ -56,6 +56,24 @@ TEST(SpecialNames, TheOlderFileWinsUnlessTheConfigListsItsAddedTokens) {
             (Names{{"bos_token", "<s>"}}));
 }
 
+TEST(SpecialNames, OfItsOwnAreTheOlderFilesWhereTheConfigHasThemAsObjects) {
+  const char* config = R"({"image_token": {"__type": "AddedToken", "content": "<config>"}})";
+  EXPECT_EQ(names(config, R"({"image_token": "<map>"})"), (Names{{"image_token", "<map>"}}));
+  EXPECT_EQ(names(config, R"({"image_token": null})"), Names());
+  EXPECT_EQ(names(config, R"({"video_token": "<v>"})"),
+            (Names{{"image_token", "<config>"}, {"video_token", "<v>"}}));
+  EXPECT_EQ(names(R"({"image_token": "<config>"})", R"({"image_token": null})"),
+            (Names{{"image_token", "<config>"}}));
+}
+
+TEST(SpecialNames, AreReadFromWhereTransformers5WritesThemAllUnlessThereAreOthers) {
+  EXPECT_EQ(names(R"({"model_specific_special_tokens": {"boi": "<boi>", "image_token": "<i>"}})"),
+            (Names{{"boi", "<boi>"}, {"image_token", "<i>"}}));
+  EXPECT_EQ(names(R"({"model_specific_special_tokens": {"boi": "<boi>"}, "image_token": "<i>"})"),
+            (Names{{"image_token", "<i>"}}));
+  EXPECT_EQ(names(R"({"model_specific_special_tokens": null})"), Names());
+}
+
 TEST(SpecialNames, ComeFromTheClassWhereNothingIsSaid) {
   EXPECT_EQ(names(R"({"tokenizer_class": "LlamaTokenizerFast", "eos_token": "<end>"})"),
             (Names{{"unk_token", "<unk>"}, {"bos_token", "<s>"}, {"eos_token", "<end>"}}));

@@ -82,6 +82,35 @@ TEST(Tokenizer, ReadsInvalidBytesAsReplacementCharacters) {
   EXPECT_EQ(read("\xED\xA0\x80"), "\uFFFD\uFFFD\uFFFD");  // a surrogate
 }
 
+// A tokenizer of a, b, x and blanks, which writes capitals as small letters, with these tokens.
+std::unique_ptr<Tokenizer> with_added(const std::string& tokens) {
+  return Tokenizer::parse(R"({"normalizer": {"type": "Lowercase"}, "added_tokens": [)" + tokens +
+                          R"(], "model": {"type": "BPE", "merges": [],
+                                          "vocab": {"a": 0, "b": 1, "x": 2, " ": 3}}})");
+}
+
+// tokenizers 0.22; 0.23 takes any of them, another one each time.
+TEST(Tokenizer, OfTokensWithOneSpellingKnowsTheFirstASpecialOneBeforeOthers) {
+  const auto ids = [](const char* first, const char* second, const char* third) {
+    std::string tokens;
+    for (const char* token : {first, second, third})
+      tokens += std::string(tokens.empty() ? "" : ",") + R"({"normalized": true, )" + token + "}";
+    return with_added(tokens)->encode("xABxab");
+  };
+  EXPECT_EQ(ids(R"("content": "Ab")", R"("content": "aB")", R"("content": "AB")"),
+            (Ids{2, 4, 2, 4}));
+  EXPECT_EQ(ids(R"("content": "Ab")", R"("content": "aB", "special": true)",
+                R"("content": "AB", "special": true)"),
+            (Ids{2, 5, 2, 5}));
+}
+
+// tokenizers ends with a panic here; nothing may be read twice.
+TEST(Tokenizer, LeavesOutATokenThatIsAllInTheBlanksOfTheOneBefore) {
+  const auto tokenizer = with_added(R"({"content": "[R]", "rstrip": true},
+                                       {"content": "\n", "lstrip": true})");
+  EXPECT_EQ(tokenizer->encode("a[R] \n  b\na"), (Ids{0, 4, 1, 5, 0}));
+}
+
 TEST(Tokenizer, LeavesOutIdsThatNameNoToken) {
   const auto tokenizer = Tokenizer::parse(golden_tokenizer_json("byte_level", "gpt2"));
   Ids ids = tokenizer->encode("the dog");
