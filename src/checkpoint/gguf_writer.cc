@@ -6,8 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
+#include "base/sha256.h"
 #include "base/text.h"
-#include "checkpoint/gguf_header.h"
 #include "checkpoint/gguf_type.h"
 #include "nibble/error.h"
 #include "tensor/half.h"
@@ -166,12 +166,11 @@ class GgufWriter final : public ModelWriter {
     for (const auto& [name, place] : places_)
       if (!place.written)
         throw Error(ErrorKind::kInvalidArgument, cat("tensor \"", name, "\" was never added"));
-    const std::string text = fitting(passport);
+    // What was written is read back, by a reader's own rules.
+    Json complete = passport;
+    complete["tensors_sha256"] = tensors_sha256(*open_checkpoint(file_->partial_path()));
+    const std::string text = fitting(std::move(complete));
     file_->write_at(passport_at_, std::as_bytes(std::span(text)));
-    with_context(file_->partial_path().string(), [&] {
-      const MappedFile written(file_->partial_path());
-      read_gguf_header(written.bytes());
-    });
     file_->commit();
   }
 
@@ -217,6 +216,15 @@ std::unique_ptr<ModelWriter> create_gguf(const fs::path& target, const OutputMod
   GgufModel model = output.gguf();
   model.pairs.u32("general.file_type", file_type).u32("general.quantization_version", 2);
   return std::make_unique<GgufWriter>(target, std::move(model), output.passport_bytes);
+}
+
+std::string tensors_sha256(const CheckpointReader& reader) {
+  Sha256 sum;
+  for (const TensorInfo& info : reader.tensors()) {
+    sum.add(reader.bytes(info));
+    reader.drop(info);
+  }
+  return sum.finish();
 }
 
 }  // namespace nibble

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <string>
 
 #include "checkpoint/model_writer.h"
 
@@ -14,5 +15,9 @@ namespace nibble {
 std::unique_ptr<ModelWriter> create_gguf(const std::filesystem::path& target,
                                          const OutputModel& output, std::uint32_t file_type,
                                          const OutputOptions& options);
+
+// SHA-256 over the bytes of all tensors in the order of their names: what the passport of a single
+// file has in "tensors_sha256".
+std::string tensors_sha256(const CheckpointReader& reader);
 
 }  // namespace nibble

@@ -10,7 +10,6 @@
 #include "base/files.h"
 #include "base/parallel.h"
 #include "base/text.h"
-#include "checkpoint/gguf_metadata.h"
 #include "checkpoint/layout.h"
 #include "cli/command.h"
 #include "cli/json_output.h"
@@ -24,8 +23,6 @@
 
 namespace nibble::cli {
 namespace {
-
-constexpr std::size_t kMaxPassport = 64u << 20;
 
 // Tensors of one kind over all layers.
 struct Part {
@@ -119,19 +116,9 @@ ModuleLoss loss_of(const Json& module, bool calibrated) {
   return loss;
 }
 
-// What lies beside a GGUF file speaks of another model.
-Json passport_of(const ModelSource& source) {
-  if (const GgufMetadata* metadata = source.checkpoint().gguf()) {
-    const auto text = metadata->text(kPassportKey, kMaxPassport);
-    return text ? Json::parse(*text, nullptr, false) : Json(nullptr);
-  }
-  const fs::path file = source.folder() / kPassportName;
-  return fs::exists(file) ? read_json(file) : Json(nullptr);
-}
-
 // What the passport says, its list of modules in short.
 Json passport_json(const ModelSource& source) {
-  const Json passport = passport_of(source);
+  const Json passport = read_passport(source);
   if (!passport.is_object()) return nullptr;
   Json summary = Json::object();
   for (const char* key : {"schema", "version", "recipe", "calibration", "seed", "instruction_set"})

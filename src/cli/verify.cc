@@ -40,11 +40,11 @@ int run(const Options& options, const Global& global) {
       fmt::print("{}: {} [{}]\n", finding.error ? "error" : "warning", finding.text, finding.rule);
     if (result.passed() && result.files_checked == 0 && result.modules_checked == 0)
       fmt::print(
-          "nothing to check: no SHA256SUMS, no quantized module; the model opens, and all its "
+          "nothing to check: no sums, no quantized module; the model opens, and all its "
           "values are finite\n");
     else
       fmt::print(
-          "{}: {} files match SHA256SUMS, {} quantized modules follow their layout's rules\n",
+          "{}: {} files match their sums, {} quantized modules follow their layout's rules\n",
           result.passed() ? "ok" : "failed", result.files_checked, result.modules_checked);
   }
   return result.passed() ? 0 : kBadFile;
@@ -52,7 +52,7 @@ int run(const Options& options, const Global& global) {
 
 Run setup(CLI::App& app, const Global& global) {
   const auto options = std::make_shared<Options>();
-  app.add_option("MODEL", options->model, "Folder to check")->required();
+  app.add_option("MODEL", options->model, "Folder or GGUF file to check")->required();
   app.add_option("--base", options->base,
                  "The original model: its files must be the ones the passport names");
   return [options, &global] { return run(*options, global); };

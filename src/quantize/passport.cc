@@ -8,6 +8,8 @@
 #include "base/files.h"
 #include "base/sha256.h"
 #include "base/text.h"
+#include "checkpoint/gguf_metadata.h"
+#include "nibble/error.h"
 
 namespace nibble {
 namespace {
@@ -92,6 +94,16 @@ Json module_recipe_json(const PlannedModule& module) {
           {"bits", module.shape.bits()},
           {"group_size", group_number(module.shape)},
           {"options", options_json(module.options)}};
+}
+
+Json read_passport(const ModelSource& source) {
+  // What lies beside a GGUF file speaks of another model.
+  if (const GgufMetadata* metadata = source.checkpoint().gguf()) {
+    const auto text = metadata->text(kPassportKey);
+    return text ? with_context(kPassportKey, [&] { return parse_json(*text); }) : Json(nullptr);
+  }
+  const auto file = source.folder() / kPassportName;
+  return std::filesystem::exists(file) ? read_json(file) : Json(nullptr);
 }
 
 Json make_passport(const PassportParts& parts) {

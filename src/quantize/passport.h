@@ -41,5 +41,7 @@ struct PassportParts {
 // Method, grid, group and options of a module, or of those that most modules share.
 Json module_recipe_json(const PlannedModule& module);
 Json make_passport(const PassportParts& parts);
+// The one beside an opened model, or in its file; null when there is none. Throws kCorruptFile.
+Json read_passport(const ModelSource& source);
 
 }  // namespace nibble

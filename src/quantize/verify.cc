@@ -9,6 +9,7 @@
 #include "base/files.h"
 #include "base/sha256.h"
 #include "base/text.h"
+#include "checkpoint/gguf_writer.h"
 #include "model/source.h"
 #include "nibble/error.h"
 #include "quantize/nonfinite.h"
@@ -21,12 +22,18 @@ constexpr const char* kSums = "SHA256SUMS";
 
 class Verifier {
  public:
-  explicit Verifier(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  explicit Verifier(const std::filesystem::path& model)
+      : model_(model), in_folder_(std::filesystem::is_directory(model)) {}
 
   VerifyResult run(const std::optional<std::filesystem::path>& base) {
-    check_sums();
-    check_model();
-    check_passport(base);
+    if (in_folder_) check_sums();
+    try {
+      const ModelSource source(model_);
+      check_model(source);
+      check_passport(source, base);
+    } catch (const Error& problem) {
+      error("model.open", problem.what());
+    }
     return std::move(result_);
   }
 
@@ -39,11 +46,11 @@ class Verifier {
   }
 
   void check_sums() {
-    if (!std::filesystem::exists(folder_ / kSums)) {
+    if (!std::filesystem::exists(model_ / kSums)) {
       warn("sums.missing", "there is no SHA256SUMS: damage to the files cannot be seen");
       return;
     }
-    std::istringstream lines(read_file(folder_ / kSums, 16u << 20));
+    std::istringstream lines(read_file(model_ / kSums, 16u << 20));
     std::set<std::string> listed;
     for (std::string line; std::getline(lines, line);) {
       if (line.empty()) continue;
@@ -55,40 +62,54 @@ class Verifier {
       }
       const std::string name = line.substr(66);
       listed.insert(name);
-      if (!std::filesystem::is_regular_file(folder_ / name)) {
+      if (!std::filesystem::is_regular_file(model_ / name)) {
         error("sums.file_missing", cat(name, " is listed in SHA256SUMS, but it is not there"));
-      } else if (sha256_of_file(folder_ / name) != line.substr(0, 64)) {
+      } else if (sha256_of_file(model_ / name) != line.substr(0, 64)) {
         error("sums.mismatch", cat(name, " is not the file that was written: its SHA-256 differs"));
       } else {
         ++result_.files_checked;
       }
     }
-    for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
+    for (const auto& entry : std::filesystem::directory_iterator(model_)) {
       const std::string name = entry.path().filename().string();
       if (entry.is_regular_file() && name != kSums && !listed.contains(name))
         warn("sums.unlisted", cat(name, " is not listed in SHA256SUMS"));
     }
   }
 
-  void check_model() {
-    try {
-      const ModelSource source(folder_);
-      for (const std::string& note : source.notes()) warn("model.note", note);
-      for (const NonFinite& found : find_nonfinite(source.checkpoint()))
-        error("values.nonfinite",
-              cat("tensor \"", found.tensor, "\" holds ", found.count,
-                  " values that are not finite, the first at index ", found.first));
-      const Layout* layout = layouts::claiming(source.config());
-      if (layout == nullptr) return;
-      for (const TensorInfo& info : source.checkpoint().tensors())
-        if (const auto module = layout->module_of(info)) modules_.insert(*module);
-      result_.modules_checked = modules_.size();
-      const auto findings =
-          layout->check(source.checkpoint(), source.config()["quantization_config"]);
-      result_.findings.insert(result_.findings.end(), findings.begin(), findings.end());
-    } catch (const Error& problem) {
-      error("model.open", problem.what());
-    }
+  void check_model(const ModelSource& source) {
+    for (const std::string& note : source.notes()) warn("model.note", note);
+    for (const NonFinite& found : find_nonfinite(source.checkpoint()))
+      error("values.nonfinite",
+            cat("tensor \"", found.tensor, "\" holds ", found.count,
+                " values that are not finite, the first at index ", found.first));
+    const Layout* layout =
+        in_folder_ ? layouts::claiming(source.config()) : layouts::writing(model_);
+    if (layout == nullptr) return;
+    for (const TensorInfo& info : source.checkpoint().tensors())
+      if (const auto module = layout->module_of(info)) modules_.insert(within_body(*module));
+    result_.modules_checked = modules_.size();
+    if (layout->check == nullptr) return;
+    const auto findings =
+        layout->check(source.checkpoint(), source.config()["quantization_config"]);
+    result_.findings.insert(result_.findings.end(), findings.begin(), findings.end());
+  }
+
+  // What stands in front of "layers." differs between a folder and the file made from it.
+  static std::string within_body(const std::string& module) {
+    const auto at = module.find("layers.");
+    return at == std::string::npos ? module : module.substr(at);
+  }
+
+  // The sum that a single file has of its own tensors.
+  void check_tensors(const Json& passport) {
+    const std::string expected = json_string(passport, "tensors_sha256", "");
+    if (tensors_sha256(*open_checkpoint(model_)) != expected)
+      error("sums.mismatch",
+            cat(model_.string(),
+                ": its tensors are not those that were written: the SHA-256 differs"));
+    else
+      ++result_.files_checked;
   }
 
   void check_hashes(const Json& expected, const std::filesystem::path& folder,
@@ -103,14 +124,11 @@ class Verifier {
     }
   }
 
-  void check_passport(const std::optional<std::filesystem::path>& base) {
-    const auto path = folder_ / kPassportName;
-    if (!std::filesystem::exists(path)) {
-      warn("passport.missing", "there is no nibble.json: nothing tells how this was made");
-      return;
-    }
+  void check_passport(const ModelSource& source, const std::optional<std::filesystem::path>& base) {
     try {
-      const Json passport = read_json(path);
+      const Json passport = read_passport(source);
+      if (passport.is_null())
+        return warn("passport.missing", "there is no passport: nothing tells how this was made");
       if (json_string(passport, "schema", "") != "nibble.passport/1")
         throw Error(ErrorKind::kCorruptFile, "\"schema\" is not nibble.passport/1");
       const auto object = [&](const char* key) -> const Json& {
@@ -119,22 +137,25 @@ class Verifier {
           throw Error(ErrorKind::kCorruptFile, cat("\"", key, "\" is not an object"));
         return *found;
       };
-      check_hashes(object("tokenizer"), folder_, "passport.tokenizer");
+      if (in_folder_)
+        check_hashes(object("tokenizer"), model_, "passport.tokenizer");
+      else
+        check_tensors(passport);
       if (base) check_hashes(object("base"), *base, "passport.base");
       std::set<std::string> named;
       for (const Json& module : passport.value("modules", Json::array()))
-        named.insert(json_string(module, "name", ""));
+        named.insert(within_body(json_string(module, "name", "")));
       if (named != modules_)
-        error("passport.modules", cat("the passport names ", named.size(),
-                                      " quantized modules; the "
-                                      "checkpoint holds ",
-                                      modules_.size(), ", not the same ones"));
+        error("passport.modules",
+              cat("the passport names ", named.size(), " quantized modules; the checkpoint holds ",
+                  modules_.size(), ", not the same ones"));
     } catch (const Error& problem) {
-      error("passport.read", cat(path.string(), ": ", problem.what()));
+      error("passport.read", cat(model_.string(), ": passport: ", problem.what()));
     }
   }
 
-  std::filesystem::path folder_;
+  std::filesystem::path model_;
+  bool in_folder_;
   std::set<std::string> modules_;
   VerifyResult result_;
 };
@@ -146,14 +167,16 @@ bool VerifyResult::passed() const {
                       [](const Finding& finding) { return finding.error; });
 }
 
-VerifyResult verify_checkpoint(const std::filesystem::path& folder,
+VerifyResult verify_checkpoint(const std::filesystem::path& model,
                                const std::optional<std::filesystem::path>& base) {
-  if (!std::filesystem::is_directory(folder))
-    throw Error(ErrorKind::kInvalidArgument,
-                cat(folder.string(), " is not a folder: verify checks what nibble quantize wrote"),
-                cat("for a single file: nibble show ", folder.string(),
-                    ", and sha256sum against the sum that its publisher names"));
-  return Verifier(folder).run(base);
+  if (!std::filesystem::is_directory(model) && layouts::writing(model) == nullptr)
+    throw Error(
+        ErrorKind::kInvalidArgument,
+        cat(model.string(),
+            " is neither a folder nor a GGUF file: verify checks what nibble quantize wrote"),
+        cat("for a single file: nibble show ", model.string(),
+            ", and sha256sum against the sum that its publisher names"));
+  return Verifier(model).run(base);
 }
 
 }  // namespace nibble

@@ -12,13 +12,14 @@ namespace nibble {
 
 struct VerifyResult {
   std::vector<Finding> findings;
-  std::size_t files_checked = 0;    // against SHA256SUMS
+  std::size_t files_checked = 0;    // against SHA256SUMS, or the sum in the file
   std::size_t modules_checked = 0;  // quantized modules found in the checkpoint
   bool passed() const;              // no finding is an error
 };
 
-// `base`: the original model, whose files must have the hashes in the passport.
-VerifyResult verify_checkpoint(const std::filesystem::path& folder,
+// `model`: a folder, or a GGUF file, whose sums are in its passport. `base`: the original, whose
+// files must have the hashes in the passport.
+VerifyResult verify_checkpoint(const std::filesystem::path& model,
                                const std::optional<std::filesystem::path>& base);
 
 }  // namespace nibble
