@@ -78,26 +78,6 @@ bool is_gguf(const fs::path& path) {
   return file.bytes().size() >= 4 && std::memcmp(file.bytes().data(), "GGUF", 4) == 0;
 }
 
-void check_target(const fs::path& target, const fs::path& source, bool replace) {
-  std::error_code ignored;
-  if (fs::is_directory(target, ignored))
-    throw Error(ErrorKind::kInvalidArgument,
-                cat(target.string(), ": is a folder; this layout writes one file"),
-                cat("give a file: ", (target / "model.gguf").string()));
-  if (!fs::exists(target, ignored)) return;
-  for (const auto& entry : fs::directory_iterator(source, ignored))
-    if (same_file(entry.path(), target))
-      throw Error(ErrorKind::kInvalidArgument,
-                  cat(target.string(), ": is a file of the input model"), "choose another output");
-  if (!replace)
-    throw Error(ErrorKind::kInvalidArgument, cat(target.string(), ": exists"),
-                "give --force to replace it, or choose another output");
-  if (!is_gguf(target))
-    throw Error(ErrorKind::kInvalidArgument,
-                cat(target.string(), ": is not replaced, since it is no GGUF file"),
-                "choose another output");
-}
-
 class GgufWriter final : public ModelWriter {
  public:
   GgufWriter(fs::path target, GgufModel model, std::uint64_t passport_bytes)
@@ -124,7 +104,7 @@ class GgufWriter final : public ModelWriter {
     for (const GgufModel::Own& own : model.own) own_places.push_back(announce(own.info));
     header.resize(padded(header.size()), '\0');
     data_ = header.size();
-    fs::create_directories(folder());
+    make_folder();
     file_ = std::make_unique<AtomicFile>(target_, data_ + offset);
     file_->write(header);
     // The file has its length from now on: nobody writes what pads the last tensor.
@@ -183,6 +163,15 @@ class GgufWriter final : public ModelWriter {
 
   fs::path folder() const { return fs::absolute(target_).parent_path(); }
 
+  void make_folder() const {
+    std::error_code failure;
+    fs::create_directories(folder(), failure);
+    if (failure)
+      throw Error(ErrorKind::kResource,
+                  cat(folder().string(), ": cannot create the folder: ", failure.message()),
+                  "choose another output");
+  }
+
   void put_data(std::uint64_t offset, std::span<const std::byte> bytes) {
     file_->write_at(data_ + offset, bytes);
   }
@@ -210,9 +199,30 @@ class GgufWriter final : public ModelWriter {
 
 }  // namespace
 
+void check_gguf_target(const fs::path& target, const OutputModel& output,
+                       const OutputOptions& options) {
+  std::error_code ignored;
+  if (fs::is_directory(target, ignored))
+    throw Error(ErrorKind::kInvalidArgument,
+                cat(target.string(), ": is a folder; this layout writes one file"),
+                cat("give a file: ", (target / "model.gguf").string()));
+  if (!fs::exists(target, ignored)) return;
+  for (const auto& entry : fs::directory_iterator(output.source, ignored))
+    if (same_file(entry.path(), target))
+      throw Error(ErrorKind::kInvalidArgument,
+                  cat(target.string(), ": is a file of the input model"), "choose another output");
+  if (!options.replace)
+    throw Error(ErrorKind::kInvalidArgument, cat(target.string(), ": exists"),
+                "give --force to replace it, or choose another output");
+  if (!is_gguf(target))
+    throw Error(ErrorKind::kInvalidArgument,
+                cat(target.string(), ": is not replaced, since it is no GGUF file"),
+                "choose another output");
+}
+
 std::unique_ptr<ModelWriter> create_gguf(const fs::path& target, const OutputModel& output,
                                          std::uint32_t file_type, const OutputOptions& options) {
-  check_target(target, output.source, options.replace);
+  check_gguf_target(target, output, options);
   GgufModel model = output.gguf();
   model.pairs.u32("general.file_type", file_type).u32("general.quantization_version", 2);
   return std::make_unique<GgufWriter>(target, std::move(model), output.passport_bytes);

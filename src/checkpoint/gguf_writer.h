@@ -16,6 +16,10 @@ std::unique_ptr<ModelWriter> create_gguf(const std::filesystem::path& target,
                                          const OutputModel& output, std::uint32_t file_type,
                                          const OutputOptions& options);
 
+// What create_gguf would say of the target; writes nothing.
+void check_gguf_target(const std::filesystem::path& target, const OutputModel& output,
+                       const OutputOptions& options);
+
 // SHA-256 over the bytes of all tensors in the order of their names: what the passport of a single
 // file has in "tensors_sha256".
 std::string tensors_sha256(const CheckpointReader& reader);

@@ -112,7 +112,8 @@ struct Layout {
   // The layout's own rules on a finished checkpoint, and `consumers` of what it holds.
   std::vector<Finding> (*check)(const CheckpointReader& reader, const Json& config) = nullptr;
 
-  // Writing. The grid that a dialect stands for, where it says so; may be null.
+  // Writing. The grid that a dialect stands for, where it says so; may be null. Where a grid is
+  // asked for and no dialect, the first of them that stands for it is taken.
   std::string_view (*grid_of)(std::string_view dialect) = nullptr;
   // Group sizes that readers expect of codes of a grid, the best first.
   std::span<const std::size_t> (*usual_groups)(const Grid& grid) = nullptr;
@@ -130,13 +131,15 @@ struct Layout {
   Json (*config)(const LayoutSettings& settings) = nullptr;
   std::vector<std::pair<std::string, std::string>> (*files)(const LayoutSettings& settings) =
       nullptr;
-  // Which known readers will refuse such modules, as warnings: told before any work. Null: none.
+  // What is to be known of such modules before any work, as warnings: readers that will refuse
+  // them, types other than asked for. Null: nothing.
   std::vector<Finding> (*consumers)(std::span<const ShapedModule> modules,
                                     const LayoutSettings& settings) = nullptr;
 
   std::string_view suffix = {};  // of the one file that it writes; empty: a folder
-  // Throws what `create` would throw because of the model; writes nothing. May be null.
-  void (*rehearse)(const OutputModel& model) = nullptr;
+  // Throws what `create` would throw because of model and target; writes nothing. May be null.
+  void (*rehearse)(const std::filesystem::path& target, const OutputModel& model,
+                   const OutputOptions& options) = nullptr;
   // Throws what OutputFolder and create_checkpoint throw.
   std::unique_ptr<ModelWriter> (*create)(const Layout& layout, const LayoutSettings& settings,
                                          const std::filesystem::path& target,
@@ -157,6 +160,8 @@ Json with_side_config(Json config, const std::filesystem::path& folder,
 std::string dialect_of(const Layout& layout, std::string_view wanted);
 // The layout that writes files of this name; null when it is the name of a folder.
 const Layout* writing(const std::filesystem::path& target);
+// The first layout with such a dialect, whatever its capitals; null: none.
+const Layout* with_dialect(std::string_view dialect);
 }  // namespace layouts
 
 }  // namespace nibble

@@ -43,7 +43,7 @@ std::vector<std::string> loss_lines(const Json& losses) {
   const std::string counts = cat(fallbacks, fallbacks == 1 ? " fallback" : " fallbacks", " in ",
                                  losses["modules"].get<std::size_t>(), " modules");
   const Json& mean = losses["mean_output_error"];
-  if (mean.is_null()) return {cat("not measured without calibration; ", counts)};
+  if (mean.is_null()) return {cat("not measured: the method looks at no inputs; ", counts)};
   std::vector<std::string> lines = {cat("mean ", percent(mean), ", ", counts)};
   for (const Json& module : losses["worst"])
     lines.push_back(fmt::format("{:>8}  {}", percent(module["output_error"]),

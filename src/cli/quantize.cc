@@ -106,7 +106,7 @@ void print_result(const Options& options, const QuantizeResult& result, double s
     fmt::print("{}{}\n", std::exchange(head, "  "), line);
   const bool in_file = !layouts::named(result.layout).suffix.empty();
   fmt::print("all of it: {}\n",
-             in_file ? cat("nibble show ", options.output, " --json")
+             in_file ? cat("nibble show --passport ", options.output)
                      : (std::filesystem::path(options.output) / kPassportName).string());
 }
 

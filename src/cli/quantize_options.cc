@@ -178,7 +178,9 @@ QuantizeOptions options_of(const QuantizeFlags& flags, std::uint64_t seed) {
     if (options.settings.contains("symmetry"))
       throw Error(ErrorKind::kInvalidArgument,
                   "--symmetry says what --sym and --asym say; both were given");
-    options.settings["symmetry"] = *flags.asymmetric ? "asymmetric" : kDecided;
+    const auto scales = options.settings.find("scales");
+    const bool textbook = scales != options.settings.end() && scales->second == "absmax";
+    options.settings["symmetry"] = *flags.asymmetric ? "asymmetric" : textbook ? "plain" : "signed";
   }
   options.layout = flags.layout;
   options.dialect = flags.dialect;

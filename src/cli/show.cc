@@ -18,6 +18,7 @@
 #include "formats/block_format.h"
 #include "kernels/kernels.h"
 #include "model/source.h"
+#include "nibble/error.h"
 #include "quantize/passport.h"
 #include "session/generation_settings.h"
 
@@ -250,12 +251,32 @@ void print_text(const Json& json) {
   print_storage(json);
 }
 
+struct Options {
+  std::string model;
+  bool passport = false;
+};
+
+void print_passport(const ModelSource& source) {
+  const Json passport = read_passport(source);
+  if (passport.is_null())
+    throw Error(ErrorKind::kNotFound,
+                cat(source.path().string(), ": has no passport; nibble quantize writes one"));
+  fmt::print("{}\n", passport.dump(1));
+}
+
 Run setup(CLI::App& app, const Global& global) {
-  const auto model = std::make_shared<std::string>();
-  app.add_option("MODEL", *model, "Folder or org/name in the cache")->required();
-  return [model, &global] {
-    const Json json = describe(ModelSource(global.model(*model)));
-    global.json ? print_json("nibble.show/1", json) : print_text(json);
+  const auto options = std::make_shared<Options>();
+  app.add_option("MODEL", options->model, "Folder or org/name in the cache")->required();
+  app.add_flag("--passport", options->passport,
+               "print the whole passport: recipe, hashes, every module");
+  return [options, &global] {
+    const ModelSource source(global.model(options->model));
+    if (options->passport)
+      print_passport(source);
+    else if (const Json json = describe(source); global.json)
+      print_json("nibble.show/1", json);
+    else
+      print_text(json);
     return 0;
   };
 }

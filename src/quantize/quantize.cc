@@ -45,12 +45,10 @@ class Job {
     if (sinks_.planned) sinks_.planned(result_.plan, recipe_);
     const OutputModel model = output_model(tensors);
     if (dry_run) {
-      if (layout().rehearse != nullptr) layout().rehearse(model);
+      if (layout().rehearse != nullptr) layout().rehearse(output_, model, output_options());
       return std::move(result_);
     }
-    writer_ =
-        layout().create(layout(), recipe_.layout_settings, output_, model,
-                        {.replace = options_.force, .max_shard_bytes = options_.max_shard_bytes});
+    writer_ = layout().create(layout(), recipe_.layout_settings, output_, model, output_options());
     if (calibrated) gather();
     quantize_blocks();
     copy_other_tensors();
@@ -81,7 +79,13 @@ class Job {
 
   void require_file_name() const {
     const std::string_view suffix = layout().suffix;
-    if (suffix.empty() || output_.extension() == suffix) return;
+    if (suffix.empty()) return;
+    if (options_.max_shard_bytes != QuantizeOptions().max_shard_bytes)
+      throw Error(
+          ErrorKind::kInvalidArgument,
+          cat("--max-shard-size would not be read: layout ", layout().name, " writes one file"),
+          "leave it out");
+    if (layouts::writing(output_) == &layout()) return;
     throw Error(
         ErrorKind::kInvalidArgument,
         cat("codes of ", recipe_.layout_settings.base.grid->name, " in layout ", layout().name,
@@ -118,6 +122,10 @@ class Job {
       log(text + "; left as it is");
       unusable_.insert(found.tensor.substr(0, found.tensor.rfind('.')));
     }
+  }
+
+  OutputOptions output_options() const {
+    return {.replace = options_.force, .max_shard_bytes = options_.max_shard_bytes};
   }
 
   OutputModel output_model(const std::vector<TensorInfo>& tensors) const {

@@ -69,12 +69,34 @@ void require_divides(std::size_t group, const std::vector<PlannedModule>& module
                                     "; or leave --group-size out"));
 }
 
+// The layout that was named, or whose dialect was; null: neither.
+const Layout* asked_layout(const QuantizeOptions& options) {
+  if (!options.layout.empty()) return &layouts::named(options.layout);
+  return options.dialect.empty() ? nullptr : layouts::with_dialect(options.dialect);
+}
+
+// A dialect may stand for a grid; asked for both, they must agree.
 std::string grid_name(const QuantizeOptions& options) {
-  if (!options.grid.empty()) return options.grid;
-  if (options.layout.empty()) return "int4";
-  const Layout& layout = layouts::named(options.layout);
-  if (layout.grid_of == nullptr) return "int4";
-  return std::string(layout.grid_of(layouts::dialect_of(layout, options.dialect)));
+  const Layout* layout = asked_layout(options);
+  if (layout == nullptr || layout->grid_of == nullptr)
+    return options.grid.empty() ? "int4" : options.grid;
+  if (options.dialect.empty() && !options.grid.empty()) return options.grid;
+  const std::string dialect = layouts::dialect_of(*layout, options.dialect);
+  const std::string own(layout->grid_of(dialect));
+  if (!options.grid.empty() && options.grid != own)
+    throw Error(
+        ErrorKind::kInvalidArgument,
+        cat(dialect, " holds codes of ", own, ", and ", options.grid, " was asked for"),
+        cat("leave one of them out; for some modules: --override 'down_proj=", options.grid, "'"));
+  return own;
+}
+
+// The asked one, or the first that stands for the grid.
+std::string dialect_for(const Layout& layout, const Grid& grid, const QuantizeOptions& options) {
+  if (options.dialect.empty() && layout.grid_of != nullptr)
+    for (const std::string_view dialect : layout.dialects)
+      if (layout.grid_of(dialect) == grid.name) return std::string(dialect);
+  return layouts::dialect_of(layout, options.dialect);
 }
 
 // The first layout that can hold `grid` at all.
@@ -87,11 +109,12 @@ const Layout& layout_of(const QuantizeOptions& options, const Grid& grid) {
   std::vector<std::string> able;
   for (const Layout* layout : layouts::all())
     if (holds(*layout)) able.emplace_back(layout->name);
-  if (options.layout.empty() && !able.empty()) return layouts::named(able.front());
+  const Layout* asked = asked_layout(options);
+  if (asked == nullptr && !able.empty()) return layouts::named(able.front());
   if (able.empty())
     throw Error(ErrorKind::kUnsupported, cat("no layout can store codes of ", grid.name),
                 "nibble formats lists grids and layouts");
-  const Layout& layout = layouts::named(options.layout);
+  const Layout& layout = *asked;
   if (!holds(layout))
     throw Error(ErrorKind::kInvalidArgument,
                 cat("layout ", layout.name, " cannot store codes of ", grid.name),
@@ -310,14 +333,17 @@ Recipe make_recipe(const ModelSource& source, const QuantizeOptions& options,
   Recipe recipe;
   const Grid& grid = grids::named(grid_name(options));
   recipe.layout = &layout_of(options, grid);
-  recipe.layout_settings.dialect = layouts::dialect_of(*recipe.layout, options.dialect);
+  recipe.layout_settings.dialect = dialect_for(*recipe.layout, grid, options);
   recipe.layout_settings.base.grid = &grid;
   if (const TensorInfo* first =
           source.checkpoint().find(source.module_path(0, Role::kQuery) + ".weight"))
     recipe.layout_settings.dtype = first->dtype;
   recipe.modules = holdable(modules_of(source, options, unusable, recipe), recipe);
   if (recipe.modules.empty())
-    throw Error(ErrorKind::kInvalidArgument, "no module is left to quantize");
+    throw Error(ErrorKind::kInvalidArgument,
+                cat("no module is left to quantize",
+                    recipe.notes.empty() ? "" : cat(": ", recipe.notes.back())),
+                "choose another type or grid, or skip fewer modules");
 
   Settings settings(options.settings);
   for (const std::string& name : options.transforms) {

@@ -12,6 +12,35 @@ double per_second(std::size_t count, double seconds) {
   return seconds > 0 ? static_cast<double>(count) / seconds : 0;
 }
 
+// The text after a prompt. The decoder sees the prompt too: whether a space begins the text depends
+// on what stands before. What it still holds back at the prompt's end, bytes that might be part of
+// a longer run, comes out later and is no part of what was written.
+class TextAfterPrompt {
+ public:
+  TextAfterPrompt(const Tokenizer& tokenizer, std::span<const std::int32_t> prompt)
+      : decoder_(tokenizer.stream()) {
+    std::string given;
+    for (const std::int32_t id : prompt) given += decoder_->add(id);
+    const std::string whole = tokenizer.decode(prompt);
+    if (whole.starts_with(given)) held_back_ = whole.substr(given.size());
+  }
+  std::string add(std::int32_t id) { return without_prompt(decoder_->add(id)); }
+  std::string finish() { return without_prompt(decoder_->finish()); }
+
+ private:
+  std::string without_prompt(std::string text) {
+    const auto differ =
+        std::mismatch(text.begin(), text.end(), held_back_.begin(), held_back_.end());
+    const auto same = static_cast<std::size_t>(differ.first - text.begin());
+    // Where the text goes another way the prompt has ended.
+    held_back_.erase(0, same < text.size() ? std::string::npos : same);
+    return text.substr(same);
+  }
+
+  std::unique_ptr<StreamDecoder> decoder_;
+  std::string held_back_;
+};
+
 }  // namespace
 
 double Written::prompt_rate() const { return per_second(prompt_tokens, generated.prompt_seconds); }
@@ -51,14 +80,12 @@ Written RunningModel::write(KvCache& cache, std::span<const std::int32_t> ids,
     written.text += piece;
     if (on_text && !piece.empty()) on_text(piece);
   };
-  // The decoder sees the prompt too: whether a space begins the text depends on what stands before.
-  const auto decoder = tokenizer_->stream();
-  for (const std::int32_t id : ids) decoder->add(id);
+  TextAfterPrompt text_after(*tokenizer_, ids);
   written.generated = generate(transformer_, cache, ids, options, [&](std::int32_t id) {
-    give(stops.add(decoder->add(id)));
+    give(stops.add(text_after.add(id)));
     return !stops.found();
   });
-  give(stops.add(decoder->finish()) + stops.finish());
+  give(stops.add(text_after.finish()) + stops.finish());
   written.generated.stopped |= stops.found();
   return written;
 }

@@ -1,7 +1,8 @@
 // One GGUF file. Its types are what grids are elsewhere: the grid of a module and the dialect, a
 // type's name, say together which one it gets: Q4_K with a module of int6 writes that one as Q6_K.
 #include <algorithm>
-#include <array>
+#include <map>
+#include <set>
 
 #include "base/text.h"
 #include "checkpoint/gguf_writer.h"
@@ -44,8 +45,10 @@ const BlockFormat* format_of(const CodeShape& shape, std::string_view dialect) {
 std::span<const std::string_view> dialects() {
   static const std::vector<std::string_view> names = [] {
     std::vector<std::string_view> list = {"Q4_K"};  // what most people take
-    for (const BlockFormat* format : block_formats::all())
-      if (format->name != list.front()) list.push_back(format->name);
+    for (const bool large : {true, false})          // large blocks lose less for their bits
+      for (const BlockFormat* format : block_formats::all())
+        if ((format->block == 256) == large && format->name != list.front())
+          list.push_back(format->name);
     return list;
   }();
   return names;
@@ -117,12 +120,51 @@ std::vector<NamedBytes> write(const std::string& module, const Codes& codes,
   return {{std::move(info), std::move(bytes)}};
 }
 
-void rehearse(const OutputModel& model) { model.gguf(); }
+// Nobody refuses it, but it is not what was asked for.
+std::vector<Finding> other_types(std::span<const ShapedModule> modules,
+                                 const LayoutSettings& settings) {
+  const BlockFormat& wanted = format_named(settings.dialect);
+  std::map<std::string_view, std::set<std::size_t>> rows;
+  std::map<std::string_view, std::size_t> counts;
+  for (const ShapedModule& module : modules) {
+    const BlockFormat* own =
+        format_of(code_shape(module.rows, module.columns, module.settings), settings.dialect);
+    if (own->block == wanted.block) continue;
+    rows[own->name].insert(module.columns);
+    ++counts[own->name];
+  }
+  std::vector<Finding> findings;
+  for (const auto& [name, columns] : rows)
+    findings.push_back(
+        {.error = false,
+         .rule = "gguf.other_type",
+         .text = cat(counts[name], " modules become ", name, ": their rows of ",
+                     list_text(std::vector<std::size_t>(columns.begin(), columns.end())),
+                     " are no multiple of the ", wanted.block, " weights in a block of ",
+                     wanted.name)});
+  return findings;
+}
 
-std::unique_ptr<ModelWriter> create(const Layout&, const LayoutSettings& settings,
+// What most quantized weights become, in the numbers of general.file_type.
+std::uint32_t file_type_of(const std::vector<TensorInfo>& tensors) {
+  std::map<std::uint32_t, std::uint64_t> bytes;
+  for (const TensorInfo& info : tensors)
+    if (info.blocks != nullptr) bytes[info.blocks->file_type] += info.bytes;
+  const auto most = std::max_element(
+      bytes.begin(), bytes.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  return most->first;  // something is quantized, or there is no job
+}
+
+void rehearse(const std::filesystem::path& target, const OutputModel& model,
+              const OutputOptions& options) {
+  check_gguf_target(target, model, options);
+  model.gguf();
+}
+
+std::unique_ptr<ModelWriter> create(const Layout&, const LayoutSettings&,
                                     const std::filesystem::path& target, const OutputModel& model,
                                     const OutputOptions& options) {
-  return create_gguf(target, model, format_named(settings.dialect).file_type, options);
+  return create_gguf(target, model, file_type_of(model.tensors), options);
 }
 
 }  // namespace
@@ -139,6 +181,7 @@ extern const Layout gguf{
     .bits_per_weight = bits_per_weight,
     .plan = plan,
     .write = write,
+    .consumers = other_types,
     .suffix = ".gguf",
     .rehearse = rehearse,
     .create = create,

@@ -9,7 +9,7 @@ namespace nibble::layouts {
 namespace {
 
 constexpr std::size_t kMaxPatternBytes = 1000;
-constexpr std::size_t kMaxBytesTogether = 64 << 10;   // Oniguruma may take a kilobyte for each
+constexpr std::size_t kMaxBytesTogether = 64 << 10;  // Oniguruma may take a kilobyte for each
 constexpr std::uint64_t kStepsTogether = 5'000'000;  // of matching, for all modules
 
 // The one name that such a pattern matches: names with escaped dots, and an end.

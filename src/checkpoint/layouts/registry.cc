@@ -22,6 +22,18 @@ std::span<const Layout* const> all() {
   return list;
 }
 
+namespace {
+
+// Types are written in capitals by some and not by others.
+bool same_word(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
+    const auto small = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+    return small(x) == small(y);
+  });
+}
+
+}  // namespace
+
 const Layout& named(std::string_view wanted) {
   std::vector<std::string> known;
   for (const Layout* layout : all()) {
@@ -36,7 +48,14 @@ std::string dialect_of(const Layout& layout, std::string_view wanted) {
   if (wanted.empty())
     return layout.dialects.empty() ? std::string() : std::string(layout.dialects.front());
   for (const std::string_view dialect : layout.dialects)
-    if (dialect == wanted) return std::string(dialect);
+    if (same_word(dialect, wanted)) return std::string(dialect);
+  // "Q4_K_M" is what others call a choice of several.
+  for (const std::string_view dialect : layout.dialects)
+    if (wanted.size() == dialect.size() + 2 && same_word(dialect, wanted.substr(0, dialect.size())))
+      throw Error(ErrorKind::kInvalidArgument, cat("\"", wanted, "\" is a mix of several types"),
+                  cat("name one, ", dialect,
+                      ", and give other modules another grid: --override "
+                      "'v_proj|down_proj=int6'"));
   const std::vector<std::string> known(layout.dialects.begin(), layout.dialects.end());
   throw Error(ErrorKind::kInvalidArgument,
               cat("layout ", layout.name, " has no dialect \"", wanted, "\""),
@@ -46,7 +65,15 @@ std::string dialect_of(const Layout& layout, std::string_view wanted) {
 
 const Layout* writing(const std::filesystem::path& target) {
   for (const Layout* layout : all())
-    if (!layout->suffix.empty() && target.extension() == layout->suffix) return layout;
+    if (!layout->suffix.empty() && same_word(target.extension().string(), layout->suffix))
+      return layout;
+  return nullptr;
+}
+
+const Layout* with_dialect(std::string_view dialect) {
+  for (const Layout* layout : all())
+    for (const std::string_view own : layout->dialects)
+      if (same_word(own, dialect)) return layout;
   return nullptr;
 }
 

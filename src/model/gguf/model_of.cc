@@ -201,8 +201,10 @@ class Describer {
     const std::size_t window = *std::max_element(hyper_.windows.begin(), hyper_.windows.end());
     if (source_.spec().default_window_theta != 0)
       refuse("the layers with windows are not those that GGUF's readers expect");
-    notes_.push_back(cat("GGUF's ", arch(), " has no window of ", window,
-                         " tokens: texts that are longer give other results there"));
+    notes_.push_back(cat("a GGUF file of architecture ", arch(), " cannot say that layers see ",
+                         window,
+                         " tokens only: texts that are longer give other results, in "
+                         "nibble too"));
   }
 
   void compare_rope(std::string_view what, const Rope& own, const Rope& other,

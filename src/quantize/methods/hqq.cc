@@ -114,10 +114,12 @@ Outcome quantize(const Task& task) {
   return outcome;
 }
 
-std::string refusal(const CodeShape&, const Storable& storable, const Options&) {
-  if (storable.blocks == nullptr) return {};
-  return cat("hqq moves the zero of each group freely, and blocks of ", storable.blocks->name,
-             " have no room for that");
+std::string refusal(const CodeShape& shape, const Storable& storable, const Options&) {
+  if (storable.blocks == nullptr || (!shape.grid->uniform() && !storable.blocks->joint()))
+    return {};
+  return cat("hqq moves ", shape.grid->uniform() ? "zeros" : "scales",
+             " one by one, and blocks of ", storable.blocks->name,
+             " have no room for that; gptq and rtn write them");
 }
 
 constexpr std::array kOptions = {&kRounds};
