@@ -40,9 +40,11 @@ class UniformRounder final : public Rounder {
 
   Code nearest(const float* weight, GroupParams p) const override {
     const float steps = *weight / p.scale;
-    const float code =
-        integer_zeros_ ? std::nearbyint(steps) + p.zero : std::nearbyint(steps + p.zero);
-    return static_cast<Code>(std::clamp(code, lowest_code(), max_code_));
+    // An integer zero is added behind the rounding, any other before it.
+    const float behind = integer_zeros_ ? p.zero : 0.0f, before = p.zero - behind;
+    // Clamped first, the sum rounds as nearbyint does, half to even, without a call.
+    const float inside = std::clamp(steps + before, lowest_code() - behind, max_code_ - behind);
+    return static_cast<Code>((inside + 0x1.8p23f) - 0x1.8p23f + behind);
   }
 
   float stored_zero(float zero) const override {
