@@ -6,8 +6,8 @@
 #include <cmath>
 #include <vector>
 
-#include "quantize/method.h"
 #include "quantize/layer/rounder.h"
+#include "quantize/method.h"
 
 namespace nibble::test {
 

@@ -22,8 +22,7 @@ struct GoldenTokenizer {
 };
 
 inline Json read_golden(const std::string& file) {
-  std::ifstream stream(std::string(kSourceFolder) + "/tests/golden/tokenizer/" + file +
-                       ".json");
+  std::ifstream stream(std::string(kSourceFolder) + "/tests/golden/tokenizer/" + file + ".json");
   return Json::parse(stream);
 }
 

@@ -89,7 +89,8 @@ TEST(GgufModelOf, NotesWindowsThatItsReadersDoWithout) {
     Written written(name);
     written.write();
     ASSERT_EQ(written.notes().size(), 1u) << name;
-    EXPECT_NE(written.notes()[0].find("see 8 tokens only"), std::string::npos) << written.notes()[0];
+    EXPECT_NE(written.notes()[0].find("see 8 tokens only"), std::string::npos)
+        << written.notes()[0];
     // Within the window nothing differs.
     const std::vector<std::int32_t> ids = {5, 6, 7, 8, 9, 10, 11};
     EXPECT_LE(test::relative_error(logits_of(written.file(), ids).view(),
