@@ -19,6 +19,7 @@ struct Container {
 namespace containers {
 std::span<const Container* const> all();
 extern const Container safetensors;
+extern const Container gguf;
 }  // namespace containers
 
 // A folder in Hugging Face's layout: one file, or an index and its shards.

@@ -12,13 +12,11 @@
 namespace nibble {
 
 struct GgufTensor {
-  std::string source;   // its name in the original
-  TensorInfo original;  // as its bytes come
-  TensorInfo info;      // as the file has it: name, type, the same shape
-  // Rows of a head: element i of its first half goes to 2i, that of its second half to 2i + 1.
-  // 0: rows stay in order.
-  std::size_t paired_rows = 0;
-  float added = 0;  // to every number
+  std::string source;                 // its name in the original
+  TensorInfo original;                // as its bytes come
+  TensorInfo info;                    // as the file has it: name, type, the same shape
+  std::vector<std::uint32_t> row_of;  // where each row goes; empty: rows stay in order
+  float added = 0;                    // to every number
 };
 
 struct GgufModel {

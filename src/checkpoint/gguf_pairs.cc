@@ -1,6 +1,6 @@
 #include "checkpoint/gguf_pairs.h"
 
-#include <cstring>
+#include "checkpoint/byte_writer.h"
 
 namespace nibble {
 namespace {
@@ -10,46 +10,39 @@ enum Type : std::uint32_t { kU32 = 4, kI32 = 5, kF32 = 6, kBool = 7, kText = 8, 
 
 }  // namespace
 
-template <typename Number>
-void GgufPairs::put(Number value) {
-  const std::size_t at = bytes_.size();
-  bytes_.resize(at + sizeof(value));
-  std::memcpy(bytes_.data() + at, &value, sizeof(value));
-}
-
 void GgufPairs::put_text(std::string_view text) {
-  put<std::uint64_t>(text.size());
+  put_number<std::uint64_t>(bytes_, text.size());
   bytes_ += text;
 }
 
 void GgufPairs::begin(std::string_view key, std::uint32_t type) {
   put_text(key);
-  put(type);
+  put_number(bytes_, type);
   ++count_;
 }
 
 template <typename Number>
 void GgufPairs::put_array(std::uint32_t type, std::span<const Number> values) {
-  put(type);
-  put<std::uint64_t>(values.size());
-  for (const Number value : values) put(value);
+  put_number(bytes_, type);
+  put_number<std::uint64_t>(bytes_, values.size());
+  for (const Number value : values) put_number(bytes_, value);
 }
 
 GgufPairs& GgufPairs::u32(std::string_view key, std::uint32_t value) {
   begin(key, kU32);
-  put(value);
+  put_number(bytes_, value);
   return *this;
 }
 
 GgufPairs& GgufPairs::f32(std::string_view key, float value) {
   begin(key, kF32);
-  put(value);
+  put_number(bytes_, value);
   return *this;
 }
 
 GgufPairs& GgufPairs::flag(std::string_view key, bool value) {
   begin(key, kBool);
-  put<std::uint8_t>(value ? 1 : 0);
+  put_number<std::uint8_t>(bytes_, value ? 1 : 0);
   return *this;
 }
 
@@ -61,8 +54,8 @@ GgufPairs& GgufPairs::text(std::string_view key, std::string_view value) {
 
 GgufPairs& GgufPairs::texts(std::string_view key, std::span<const std::string> values) {
   begin(key, kArray);
-  put<std::uint32_t>(kText);
-  put<std::uint64_t>(values.size());
+  put_number<std::uint32_t>(bytes_, kText);
+  put_number<std::uint64_t>(bytes_, values.size());
   for (const std::string& value : values) put_text(value);
   return *this;
 }

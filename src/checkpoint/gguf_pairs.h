@@ -23,8 +23,6 @@ class GgufPairs {
 
  private:
   void begin(std::string_view key, std::uint32_t type);
-  template <typename Number>
-  void put(Number value);
   void put_text(std::string_view text);
   template <typename Number>
   void put_array(std::uint32_t type, std::span<const Number> values);

@@ -8,6 +8,8 @@
 #include "base/files.h"
 #include "base/sha256.h"
 #include "base/text.h"
+#include "checkpoint/byte_writer.h"
+#include "checkpoint/container.h"
 #include "checkpoint/gguf_type.h"
 #include "nibble/error.h"
 #include "tensor/half.h"
@@ -23,35 +25,21 @@ std::uint64_t padded(std::uint64_t size) {
   return (size + kAlignment - 1) / kAlignment * kAlignment;
 }
 
-template <typename Number>
-void put(std::string& out, Number value) {
-  const std::size_t at = out.size();
-  out.resize(at + sizeof(value));
-  std::memcpy(out.data() + at, &value, sizeof(value));
-}
-
 void put_info(std::string& out, const TensorInfo& info, std::uint64_t offset) {
-  put<std::uint64_t>(out, info.name.size());
+  put_number<std::uint64_t>(out, info.name.size());
   out += info.name;
-  put(out, static_cast<std::uint32_t>(info.shape.size()));
-  for (auto size = info.shape.rbegin(); size != info.shape.rend(); ++size) put(out, *size);
-  put(out, gguf_type_number(info));
-  put(out, offset);
+  put_number(out, static_cast<std::uint32_t>(info.shape.size()));
+  for (auto size = info.shape.rbegin(); size != info.shape.rend(); ++size) put_number(out, *size);
+  put_number(out, gguf_type_number(info));
+  put_number(out, offset);
 }
 
-// Row r of the output is row `paired_from(r, …)` of the input.
-std::size_t paired_from(std::size_t row, std::size_t head) {
-  const std::size_t within = row % head;
-  return row - within + within % 2 * (head / 2) + within / 2;
-}
-
-std::vector<std::byte> in_pairs(std::span<const std::byte> bytes, std::size_t rows,
-                                std::size_t head) {
-  const std::size_t row_bytes = bytes.size() / rows;
+std::vector<std::byte> in_order(std::span<const std::byte> bytes,
+                                std::span<const std::uint32_t> row_of) {
+  const std::size_t row_bytes = bytes.size() / row_of.size();
   std::vector<std::byte> out(bytes.size());
-  for (std::size_t r = 0; r < rows; ++r)
-    std::memcpy(out.data() + r * row_bytes, bytes.data() + paired_from(r, head) * row_bytes,
-                row_bytes);
+  for (std::size_t r = 0; r < row_of.size(); ++r)
+    std::memcpy(out.data() + row_of[r] * row_bytes, bytes.data() + r * row_bytes, row_bytes);
   return out;
 }
 
@@ -73,11 +61,6 @@ std::vector<std::byte> as_floats(std::span<const std::byte> bytes, DType type, f
   return out;
 }
 
-bool is_gguf(const fs::path& path) {
-  const MappedFile file(path);
-  return file.bytes().size() >= 4 && std::memcmp(file.bytes().data(), "GGUF", 4) == 0;
-}
-
 class GgufWriter final : public ModelWriter {
  public:
   GgufWriter(fs::path target, GgufModel model, std::uint64_t passport_bytes)
@@ -86,9 +69,9 @@ class GgufWriter final : public ModelWriter {
     room_ = padded(std::max(passport_bytes, kLeastRoom));
     model.pairs.text(kPassportKey, std::string(room_, ' '));
     std::string header = "GGUF";
-    put(header, kVersion);
-    put<std::uint64_t>(header, model.tensors.size() + model.own.size());
-    put(header, model.pairs.count());
+    put_number(header, kVersion);
+    put_number<std::uint64_t>(header, model.tensors.size() + model.own.size());
+    put_number(header, model.pairs.count());
     header += model.pairs.bytes();
     passport_at_ = header.size() - room_;
     std::uint64_t offset = 0;
@@ -131,9 +114,8 @@ class GgufWriter final : public ModelWriter {
       turned = as_floats(bytes, tensor.original.dtype, tensor.added);
       bytes = turned;
     }
-    if (tensor.paired_rows != 0) {
-      turned =
-          in_pairs(bytes, static_cast<std::size_t>(tensor.info.shape.front()), tensor.paired_rows);
+    if (!tensor.row_of.empty()) {
+      turned = in_order(bytes, tensor.row_of);
       bytes = turned;
     }
     put_data(place.offset, bytes);
@@ -214,7 +196,7 @@ void check_gguf_target(const fs::path& target, const OutputModel& output,
   if (!options.replace)
     throw Error(ErrorKind::kInvalidArgument, cat(target.string(), ": exists"),
                 "give --force to replace it, or choose another output");
-  if (!is_gguf(target))
+  if (!containers::gguf.recognises(MappedFile(target).bytes()))
     throw Error(ErrorKind::kInvalidArgument,
                 cat(target.string(), ": is not replaced, since it is no GGUF file"),
                 "choose another output");

@@ -17,21 +17,6 @@
 
 namespace nibble {
 
-namespace {
-
-// The stored row of each row of q or k where rotated pairs lie side by side: element i of a head's
-// first half is at 2i, that of its second half at 2i + 1.
-std::vector<std::uint32_t> rows_in_pairs(std::size_t rows, std::size_t head_dim) {
-  std::vector<std::uint32_t> row_of(rows);
-  for (std::size_t r = 0; r < rows; ++r) {
-    const std::size_t element = r % head_dim, half = head_dim / 2;
-    row_of[r] = static_cast<std::uint32_t>(r - element + 2 * (element % half) + element / half);
-  }
-  return row_of;
-}
-
-}  // namespace
-
 struct ModelSource::Parts {
   std::filesystem::path path, folder;
   Json config;

@@ -172,12 +172,11 @@ bool VerifyResult::passed() const {
 VerifyResult verify_checkpoint(const std::filesystem::path& model,
                                const std::optional<std::filesystem::path>& base) {
   if (!std::filesystem::is_directory(model) && layouts::writing(model) == nullptr)
-    throw Error(
-        ErrorKind::kInvalidArgument,
-        cat(model.string(),
-            " is neither a folder nor a GGUF file: verify checks what nibble quantize wrote"),
-        cat("for a single file: nibble show ", model.string(),
-            ", and sha256sum against the sum that its publisher names"));
+    throw Error(ErrorKind::kInvalidArgument,
+                cat(model.string(),
+                    " is neither a folder nor NAME.gguf: verify checks what nibble quantize wrote"),
+                cat("for a single file: nibble show ", model.string(),
+                    ", and sha256sum against the sum that its publisher names"));
   return Verifier(model).run(base);
 }
 

@@ -43,11 +43,15 @@ GgufModel sample_model() {
   GgufModel model;
   model.pairs.text("general.architecture", "sample").u32("sample.block_count", 1);
   const auto heads = info("q", DType::kF32, {8, 1});
-  model.tensors.push_back({"q", heads, info("blk.0.attn_q.weight", DType::kF32, {8, 1}), 4, 0});
-  model.tensors.push_back({"norm", info("norm", DType::kBF16, {3}),
-                           info("output_norm.weight", DType::kF32, {3}), 0, 1});
+  model.tensors.push_back(
+      {"q", heads, info("blk.0.attn_q.weight", DType::kF32, {8, 1}), {0, 2, 1, 3, 4, 6, 5, 7}, 0});
+  model.tensors.push_back({"norm",
+                           info("norm", DType::kBF16, {3}),
+                           info("output_norm.weight", DType::kF32, {3}),
+                           {},
+                           1});
   const auto table = info("table", DType::kF16, {2, 3});
-  model.tensors.push_back({"table", table, info("token_embd.weight", DType::kF16, {2, 3}), 0, 0});
+  model.tensors.push_back({"table", table, info("token_embd.weight", DType::kF16, {2, 3}), {}, 0});
   model.own.push_back({info("rope_freqs.weight", DType::kF32, {2}), bytes_of<float>({1, 8})});
   model.left_out.push_back("head");
   return model;
@@ -98,7 +102,7 @@ TEST_F(Writing, GivesAFileThatReadsBack) {
   EXPECT_TRUE(checkpoint->warnings().empty());
 }
 
-TEST_F(Writing, PutsTheHalvesOfAHeadSideBySide) {
+TEST_F(Writing, PutsRowsWhereTheyGo) {
   const auto writer = open(file_);
   fill(*writer);
   writer->finish(Json::object());

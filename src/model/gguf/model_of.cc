@@ -132,7 +132,7 @@ class Describer {
       return;
     }
     if (is_head && hyper_.tied_head) usual = "model.embed_tokens.weight";
-    GgufTensor tensor{original.name, original, original};
+    GgufTensor tensor{original.name, original, original, {}, 0};
     tensor.info.name = gguf_tensor_name(usual, source_.spec().output_norms);
     if (tensor.info.name.empty())
       refuse(cat("tensor \"", original.name, "\" has no name in a GGUF file"));
@@ -144,7 +144,9 @@ class Describer {
     if (is_norm) tensor.added = source_.gain_offset();
     const bool rotated = usual.find("self_attn.q_proj.") != usual.npos ||
                          usual.find("self_attn.k_proj.") != usual.npos;
-    if (rotated && source_.spec().gguf_pairs_rows) tensor.paired_rows = hyper_.head_dim;
+    if (rotated && source_.spec().gguf_pairs_rows)
+      tensor.row_of =
+          rows_in_pairs(static_cast<std::size_t>(original.shape.front()), hyper_.head_dim);
     model_.tensors.push_back(std::move(tensor));
   }
 

@@ -126,6 +126,15 @@ std::string gguf_tensor_name(std::string_view hf_name, bool norms_around) {
   return {};
 }
 
+std::vector<std::uint32_t> rows_in_pairs(std::size_t rows, std::size_t head_dim) {
+  std::vector<std::uint32_t> row_of(rows);
+  for (std::size_t r = 0; r < rows; ++r) {
+    const std::size_t element = r % head_dim, half = head_dim / 2;
+    row_of[r] = static_cast<std::uint32_t>(r - element + 2 * (element % half) + element / half);
+  }
+  return row_of;
+}
+
 std::unique_ptr<CheckpointReader> with_hf_names(std::unique_ptr<CheckpointReader> gguf) {
   return std::make_unique<RenamedReader>(std::move(gguf));
 }

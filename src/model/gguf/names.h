@@ -1,9 +1,12 @@
 // A GGUF file seen under Hugging Face's tensor names, so that a model needs to know one set.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "nibble/checkpoint.h"
 
@@ -16,6 +19,10 @@ std::string hf_tensor_name(std::string_view gguf_name, bool norms_around);
 
 // The other way round; empty for names without a counterpart.
 std::string gguf_tensor_name(std::string_view hf_name, bool norms_around);
+
+// The stored row of each row of q or k where rotated pairs lie side by side: element i of a head's
+// first half is at 2i, that of its second half at 2i + 1.
+std::vector<std::uint32_t> rows_in_pairs(std::size_t rows, std::size_t head_dim);
 
 // `gguf` under those names; a tensor without counterpart keeps its own. Throws kUnsupported when a
 // layer holds a tensor that no name here stands for: leaving it out would be another model.

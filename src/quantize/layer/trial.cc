@@ -1,19 +1,12 @@
 #include "quantize/layer/trial.h"
 
 #include <cmath>
-#include <ctime>
 
+#include "base/memory.h"
 #include "base/random.h"
 
 namespace nibble {
 namespace {
-
-// Of all threads of the program: what other programs do meanwhile does not count.
-double processor_seconds() {
-  timespec time{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-}
 
 // Inputs of unlike sizes, neighbours alike: close enough to a layer's to keep the search busy.
 Tensor made_up_hessian(std::size_t columns, Random& random) {
@@ -50,9 +43,9 @@ double trial_seconds(const Method& method, const Grid& grid, std::size_t group_s
   task.options = options;
   double best = INFINITY;
   for (int round = 0; round < 2; ++round) {  // the first one starts threads
-    const double start = processor_seconds();
+    const double start = cpu_seconds();
     method.quantize(task);
-    best = std::min(best, processor_seconds() - start);
+    best = std::min(best, cpu_seconds() - start);
   }
   return best / static_cast<double>(weight.size());
 }
