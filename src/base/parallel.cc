@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/no_signals.h"
 #include "nibble/error.h"
 
 namespace nibble {
@@ -84,6 +85,7 @@ class Pool {
   static constexpr int kSpins = 1000;               // some 200 microseconds
 
   void help() {
+    const NoSignals no_signals;  // they are the program's, which may know nothing of these threads
     inside_loop = true;
     std::uint32_t seen = 0;
     for (;;) {
