@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "nibble/compute.h"
+#include "nibble/resume.h"
 
 namespace nibble {
 
@@ -70,6 +71,7 @@ struct QuantizeJob {
   std::uint64_t max_shard_bytes = 5'000'000'000;
   bool allow_nonfinite = false;  // leave tensors with such values as they are, not refuse
   bool replace = false;          // an output that is there already
+  Resume resume = Resume::kAuto;  // of what an earlier run of this job has done
   bool dry_run = false;          // all checks and the plan; nothing is written
 
   // `done` of `total` is work, so that the time left follows from it; `what` says what runs now.
@@ -82,6 +84,7 @@ struct QuantizeOutcome {
   std::uint64_t input_bytes = 0, output_bytes = 0;
   double bits_per_weight = 0;            // over the quantized modules, scales and zeros included
   double expected_seconds = 0;           // as planned before the work
+  std::size_t resumed_layers = 0;        // taken from an earlier run
   std::vector<QuantizedModule> modules;  // in the order of the work; empty after a dry run
 };
 

@@ -155,6 +155,7 @@ int run(const Options& options, const Global& global) {
     object["modules"] = std::move(modules);
     object["losses"] = losses_of(result);
     object["calibration"] = calibration_json(result.calibration);
+    object["resumed_layers"] = result.resumed_layers;
     object["seconds"] = seconds;
     object["cpu_seconds"] = cpu_seconds();
     object["peak_resident_bytes"] = memory_use().peak_resident;

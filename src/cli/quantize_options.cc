@@ -84,11 +84,19 @@ CalibrationFile parse_source(const std::string& text) {
 }
 
 // Where --help shows what is no everyday choice.
-constexpr std::pair<const char*, const char*> kGroups[] = {
-    {"--samples", "Calibration"},      {"--seq-len", "Calibration"},     {"--skip", "Modules"},
-    {"--override", "Modules"},         {"--allow-nonfinite", "Modules"}, {"--layout", "Output"},
-    {"--checkpoint-format", "Output"}, {"--max-shard-size", "Output"},   {"--force", "Output"},
-    {"--compute", "Machine"},          {"--memory", "Machine"}};
+constexpr std::pair<const char*, const char*> kGroups[] = {{"--samples", "Calibration"},
+                                                           {"--seq-len", "Calibration"},
+                                                           {"--skip", "Modules"},
+                                                           {"--override", "Modules"},
+                                                           {"--allow-nonfinite", "Modules"},
+                                                           {"--layout", "Output"},
+                                                           {"--checkpoint-format", "Output"},
+                                                           {"--max-shard-size", "Output"},
+                                                           {"--force", "Output"},
+                                                           {"--resume", "Output"},
+                                                           {"--restart", "Output"},
+                                                           {"--compute", "Machine"},
+                                                           {"--memory", "Machine"}};
 
 // Each option of methods and transforms, declared where it is read, with who reads it.
 void declare_settings(CLI::App& app, QuantizeFlags& flags) {
@@ -159,6 +167,12 @@ void declare(CLI::App& app, QuantizeFlags& flags) {
   app.add_flag("--allow-nonfinite", flags.allow_nonfinite,
                "leave tensors with NaN or infinities unquantized");
   app.add_flag("--force", flags.force, "replace an existing output");
+  const auto resume = app.add_flag(
+      "--resume", flags.resume,
+      "go on with a job that was stopped, and refuse to begin anew (a long job goes on by itself "
+      "from OUT.journal when it is given again)");
+  app.add_flag("--restart", flags.restart, "begin anew, whatever OUT.journal holds")
+      ->excludes(resume);
   for (const auto& [option, group] : kGroups) app.get_option(option)->group(group);
 }
 
@@ -199,6 +213,8 @@ QuantizeOptions options_of(const QuantizeFlags& flags, std::uint64_t seed) {
   options.max_shard_bytes = parse_size("--max-shard-size", flags.max_shard);
   options.allow_nonfinite = flags.allow_nonfinite;
   options.force = flags.force;
+  if (flags.resume) options.resume = Resume::kRequired;
+  if (flags.restart) options.resume = Resume::kNever;
   return options;
 }
 

@@ -31,6 +31,7 @@ struct QuantizeFlags {
   std::string max_shard = "5GB";
   bool allow_nonfinite = false;
   bool force = false;
+  bool resume = false, restart = false;
 };
 
 void declare(CLI::App& app, QuantizeFlags& flags);

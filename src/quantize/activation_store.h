@@ -2,8 +2,10 @@
 // the arithmetic would round it to that anyway.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <span>
 
 #include "nibble/tensor.h"
 #include "nn/linear.h"
@@ -22,6 +24,9 @@ class ActivationStore {
   // The first `columns` of each row may be used by a narrower matrix; it is read back as written.
   void put(std::size_t first_row, ConstMatrix values);
   void get(std::size_t first_row, Matrix values) const;
+
+  // All of it as it is stored.
+  std::span<std::byte> memory() const { return {static_cast<std::byte*>(memory_), bytes_}; }
 
   static std::uint64_t bytes(std::size_t rows, std::size_t columns, Compute precision);
 

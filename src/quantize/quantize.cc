@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 
 #include "base/files.h"
@@ -16,6 +17,7 @@
 #include "quantize/apply_transforms.h"
 #include "quantize/block_quantizer.h"
 #include "quantize/nonfinite.h"
+#include "quantize/resumable.h"
 
 namespace nibble {
 namespace {
@@ -49,10 +51,18 @@ class Job {
       return std::move(result_);
     }
     writer_ = layout().create(layout(), recipe_.layout_settings, output_, model, output_options());
-    if (calibrated) gather();
-    quantize_blocks();
-    copy_other_tensors();
-    writer_->finish(passport());
+    hash_inputs();
+    open_journal();
+    try {
+      if (calibrated && result_.calibration.samples == 0) gather_and_keep();
+      quantize_blocks();
+      copy_other_tensors();
+      writer_->finish(passport());
+    } catch (const Error&) {
+      tell_what_is_kept();
+      throw;
+    }
+    if (journal_) journal_->remove();
     return std::move(result_);
   }
 
@@ -102,6 +112,62 @@ class Job {
     result_.calibration = gather_calibration(source_, *tokenizer, options_.calibration,
                                              options_.compute, sinks_.progress);
     for (const std::string& note : result_.calibration.notes) log(note);
+  }
+
+  // Jobs that are over in a minute are as soon done again.
+  static constexpr double kWorthKeeping = 60;
+
+  void open_journal() {
+    const bool long_job = recipe_.calibrated() || result_.plan.seconds >= kWorthKeeping;
+    if (!long_job && options_.resume != Resume::kRequired) return;
+    std::error_code ignored;
+    auto place = std::filesystem::weakly_canonical(std::filesystem::absolute(output_), ignored);
+    if (!place.has_filename()) place = place.parent_path();
+    journal_.emplace(place += ".journal", job_identity(passport_parts()), options_.resume);
+    if (!journal_->note().empty()) log(journal_->note());
+    if (journal_->state().is_null()) return;
+    JobState state = with_context(place.string(), [&] { return kept_state(*journal_, recipe_); });
+    journal_->replay([&](std::string_view name, std::span<const std::byte> bytes) {
+      throw_if_stopped();
+      write_tensor(name, bytes);
+    });
+    result_.resumed_layers = layers_done_ = state.layers;
+    result_.calibration = std::move(state.calibration);
+    result_.modules = std::move(state.modules);
+    result_.transform_notes = std::move(state.transform_notes);
+    log(cat("going on after ", layers_done_, " of ", source_.hyper().layers, " layers, from ",
+            place.string()));
+  }
+
+  void tell_what_is_kept() const {
+    if (!journal_ || layers_kept_ == 0) return;
+    log(cat("kept: ", layers_kept_, " of ", source_.hyper().layers,
+            " layers; the same command goes on from there"));
+  }
+
+  void gather_and_keep() {
+    gather();
+    keep(0, nullptr);
+  }
+
+  void keep(std::size_t layers, const Samples* samples) {
+    if (!journal_) return;
+    const std::string before = journal_->note();
+    keep_state(*journal_, {layers, result_.calibration, result_.modules, result_.transform_notes},
+               samples);
+    layers_kept_ = layers;
+    if (journal_->note() != before) log(journal_->note());
+  }
+
+  // A tensor of the output that is known before the end.
+  void write_tensor(std::string_view name, std::span<const std::byte> bytes) {
+    writer_->add(name, bytes);
+    std::erase_if(carried_, [&](const TensorInfo& info) { return info.name == name; });
+  }
+
+  void keep_and_write_tensor(std::string_view name, std::span<const std::byte> bytes) {
+    write_tensor(name, bytes);
+    if (journal_) journal_->add(name, bytes);
   }
 
   const Layout& layout() const { return *recipe_.layout; }
@@ -178,10 +244,13 @@ class Job {
       samples.followed = recipe_.followed_windows(samples.count);
       if (samples.followed > 0) samples.original = new_stream(samples.followed, samples.length);
     }
+    if (journal_ && layers_done_ > 0 && samples.count > 0) restore_samples(*journal_, samples);
+    layers_kept_ = layers_done_;
     double work_total = 0;
-    for (const PlannedModule& module : recipe_.modules) work_total += weight_count(module);
+    for (const PlannedModule& module : recipe_.modules)
+      if (module.layer >= layers_done_) work_total += weight_count(module);
     double work_done = 0;
-    for (std::size_t layer = 0; layer < hyper.layers; ++layer) {
+    for (std::size_t layer = layers_done_; layer < hyper.layers; ++layer) {
       Block block = source_.block(layer);
       Samples* const moving = samples.count > 0 ? &samples : nullptr;
       write_transformed(apply_transforms(source_, block, recipe_, options_.compute, moving));
@@ -193,6 +262,8 @@ class Job {
                          sinks_.progress({"Quantizing", module.name, work_done, work_total});
                      });
       source_.drop_layer(layer);
+      // Every run gets at least one layer further.
+      if (journal_ && (layer == layers_done_ || journal_->due())) keep(layer + 1, moving);
     }
   }
 
@@ -226,17 +297,14 @@ class Job {
       log(note);
       result_.transform_notes.push_back(note);
     }
-    for (const FloatBlock::Change& change : transformed.changes) {
-      writer_->add(change.info.name, change.bytes);
-      std::erase_if(carried_,
-                    [&](const TensorInfo& info) { return info.name == change.info.name; });
-    }
+    for (const FloatBlock::Change& change : transformed.changes)
+      keep_and_write_tensor(change.info.name, change.bytes);
   }
 
   void write_module(const PlannedModule& module, const Outcome& outcome) {
     for (const NamedBytes& tensor :
          layout().write(module.name, outcome.codes, recipe_.layout_settings))
-      writer_->add(tensor.info.name, tensor.bytes);
+      keep_and_write_tensor(tensor.info.name, tensor.bytes);
     ModuleReport report;
     report.module = module;
     report.weight_error = outcome.weight_error;
@@ -259,20 +327,27 @@ class Job {
     }
   }
 
-  Json passport() const {
+  void hash_inputs() {
     auto base = source_.checkpoint().files();
     base.push_back(source_.folder() / "config.json");
+    base_hashes_ = hash_files(base);
+    tokenizer_hashes_ = hash_files(tokenizer_files(source_.folder()));
+  }
+
+  PassportParts passport_parts() const {
     PassportParts parts;
-    parts.base_files = hash_files(base);
-    parts.tokenizer_files = hash_files(tokenizer_files(source_.folder()));
+    parts.base_files = base_hashes_;
+    parts.tokenizer_files = tokenizer_hashes_;
     parts.recipe = &recipe_;
     parts.options = &options_;
     parts.calibration = result_.calibration.samples > 0 ? &result_.calibration : nullptr;
     parts.modules = &result_.modules;
     parts.transform_notes = &result_.transform_notes;
     parts.isa = kernels().name;
-    return make_passport(parts);
+    return parts;
   }
+
+  Json passport() const { return make_passport(passport_parts()); }
 
   ModelSource source_;
   std::filesystem::path output_;
@@ -282,6 +357,10 @@ class Job {
   Recipe recipe_;
   std::vector<TensorInfo> carried_;
   std::unique_ptr<ModelWriter> writer_;
+  Json base_hashes_, tokenizer_hashes_;
+  std::optional<Journal> journal_;
+  std::size_t layers_done_ = 0;  // by the run before
+  std::size_t layers_kept_ = 0;
   QuantizeResult result_;
 };
 

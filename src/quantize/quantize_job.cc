@@ -32,6 +32,7 @@ QuantizeOptions options_of(const QuantizeJob& job) {
   options.max_shard_bytes = job.max_shard_bytes;
   options.allow_nonfinite = job.allow_nonfinite;
   options.force = job.replace;
+  options.resume = job.resume;
   return options;
 }
 
@@ -66,6 +67,7 @@ QuantizeOutcome quantize(const std::filesystem::path& model, const std::filesyst
                           .output_bytes = result.plan.output_bytes,
                           .bits_per_weight = result.plan.bits_per_weight,
                           .expected_seconds = result.plan.seconds,
+                          .resumed_layers = result.resumed_layers,
                           .modules = {}};
   for (const ModuleReport& report : result.modules) outcome.modules.push_back(told(report));
   return outcome;

@@ -11,6 +11,7 @@
 
 #include "checkpoint/layout.h"
 #include "model/source.h"
+#include "nibble/resume.h"
 #include "quantize/calibration.h"
 #include "quantize/method.h"
 #include "quantize/transform.h"
@@ -43,6 +44,7 @@ struct QuantizeOptions {
   std::uint64_t max_shard_bytes = 5'000'000'000;
   bool allow_nonfinite = false;  // leave such tensors unquantized instead of refusing
   bool force = false;            // replace an existing output
+  Resume resume = Resume::kAuto;
 };
 
 // One linear layer to quantize.

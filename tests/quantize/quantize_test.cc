@@ -57,6 +57,47 @@ TEST(QuantizeModel, WritesTheSameBytesForAnyNumberOfThreads) {
   EXPECT_EQ(hashes_of(folder / "one"), hashes_of(folder / "two"));
 }
 
+// Ends the job as a signal would, once so many modules are done.
+QuantizeSinks stopping_after(std::size_t modules) {
+  QuantizeSinks sinks;
+  sinks.module_done = [left = modules](const ModuleReport&, std::size_t, std::size_t) mutable {
+    if (left-- == 0) throw Error(ErrorKind::kInterrupted, "stopped");
+  };
+  return sinks;
+}
+
+TEST(QuantizeModel, GoesOnWhereItWasStoppedAndWritesTheSameBytes) {
+  const TempDir folder;
+  QuantizeOptions options = small_job();
+  options.calibration.sources = {{calibration_text(folder), 1}};
+  options.transforms = {"awq"};
+  quantize_model(kDemo, folder / "whole", options, {}, false);
+  EXPECT_FALSE(fs::exists(folder / "whole.journal"));
+  // Within the second layer, and again within the last.
+  for (const std::size_t modules : {10u, 29u})
+    EXPECT_THROW(quantize_model(kDemo, folder / "parts", options, stopping_after(modules), false),
+                 Error);
+  EXPECT_FALSE(fs::exists(folder / "parts"));
+  options.resume = Resume::kRequired;
+  const auto result = quantize_model(kDemo, folder / "parts", options, {}, false);
+  EXPECT_GE(result.resumed_layers, 2u);
+  EXPECT_EQ(result.modules.size(), 42u);
+  EXPECT_EQ(hashes_of(folder / "parts"), hashes_of(folder / "whole"));
+  EXPECT_FALSE(fs::exists(folder / "parts.journal"));
+}
+
+TEST(QuantizeModel, DoesNotGoOnWithAnotherText) {
+  const TempDir folder;
+  QuantizeOptions options = small_job();
+  options.calibration.sources = {{calibration_text(folder), 1}};
+  EXPECT_THROW(quantize_model(kDemo, folder / "out", options, stopping_after(10), false), Error);
+  write_file(folder / "notes.txt", read_file(folder / "notes.txt", 1 << 20) + "More.");
+  options.resume = Resume::kRequired;
+  EXPECT_THROW(quantize_model(kDemo, folder / "out", options, {}, false), Error);
+  options.resume = Resume::kAuto;
+  EXPECT_EQ(quantize_model(kDemo, folder / "out", options, {}, false).resumed_layers, 0u);
+}
+
 TEST(QuantizeModel, QuantizesTheSameModulesUnderWhateverNamesTheyHave) {
   const fs::path model = fs::path(kSourceFolder) / "tests" / "golden" / "model" / "llama_groups";
   QuantizeOptions options;

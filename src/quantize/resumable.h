@@ -1,0 +1,31 @@
+// A quantization job in its journal: what makes it the same job, and its state between two layers.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "base/journal.h"
+#include "quantize/passport.h"
+#include "quantize/samples.h"
+
+namespace nibble {
+
+// All that the output's bytes depend on. `parts` needs neither calibration nor modules.
+Json job_identity(const PassportParts& parts);
+
+// Before the first layer, or after the layer with number `layers` - 1.
+struct JobState {
+  std::size_t layers = 0;
+  Calibration calibration;
+  std::vector<ModuleReport> modules;  // of the layers before
+  std::vector<std::string> transform_notes;
+};
+
+// `samples`: null, or the activations that enter layer `layers`.
+void keep_state(Journal& journal, const JobState& state, const Samples* samples);
+// The journal has a state. Throws kCorruptFile where it does not fit the recipe.
+JobState kept_state(const Journal& journal, const Recipe& recipe);
+// Brings the activations of that state back, where layers were done.
+void restore_samples(const Journal& journal, Samples& samples);
+
+}  // namespace nibble
