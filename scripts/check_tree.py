@@ -23,7 +23,7 @@ ALLOWED["cli"] = set(NUMBERS + MODELS + JOBS)
 
 # Public headers belong to the folder that implements them; None: to all. nibble.h includes the rest.
 CONTRACT_OWNER = {
-    "compute.h": None, "error.h": None, "process.h": None, "dtype.h": "tensor", "tensor.h": "tensor",
+    "compute.h": None, "error.h": None, "process.h": None, "resume.h": None, "dtype.h": "tensor", "tensor.h": "tensor",
     "checkpoint.h": "checkpoint", "tokenizer.h": "tokenizer", "model.h": "session", "evaluate.h": "evaluate",
     "quantize.h": "quantize", "nibble.h": "cli",
 }

@@ -16,4 +16,5 @@
 #include "nibble/model.h"      // IWYU pragma: export
 #include "nibble/process.h"    // IWYU pragma: export
 #include "nibble/quantize.h"   // IWYU pragma: export
+#include "nibble/resume.h"     // IWYU pragma: export
 #include "nibble/tokenizer.h"  // IWYU pragma: export

@@ -3,6 +3,8 @@
 
 #include <signal.h>
 
+#include <initializer_list>
+
 namespace nibble {
 
 // While one exists its thread runs no handler of a signal that comes from outside; such a signal

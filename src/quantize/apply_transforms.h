@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "model/float_block.h"
+#include "quantize/calibration/samples.h"
 #include "quantize/recipe.h"
-#include "quantize/samples.h"
 
 namespace nibble {
 

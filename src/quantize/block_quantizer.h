@@ -6,8 +6,8 @@
 
 #include "base/progress.h"
 #include "model/block.h"
+#include "quantize/calibration/samples.h"
 #include "quantize/recipe.h"
-#include "quantize/samples.h"
 
 namespace nibble {
 

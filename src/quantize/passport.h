@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/json.h"
-#include "quantize/calibration.h"
+#include "quantize/calibration/calibration.h"
 #include "quantize/recipe.h"
 
 namespace nibble {

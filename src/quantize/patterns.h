@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "base/regex.h"
+#include "base/regex/regex.h"
 
 namespace nibble {
 

@@ -9,11 +9,11 @@
 #include "base/text.h"
 #include "nibble/error.h"
 #include "nn/matmul.h"
-#include "quantize/activation_store.h"
 #include "quantize/block_cost.h"
+#include "quantize/calibration/activation_store.h"
+#include "quantize/calibration/samples.h"
 #include "quantize/layer/rounder.h"
 #include "quantize/layer/trial.h"
-#include "quantize/samples.h"
 #include "tensor/half.h"
 
 namespace nibble {

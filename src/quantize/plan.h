@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "quantize/calibration.h"
+#include "quantize/calibration/calibration.h"
 #include "quantize/recipe.h"
 
 namespace nibble {

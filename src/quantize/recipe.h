@@ -12,7 +12,7 @@
 #include "checkpoint/layout.h"
 #include "model/source.h"
 #include "nibble/resume.h"
-#include "quantize/calibration.h"
+#include "quantize/calibration/calibration.h"
 #include "quantize/method.h"
 #include "quantize/transform.h"
 

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "base/journal.h"
+#include "quantize/calibration/samples.h"
 #include "quantize/passport.h"
-#include "quantize/samples.h"
 
 namespace nibble {
 

@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "base/json.h"
-#include "base/regex.h"
+#include "base/regex/regex.h"
 #include "tokenizer/scanner.h"
 
 namespace nibble::tokenizer {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/random.h"
-#include "base/regex.h"
+#include "base/regex/regex.h"
 #include "tokenizer/character_class.h"
 #include "tokenizer/unicode.h"
 

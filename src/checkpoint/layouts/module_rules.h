@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "base/regex.h"
+#include "base/regex/regex.h"
 #include "checkpoint/layout.h"
 
 namespace nibble::layouts {

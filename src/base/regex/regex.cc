@@ -2,7 +2,7 @@
 // "[^q]*+[x]" is quadratic without a single step back, and one search is one call that nothing
 // outside can end. So callouts are planted into the pattern (regex_steps.h): there steps are
 // counted, the clock is read and a request to stop is seen.
-#include "base/regex.h"
+#include "base/regex/regex.h"
 
 #include <oniguruma.h>
 #include <time.h>
@@ -11,8 +11,8 @@
 #include <mutex>
 
 #include "base/progress.h"
-#include "base/python_regex.h"
-#include "base/regex_steps.h"
+#include "base/regex/python_regex.h"
+#include "base/regex/regex_steps.h"
 #include "base/text.h"
 #include "nibble/error.h"
 

@@ -1,5 +1,5 @@
 // Matches of patterns, empty ones included, and the limits that keep them harmless.
-#include "base/regex.h"
+#include "base/regex/regex.h"
 
 #include <gtest/gtest.h>
 

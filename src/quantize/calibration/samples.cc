@@ -1,4 +1,4 @@
-#include "quantize/samples.h"
+#include "quantize/calibration/samples.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "base/regex_steps.h"
+#include "base/regex/regex_steps.h"
 
 #include <algorithm>
 #include <optional>

@@ -1,4 +1,4 @@
-#include "quantize/activation_store.h"
+#include "quantize/calibration/activation_store.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>

@@ -1,5 +1,5 @@
 // Where the counting callouts stand, and that what cannot be bounded is refused.
-#include "base/regex_steps.h"
+#include "base/regex/regex_steps.h"
 
 #include <gtest/gtest.h>
 

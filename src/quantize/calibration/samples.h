@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <memory>
 
-#include "quantize/activation_store.h"
+#include "quantize/calibration/activation_store.h"
 
 namespace nibble {
 

@@ -1,4 +1,4 @@
-#include "base/python_regex.h"
+#include "base/regex/python_regex.h"
 
 #include <algorithm>
 #include <cstdint>

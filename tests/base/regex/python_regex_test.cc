@@ -1,5 +1,5 @@
 // Python's expressions against Python itself: which it accepts, and where they match.
-#include "base/python_regex.h"
+#include "base/regex/python_regex.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 
 #include "base/files.h"
 #include "base/json.h"
-#include "base/regex.h"
+#include "base/regex/regex.h"
 #include "support/error_text.h"
 #include "support/paths.h"
 

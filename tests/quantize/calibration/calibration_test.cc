@@ -1,4 +1,4 @@
-#include "quantize/calibration.h"
+#include "quantize/calibration/calibration.h"
 
 #include <gtest/gtest.h>
 
