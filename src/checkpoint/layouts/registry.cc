@@ -1,11 +1,13 @@
 // The layouts that list.def names.
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
 #include "checkpoint/foreign.h"
 #include "checkpoint/layout.h"
 #include "nibble/error.h"
+#include "tensor/half.h"
 
 namespace nibble::layouts {
 
@@ -120,6 +122,14 @@ Json with_side_config(Json config, const std::filesystem::path& folder,
 }  // namespace nibble::layouts
 
 namespace nibble {
+
+float Storable::nearest_scale(float scale) const {
+  const bool half = scale_type == DType::kF16;
+  const float smallest = half ? 0x1p-24f : 0x1p-120f, largest = half ? 65504 : 0x1p120f;
+  scale = std::copysign(std::clamp(std::fabs(scale), smallest, largest), scale);
+  if (half) return half_to_float(float_to_half(scale));
+  return scale_type == DType::kBF16 ? bfloat16_to_float(float_to_bfloat16(scale)) : scale;
+}
 
 CodeShape code_shape(std::size_t rows, std::size_t columns, const ModuleSettings& settings) {
   CodeShape shape;
