@@ -60,7 +60,9 @@ void ModuleRules::add(const std::string& pattern, std::optional<ModuleSettings> 
 std::string ModuleRules::exactly(const std::string& name) {
   std::string pattern;
   for (const char c : name) {
-    if (c == '.') pattern += '\\';
+    const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                       c == '_' || c == '-' || static_cast<unsigned char>(c) >= 0x80;
+    if (!plain) pattern += '\\';
     pattern += c;
   }
   return pattern + "$";

@@ -92,30 +92,31 @@ Json with_side_config(Json config, const std::filesystem::path& folder,
   if (!config.is_object()) return config;
   if (const auto own = config.find("quantization_config"); own != config.end() && !own->is_null())
     return config;
+  const Layout* first = nullptr;
   for (const Layout* layout : all()) {
-    if (layout->side_config.empty()) continue;
     const auto tensors = reader.tensors();
-    if (std::none_of(tensors.begin(), tensors.end(),
+    if (layout->side_config.empty() ||
+        std::none_of(tensors.begin(), tensors.end(),
                      [&](const TensorInfo& info) { return layout->module_of(info).has_value(); }))
       continue;
+    if (first == nullptr) first = layout;
     const std::filesystem::path file = folder / layout->side_config;
     std::error_code ignored;
-    // AutoAWQ's name for its own.
-    if (std::filesystem::exists(folder / "quant_config.json", ignored))
-      refuse_foreign_quantization({{"quant_method", "awq"}});
-    if (!std::filesystem::exists(file, ignored))
-      throw Error(ErrorKind::kCorruptFile,
-                  cat(folder.string(), ": has packed weights, but neither config.json nor ",
-                      layout->side_config, " says how they were packed"),
-                  cat("download ", layout->side_config, " too"));
+    if (!std::filesystem::exists(file, ignored)) continue;
     Json side = read_json(file, 16u << 20);
     if (!side.is_object())
       throw Error(ErrorKind::kCorruptFile, cat(file.string(), ": is not an object"));
+    // Tensors of both are called alike.
     const bool of_awq = side.contains("w_bit") || side.contains("zero_point");
     if (!side.contains("quant_method")) side["quant_method"] = of_awq ? "awq" : layout->name;
     config["quantization_config"] = std::move(side);
     return config;
   }
+  if (first != nullptr)
+    throw Error(ErrorKind::kCorruptFile,
+                cat(folder.string(), ": has packed weights, but neither config.json nor ",
+                    first->side_config, " says how they were packed"),
+                cat("download ", first->side_config, " too"));
   return config;
 }
 
