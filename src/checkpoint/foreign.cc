@@ -61,8 +61,7 @@ constexpr std::array kFolderKinds = {
     Named{".mlpackage", "a Core ML model"},
 };
 constexpr std::array kMethodKinds = {
-    Named{"awq", "AWQ"},           Named{"bitsandbytes", "bitsandbytes"},
-    Named{"hqq", "HQQ"},           Named{"compressed-tensors", "compressed-tensors"},
+    Named{"hqq", "HQQ"},           Named{"bitsandbytes", "bitsandbytes"},
     Named{"fp8", "FP8"},           Named{"fbgemm_fp8", "FP8 (FBGEMM)"},
     Named{"mxfp4", "MXFP4"},       Named{"auto-round", "AutoRound"},
     Named{"exl2", "EXL2"},         Named{"exl3", "EXL3"},

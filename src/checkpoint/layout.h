@@ -32,8 +32,8 @@ struct Finding {
 
 // Which scales, zeros and groups a layout can hold.
 struct Storable {
-  bool half_scales = true;    // scales are float16, otherwise float32
-  bool integer_zeros = true;  // zeros are integers, otherwise any number
+  DType scale_type = DType::kF16;  // float16, bfloat16 or float32
+  bool integer_zeros = true;       // zeros are integers, otherwise any number
   float lowest_zero = 0;
   bool group_index = false;  // columns may be put into groups in any order
   // Brings the scales and zeros of a whole matrix to the nearest that can be stored, where they are
@@ -42,6 +42,8 @@ struct Storable {
   // Rows are stored as these blocks, which say what zeros there are; null: in any other way.
   const BlockFormat* blocks = nullptr;
 
+  // The nearest scale that can be stored: never 0, which nothing can be divided by, never infinite.
+  float nearest_scale(float scale) const;
   // Scales were found together: none of them is moved alone afterwards.
   bool joint() const { return together != nullptr || (blocks != nullptr && blocks->joint()); }
 };
@@ -112,16 +114,17 @@ struct Layout {
   // The layout's own rules on a finished checkpoint, and `consumers` of what it holds.
   std::vector<Finding> (*check)(const CheckpointReader& reader, const Json& config) = nullptr;
 
-  // Writing. The grid that a dialect stands for, where it says so; may be null. Where a grid is
-  // asked for and no dialect, the first of them that stands for it is taken.
+  // Writing. The grid that a dialect stands for, empty: any; may be null. Where a grid is asked for
+  // and no dialect, the first of them that stands for it, or for any, is taken.
   std::string_view (*grid_of)(std::string_view dialect) = nullptr;
-  // Group sizes that readers expect of codes of a grid, the best first.
-  std::span<const std::size_t> (*usual_groups)(const Grid& grid) = nullptr;
+  // Group sizes that readers expect of codes of a grid, the best first; none: one for each row.
+  std::span<const std::size_t> (*usual_groups)(const Grid& grid,
+                                               std::string_view dialect) = nullptr;
   // Why this layout cannot hold such codes; empty when it can.
   std::string (*refusal)(const CodeShape& shape) = nullptr;
-  Storable (*storable)(const CodeShape& shape, std::string_view dialect) = nullptr;
+  Storable (*storable)(const CodeShape& shape, const LayoutSettings& settings) = nullptr;
   // Codes, scales, zeros and whatever else grows with the matrix.
-  double (*bits_per_weight)(const CodeShape& shape, std::string_view dialect) = nullptr;
+  double (*bits_per_weight)(const CodeShape& shape, const LayoutSettings& settings) = nullptr;
   // Names, types and shapes of the tensors that `write` will give, in file order.
   std::vector<TensorInfo> (*plan)(const std::string& module, const CodeShape& shape,
                                   const LayoutSettings& settings) = nullptr;

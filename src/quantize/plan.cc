@@ -113,7 +113,7 @@ Plan make_plan(const ModelSource& source, const Recipe& recipe, const QuantizeOp
     const double elements =
         static_cast<double>(module.shape.rows) * static_cast<double>(module.shape.columns);
     weights += elements;
-    bits += elements * recipe.layout->bits_per_weight(module.shape, recipe.layout_settings.dialect);
+    bits += elements * recipe.layout->bits_per_weight(module.shape, recipe.layout_settings);
   }
   plan.bits_per_weight = bits / weights;
 

@@ -40,7 +40,9 @@ std::string list_of(std::span<const std::size_t> sizes) {
 }
 
 std::size_t choose_group(const std::vector<PlannedModule>& modules, Recipe& recipe) {
-  const auto usual = recipe.layout->usual_groups(*recipe.layout_settings.base.grid);
+  const auto usual = recipe.layout->usual_groups(*recipe.layout_settings.base.grid,
+                                                 recipe.layout_settings.dialect);
+  if (usual.empty()) return 0;
   for (const std::size_t group : usual)
     if (divides_all(group, modules)) {
       if (group != usual.front())
@@ -83,6 +85,7 @@ std::string grid_name(const QuantizeOptions& options) {
   if (options.dialect.empty() && !options.grid.empty()) return options.grid;
   const std::string dialect = layouts::dialect_of(*layout, options.dialect);
   const std::string own(layout->grid_of(dialect));
+  if (own.empty()) return options.grid.empty() ? "int4" : options.grid;
   if (!options.grid.empty() && options.grid != own)
     throw Error(
         ErrorKind::kInvalidArgument,
@@ -95,14 +98,15 @@ std::string grid_name(const QuantizeOptions& options) {
 std::string dialect_for(const Layout& layout, const Grid& grid, const QuantizeOptions& options) {
   if (options.dialect.empty() && layout.grid_of != nullptr)
     for (const std::string_view dialect : layout.dialects)
-      if (layout.grid_of(dialect) == grid.name) return std::string(dialect);
+      if (const auto own = layout.grid_of(dialect); own.empty() || own == grid.name)
+        return std::string(dialect);
   return layouts::dialect_of(layout, options.dialect);
 }
 
 // The first layout that can hold `grid` at all.
 const Layout& layout_of(const QuantizeOptions& options, const Grid& grid) {
   const auto holds = [&](const Layout& layout) {
-    const auto usual = layout.usual_groups(grid);
+    const auto usual = layout.usual_groups(grid, options.dialect);
     return layout.refusal(code_shape(4096, 4096, {&grid, usual.empty() ? 128 : usual.front()}))
         .empty();
   };
@@ -205,7 +209,8 @@ std::vector<PlannedModule> holdable(std::vector<PlannedModule> modules, Recipe& 
   for (PlannedModule& module : modules) {
     CodeShape usual = module.shape;
     usual.group_size = usual.columns;
-    for (const std::size_t group : recipe.layout->usual_groups(*usual.grid))
+    for (const std::size_t group :
+         recipe.layout->usual_groups(*usual.grid, recipe.layout_settings.dialect))
       if (usual.group_size == usual.columns && usual.columns % group == 0) usual.group_size = group;
     const std::string refusal = recipe.layout->refusal(usual);
     if (refusal.empty()) {
@@ -237,7 +242,7 @@ void resolve(const QuantizeOptions& options, const Override* rule, Settings& set
   ModuleSettings own = layout.base;
   if (rule != nullptr && rule->grid != nullptr) {
     own.grid = rule->grid;
-    const auto usual = recipe.layout->usual_groups(*own.grid);
+    const auto usual = recipe.layout->usual_groups(*own.grid, layout.dialect);
     const bool fits = std::find(usual.begin(), usual.end(), own.group_size) != usual.end();
     if (!options.group_size && !fits && own.group_size != 0 && !usual.empty())
       own.group_size = usual.front();
@@ -251,7 +256,7 @@ void resolve(const QuantizeOptions& options, const Override* rule, Settings& set
   module.method = &methods::named(rule != nullptr && rule->method ? *rule->method : options.method);
   if (const std::string refusal = recipe.layout->refusal(module.shape); !refusal.empty())
     throw Error(ErrorKind::kInvalidArgument, cat(module.name, ": ", refusal));
-  module.storable = recipe.layout->storable(module.shape, layout.dialect);
+  module.storable = recipe.layout->storable(module.shape, layout);
   module.options = settings.of(module.method->options);
   decide_symmetry(*module.shape.grid, module.storable, module.options);
   decide_drift(module.options);

@@ -99,8 +99,7 @@ TEST(ForeignQuantization, EachMethodIsNamed) {
   const auto refusal = [](const Json& config) {
     return error_text([&] { refuse_foreign_quantization(config); });
   };
-  expect_named(refusal({{"quant_method", "awq"}}), "the model is quantized with AWQ");
-  expect_named(refusal({{"quant_method", "compressed-tensors"}}), "compressed-tensors");
+  expect_named(refusal({{"quant_method", "eetq"}}), "the model is quantized with EETQ");
   expect_named(refusal({{"quant_method", "sorcery"}}), "not known here, \"sorcery\"");
   expect_named(refusal({{"load_in_8bit", true}}), "with bitsandbytes");
   expect_named(refusal(Json::object()), "does not say which method");

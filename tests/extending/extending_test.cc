@@ -67,7 +67,7 @@ TEST(ATransformOfYourOwn, MovesGainsIntoWeightsAndSaysWhatChanged) {
 TEST(ALayoutOfYourOwn, ReadsBackWhatItWrote) {
   const CodeShape shape = code_shape(32, 64, {&grids::named("int8"), 0});
   ASSERT_EQ(layouts::bytes.refusal(shape), "");
-  Codes codes = test::sample_codes(shape, layouts::bytes.storable(shape, ""));
+  Codes codes = test::sample_codes(shape, layouts::bytes.storable(shape, {}));
   for (float& zero : codes.zeros) zero = 128;
   const test::MemoryCheckpoint checkpoint(layouts::bytes.write("m", codes, {}));
   const auto modules = layouts::bytes.open(checkpoint, layouts::bytes.config({}));

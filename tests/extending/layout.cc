@@ -20,14 +20,14 @@ std::string refusal(const CodeShape& shape) {
   return {};
 }
 
-Storable storable(const CodeShape&, std::string_view) {
+Storable storable(const CodeShape&, const LayoutSettings&) {
   Storable storable;
-  storable.half_scales = false;
+  storable.scale_type = DType::kF32;
   storable.lowest_zero = 128;  // the only one there is
   return storable;
 }
 
-double bits_per_weight(const CodeShape& shape, std::string_view) {
+double bits_per_weight(const CodeShape& shape, const LayoutSettings&) {
   return 8 + 32.0 / static_cast<double>(shape.columns);
 }
 
@@ -110,7 +110,7 @@ std::vector<Finding> check(const CheckpointReader&, const Json&) { return {}; }
 Json config(const LayoutSettings&) { return {{"quant_method", "bytes"}}; }
 std::vector<std::pair<std::string, std::string>> files(const LayoutSettings&) { return {}; }
 constexpr std::size_t kUsualGroups[] = {std::size_t{1} << 24};  // none: rows are whole
-std::span<const std::size_t> usual_groups(const Grid&) { return kUsualGroups; }
+std::span<const std::size_t> usual_groups(const Grid&, std::string_view) { return kUsualGroups; }
 
 }  // namespace
 

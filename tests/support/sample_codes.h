@@ -4,7 +4,6 @@
 #include "base/random.h"
 #include "checkpoint/layout.h"
 #include "formats/block_codes.h"
-#include "tensor/half.h"
 
 namespace nibble::test {
 
@@ -16,7 +15,7 @@ inline Codes sample_codes(const CodeShape& shape, const Storable& storable) {
       codes.set_code(r, i, static_cast<Code>(random.below(shape.grid->levels())));
     for (std::size_t g = 0; g < codes.groups(); ++g) {
       const auto size = static_cast<float>(0.001 + 0.01 * random.uniform());
-      GroupParams params{storable.half_scales ? half_to_float(float_to_half(size)) : size, 0};
+      GroupParams params{storable.nearest_scale(size), 0};
       const auto lowest = static_cast<std::uint64_t>(storable.lowest_zero);
       if (shape.grid->uniform() && storable.blocks != nullptr)
         params.zero = static_cast<float>(shape.grid->levels() / 2);

@@ -107,7 +107,7 @@ void quantize_scales(Codes& codes) {
   std::memcpy(out + nested.codes.size() + 4 * nested.absmax.size(), &nested.offset, 4);
 }
 
-std::span<const std::size_t> usual_groups(const Grid&) { return kUsualGroups; }
+std::span<const std::size_t> usual_groups(const Grid&, std::string_view) { return kUsualGroups; }
 
 std::string refusal(const CodeShape& shape) {
   if (shape.grid->name != "nf4")
@@ -121,10 +121,10 @@ std::string refusal(const CodeShape& shape) {
   return {};
 }
 
-Storable storable(const CodeShape&, std::string_view dialect) {
+Storable storable(const CodeShape&, const LayoutSettings& settings) {
   Storable storable;
-  storable.half_scales = false;
-  if (is_double(dialect)) storable.together = quantize_scales;
+  storable.scale_type = DType::kF32;
+  if (is_double(settings.dialect)) storable.together = quantize_scales;
   return storable;
 }
 
@@ -132,8 +132,8 @@ double bits_of_scale(std::string_view dialect) {
   return is_double(dialect) ? 8 + 32.0 / kNested : 32;
 }
 
-double bits_per_weight(const CodeShape& shape, std::string_view dialect) {
-  return 4 + bits_of_scale(dialect) / static_cast<double>(shape.group_size);
+double bits_per_weight(const CodeShape& shape, const LayoutSettings& settings) {
+  return 4 + bits_of_scale(settings.dialect) / static_cast<double>(shape.group_size);
 }
 
 std::optional<std::string> module_of(const TensorInfo& tensor) {

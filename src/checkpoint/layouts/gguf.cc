@@ -56,7 +56,7 @@ std::span<const std::string_view> dialects() {
 
 std::string_view grid_of(std::string_view dialect) { return format_named(dialect).grid; }
 
-std::span<const std::size_t> usual_groups(const Grid& grid) {
+std::span<const std::size_t> usual_groups(const Grid& grid, std::string_view) {
   for (const BlockFormat* format : block_formats::all())
     if (format->grid == grid.name) return {&format->group, 1};
   return {};
@@ -84,15 +84,15 @@ std::string refusal(const CodeShape& shape) {
              shape.group_size);
 }
 
-Storable storable(const CodeShape& shape, std::string_view dialect) {
+Storable storable(const CodeShape& shape, const LayoutSettings& settings) {
   Storable storable;
-  storable.blocks = format_of(shape, dialect);
+  storable.blocks = format_of(shape, settings.dialect);
   storable.integer_zeros = storable.blocks == nullptr || !storable.blocks->free_zeros;
   return storable;
 }
 
-double bits_per_weight(const CodeShape& shape, std::string_view dialect) {
-  const BlockFormat* format = format_of(shape, dialect);
+double bits_per_weight(const CodeShape& shape, const LayoutSettings& settings) {
+  const BlockFormat* format = format_of(shape, settings.dialect);
   return 8.0 * static_cast<double>(format->block_bytes) / static_cast<double>(format->block);
 }
 

@@ -28,7 +28,7 @@ using Words = std::vector<std::uint32_t>;
 constexpr std::array<std::string_view, 2> kDialects = {"gptq", "gptq_v2"};
 constexpr std::array<std::size_t, 3> kUsualGroups = {128, 64, 32};
 
-std::span<const std::size_t> usual_groups(const Grid&) { return kUsualGroups; }
+std::span<const std::size_t> usual_groups(const Grid&, std::string_view) { return kUsualGroups; }
 
 std::string refusal(const CodeShape& shape) {
   const int width = shape.bits();
@@ -43,15 +43,15 @@ std::string refusal(const CodeShape& shape) {
 }
 
 // The first dialect stores zero − 1, which has no room for a zero of 0.
-Storable storable(const CodeShape&, std::string_view dialect) {
+Storable storable(const CodeShape&, const LayoutSettings& settings) {
   Storable storable;
-  storable.lowest_zero = dialect == "gptq_v2" ? 0 : 1;
+  storable.lowest_zero = settings.dialect == "gptq_v2" ? 0 : 1;
   storable.group_index = true;
   return storable;
 }
 
 // A float16 scale and a zero of a code's width beside each group.
-double bits_per_weight(const CodeShape& shape, std::string_view) {
+double bits_per_weight(const CodeShape& shape, const LayoutSettings&) {
   return shape.bits() + (16.0 + shape.bits()) / static_cast<double>(shape.group_size);
 }
 

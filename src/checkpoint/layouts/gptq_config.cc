@@ -20,15 +20,6 @@ ModuleSettings module_settings(const Json& object, ModuleSettings base) {
   return {&grids::uniform(width), group < 0 ? 0 : static_cast<std::size_t>(group)};
 }
 
-std::string escaped(const std::string& name) {
-  std::string pattern;
-  for (const char c : name) {
-    if (c == '.') pattern += '\\';
-    pattern += c;
-  }
-  return pattern + "$";
-}
-
 }  // namespace
 
 GptqConfig read_gptq_config(const Json& config) {
@@ -73,9 +64,10 @@ Json write_gptq_config(const LayoutSettings& settings) {
                  {"pack_dtype", "int32"}};
   Json dynamic = Json::object();
   for (const std::string& module : settings.skipped)
-    dynamic["-:" + escaped(module)] = Json::object();
+    dynamic["-:" + ModuleRules::exactly(module)] = Json::object();
   for (const auto& [module, own] : settings.overrides)
-    dynamic["+:" + escaped(module)] = {{"bits", own.grid->bits}, {"group_size", group(own)}};
+    dynamic["+:" + ModuleRules::exactly(module)] = {{"bits", own.grid->bits},
+                                                    {"group_size", group(own)}};
   if (!dynamic.empty()) config["dynamic"] = std::move(dynamic);
   config["meta"] = {{"quantizer", Json::array({cat("nibble:", NIBBLE_VERSION)})},
                     {"damp_percent", settings.damping},

@@ -6,19 +6,10 @@
 
 #include "base/text.h"
 #include "checkpoint/layouts/gptq_config.h"
+#include "checkpoint/layouts/reader_warnings.h"
 
 namespace nibble::layouts {
 namespace {
-
-// Readers make one matrix of these and need the same bits and group size in all parts.
-std::string fused_name(const std::string& module) {
-  for (const std::string_view part : {"q_proj", "k_proj", "v_proj"})
-    if (module.ends_with(part)) return module.substr(0, module.size() - part.size()) + "qkv_proj";
-  for (const std::string_view part : {"gate_proj", "up_proj"})
-    if (module.ends_with(part))
-      return module.substr(0, module.size() - part.size()) + "gate_up_proj";
-  return {};
-}
 
 class Readers {
  public:
@@ -52,29 +43,14 @@ class Readers {
     }
   }
 
-  std::vector<Finding> findings() const {
-    std::vector<Finding> findings;
-    for (const auto& [rule, warning] : warnings_)
-      findings.push_back({.error = false,
-                          .rule = rule,
-                          .text = cat(warning.text, " (", warning.count, " of ", modules_,
-                                      modules_ == 1 ? " module)" : " modules)")});
-    return findings;
-  }
+  std::vector<Finding> findings() const { return warnings_.findings(modules_); }
 
  private:
-  struct Warning {
-    std::string text;  // of the first module
-    std::size_t count = 0;
-  };
-  void warn(const std::string& rule, const std::string& text) {
-    Warning& warning = warnings_.try_emplace(rule, Warning{text}).first->second;
-    ++warning.count;
-  }
+  void warn(const std::string& rule, const std::string& text) { warnings_.add(rule, text); }
 
   const LayoutSettings& settings_;
   std::size_t modules_ = 0;
-  std::map<std::string, Warning> warnings_;
+  ReaderWarnings warnings_;
   std::map<std::string, std::pair<int, std::size_t>> fused_;
 };
 

@@ -57,6 +57,17 @@ void ModuleRules::add(const std::string& pattern, std::optional<ModuleSettings> 
   rules_.push_back(settings);
 }
 
+std::string ModuleRules::exactly(const std::string& name) {
+  std::string pattern;
+  for (const char c : name) {
+    const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                       c == '_' || c == '-' || static_cast<unsigned char>(c) >= 0x80;
+    if (!plain) pattern += '\\';
+    pattern += c;
+  }
+  return pattern + "$";
+}
+
 bool ModuleRules::matches(const Regex& regex, const std::string& module) const {
   const std::uint64_t before = steps_left_->load();
   std::uint64_t left = before;
@@ -65,7 +76,7 @@ bool ModuleRules::matches(const Regex& regex, const std::string& module) const {
   return result;
 }
 
-const ModuleSettings* ModuleRules::find(const std::string& module) const {
+std::optional<std::size_t> ModuleRules::match(const std::string& module) const {
   const auto named = names_.find(module);
   std::size_t rule = named == names_.end() ? rules_.size() : named->second;
   for (const Expression& expression : expressions_) {
@@ -74,7 +85,13 @@ const ModuleSettings* ModuleRules::find(const std::string& module) const {
     rule = expression.rule;
     break;
   }
-  return rule < rules_.size() && rules_[rule] ? &*rules_[rule] : nullptr;
+  if (rule == rules_.size()) return std::nullopt;
+  return rule;
+}
+
+const ModuleSettings* ModuleRules::find(const std::string& module) const {
+  const auto rule = match(module);
+  return rule && rules_[*rule] ? &*rules_[*rule] : nullptr;
 }
 
 }  // namespace nibble::layouts

@@ -28,6 +28,11 @@ class ModuleRules {
   // kUnsupported naming pattern and module when matching takes too many steps: all modules of a
   // checkpoint share them, so rules are compiled and kept once for each checkpoint.
   const ModuleSettings* find(const std::string& module) const;
+  // Which rule that is, counted from 0 as they were added; none: none matches. Throws as `find`.
+  std::optional<std::size_t> match(const std::string& module) const;
+
+  // The pattern that matches this name and no other.
+  static std::string exactly(const std::string& name);
 
   bool empty() const { return rules_.empty(); }
 

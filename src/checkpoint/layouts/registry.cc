@@ -1,11 +1,13 @@
 // The layouts that list.def names.
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
 #include "checkpoint/foreign.h"
 #include "checkpoint/layout.h"
 #include "nibble/error.h"
+#include "tensor/half.h"
 
 namespace nibble::layouts {
 
@@ -90,36 +92,45 @@ Json with_side_config(Json config, const std::filesystem::path& folder,
   if (!config.is_object()) return config;
   if (const auto own = config.find("quantization_config"); own != config.end() && !own->is_null())
     return config;
+  const Layout* first = nullptr;
   for (const Layout* layout : all()) {
-    if (layout->side_config.empty()) continue;
     const auto tensors = reader.tensors();
-    if (std::none_of(tensors.begin(), tensors.end(),
+    if (layout->side_config.empty() ||
+        std::none_of(tensors.begin(), tensors.end(),
                      [&](const TensorInfo& info) { return layout->module_of(info).has_value(); }))
       continue;
+    if (first == nullptr) first = layout;
     const std::filesystem::path file = folder / layout->side_config;
     std::error_code ignored;
-    // AutoAWQ's name for its own.
-    if (std::filesystem::exists(folder / "quant_config.json", ignored))
-      refuse_foreign_quantization({{"quant_method", "awq"}});
-    if (!std::filesystem::exists(file, ignored))
-      throw Error(ErrorKind::kCorruptFile,
-                  cat(folder.string(), ": has packed weights, but neither config.json nor ",
-                      layout->side_config, " says how they were packed"),
-                  cat("download ", layout->side_config, " too"));
+    if (!std::filesystem::exists(file, ignored)) continue;
     Json side = read_json(file, 16u << 20);
     if (!side.is_object())
       throw Error(ErrorKind::kCorruptFile, cat(file.string(), ": is not an object"));
+    // Tensors of both are called alike.
     const bool of_awq = side.contains("w_bit") || side.contains("zero_point");
     if (!side.contains("quant_method")) side["quant_method"] = of_awq ? "awq" : layout->name;
     config["quantization_config"] = std::move(side);
     return config;
   }
+  if (first != nullptr)
+    throw Error(ErrorKind::kCorruptFile,
+                cat(folder.string(), ": has packed weights, but neither config.json nor ",
+                    first->side_config, " says how they were packed"),
+                cat("download ", first->side_config, " too"));
   return config;
 }
 
 }  // namespace nibble::layouts
 
 namespace nibble {
+
+float Storable::nearest_scale(float scale) const {
+  const bool half = scale_type == DType::kF16;
+  const float smallest = half ? 0x1p-24f : 0x1p-120f, largest = half ? 65504 : 0x1p120f;
+  scale = std::copysign(std::clamp(std::fabs(scale), smallest, largest), scale);
+  if (half) return half_to_float(float_to_half(scale));
+  return scale_type == DType::kBF16 ? bfloat16_to_float(float_to_bfloat16(scale)) : scale;
+}
 
 CodeShape code_shape(std::size_t rows, std::size_t columns, const ModuleSettings& settings) {
   CodeShape shape;

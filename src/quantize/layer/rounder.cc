@@ -8,7 +8,6 @@
 #include "base/text.h"
 #include "nibble/error.h"
 #include "quantize/layer/rounders.h"
-#include "tensor/half.h"
 
 namespace nibble {
 namespace {
@@ -79,14 +78,7 @@ void Rounder::round(std::span<const float> weights, GroupParams params,
     codes[code] = nearest(weights.data() + i, params);
 }
 
-float Rounder::stored_scale(float scale) const {
-  // Never 0, which nothing can be divided by, never infinite.
-  if (!storable_.half_scales)
-    return std::copysign(std::clamp(std::fabs(scale), 0x1p-120f, 0x1p120f), scale);
-  constexpr float kSmallest = 0x1p-24f, kLargest = 65504;
-  const float size = std::clamp(std::fabs(scale), kSmallest, kLargest);
-  return half_to_float(float_to_half(std::copysign(size, scale)));
-}
+float Rounder::stored_scale(float scale) const { return storable_.nearest_scale(scale); }
 
 std::unique_ptr<Rounder> make_rounder(const Grid& grid, const Storable& storable, Symmetry symmetry,
                                       ScaleSearch search) {

@@ -1,8 +1,10 @@
 // Every layout in the list, with every grid that it holds: what it writes it reads.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/text.h"
 #include "checkpoint/layout.h"
 #include "nibble/error.h"
 #include "support/memory_checkpoint.h"
@@ -21,12 +23,14 @@ struct Case {
 };
 
 std::string name_of(const Case& one) {
-  return std::string(one.layout->name) + "_" + std::string(one.grid->name) + "_" + one.dialect;
+  std::string name = cat(one.layout->name, "_", one.grid->name, "_", one.dialect);
+  std::replace(name.begin(), name.end(), '-', '_');  // all that gtest takes
+  return name;
 }
 void PrintTo(const Case& one, std::ostream* out) { *out << name_of(one); }
 
 CodeShape shape_of(const Case& one) {
-  const auto usual = one.layout->usual_groups(*one.grid);
+  const auto usual = one.layout->usual_groups(*one.grid, one.dialect);
   return code_shape(64, 256, {one.grid, usual.empty() ? 64 : usual.front()});
 }
 
@@ -62,7 +66,7 @@ class EveryLayout : public testing::TestWithParam<Case> {
   }
   Codes codes() const {
     const CodeShape shape = shape_of(GetParam());
-    return sample_codes(shape, layout().storable(shape, GetParam().dialect));
+    return sample_codes(shape, layout().storable(shape, settings()));
   }
   std::vector<NamedBytes> written() const {
     return layout().write("model.layers.0.mlp.up_proj", codes(), settings());
@@ -122,8 +126,7 @@ TEST_P(EveryLayout, AnnouncesExactlyWhatItWrites) {
     bytes += planned[i].bytes;
   }
   // What does not grow with the matrix (codebooks, descriptions) stays out of the figure.
-  const double promised =
-      layout().bits_per_weight(shape_of(GetParam()), GetParam().dialect) * 64 * 256 / 8;
+  const double promised = layout().bits_per_weight(shape_of(GetParam()), settings()) * 64 * 256 / 8;
   EXPECT_NEAR(static_cast<double>(bytes), promised, 1400);
   EXPECT_GE(static_cast<double>(bytes), promised * 0.999);
 }

@@ -9,7 +9,7 @@ namespace {
 const Layout& gguf() { return layouts::named("gguf"); }
 
 ModuleSettings settings_of(std::string_view grid) {
-  return {&grids::named(grid), gguf().usual_groups(grids::named(grid)).front()};
+  return {&grids::named(grid), gguf().usual_groups(grids::named(grid), "").front()};
 }
 
 std::string type_of(std::string_view dialect, std::string_view grid, std::size_t columns) {

@@ -30,6 +30,16 @@ TEST(ModuleRules, TheFirstRuleThatMatchesDecides) {
   EXPECT_EQ(bits_of(rules, "model.layers.1.self_attn.q_proj"), 0);
 }
 
+TEST(ModuleRules, TellWhichRuleMatched) {
+  ModuleRules rules;
+  rules.add(R"(a\.)", std::nullopt);
+  rules.add(ModuleRules::exactly("b.c+"), kEight);
+  EXPECT_EQ(rules.match("a.b"), 0u);
+  EXPECT_EQ(rules.match("b.c+"), 1u);
+  EXPECT_EQ(rules.match("b.cc"), std::nullopt);
+  EXPECT_EQ(rules.match("bxc+"), std::nullopt);
+}
+
 TEST(ModuleRules, PatternsMatchFromTheStartAndMayEndAnywhere) {
   ModuleRules rules;
   rules.add(R"(layers\.1)", kEight);

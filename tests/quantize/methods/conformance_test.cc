@@ -54,7 +54,7 @@ class EveryMethod : public testing::TestWithParam<Case> {
   SampleTask sample(bool float_scales = false) const {
     SampleTask sample(8, 64, 300, 4, "auto", 16);
     sample.task.grid = GetParam().grid;
-    sample.task.storable.half_scales = !float_scales;
+    sample.task.storable.scale_type = float_scales ? DType::kF32 : DType::kF16;
     return sample;
   }
   Outcome run(SampleTask& sample) const { return sample.quantized(GetParam().method->name); }
