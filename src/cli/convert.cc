@@ -1,0 +1,76 @@
+// nibble convert: codes from one layout into another, without loss.
+#include "quantize/convert.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+#include "cli/command.h"
+#include "cli/compute_options.h"
+#include "cli/json_output.h"
+
+namespace nibble::cli {
+namespace {
+
+struct Options {
+  std::string model, output, layout, dialect, max_shard = "5GB";
+  bool force = false;
+};
+
+int run(const Options& options, const Global& global) {
+  ConvertOptions asked;
+  asked.layout = options.layout;
+  asked.dialect = options.dialect;
+  asked.replace = options.force;
+  asked.max_shard_bytes = parse_size("--max-shard-size", options.max_shard);
+  const auto model = global.model(options.model);
+  const ConvertResult result =
+      convert_model(model, options.output, asked, global.progress, global.log);
+  if (global.json) {
+    print_json("nibble.convert/1",
+               {{"model", model.string()},
+                {"output", options.output},
+                {"from", result.from},
+                {"layout", result.to},
+                {"dialect", result.dialect.empty() ? Json(nullptr) : Json(result.dialect)},
+                {"modules", result.modules},
+                {"input_bytes", result.input_bytes},
+                {"output_bytes", result.output_bytes}});
+    return 0;
+  }
+  fmt::print("{}: {} -> {}{}, {} -> {}\n{} quantized modules, every weight as before\n",
+             options.output, result.from, result.to,
+             result.dialect.empty() ? "" : cat(" (", result.dialect, ")"),
+             human_bytes(result.input_bytes), human_bytes(result.output_bytes), result.modules);
+  return 0;
+}
+
+Run setup(CLI::App& app, const Global& global) {
+  const auto options = std::make_shared<Options>();
+  app.add_option("MODEL", options->model, "Quantized folder")->required();
+  app.add_option("OUT", options->output, "Folder to create, or NAME.gguf")->required();
+  app.add_option("--layout", options->layout,
+                 "how the output stores codes (nibble formats lists them); default: gguf for "
+                 "NAME.gguf");
+  app.add_option("--checkpoint-format,--type", options->dialect,
+                 "dialect of the layout; default: the first that keeps every weight");
+  app.add_option("--max-shard-size", options->max_shard, "largest output file")
+      ->capture_default_str();
+  app.add_flag("--force", options->force, "replace an existing output");
+  return [options, &global] { return run(*options, global); };
+}
+
+}  // namespace
+
+extern const Command convert_command{
+    .name = "convert",
+    .summary = "Move quantized weights to another layout, without loss",
+    .examples =
+        "  nibble convert GPTQ_MODEL OUT --layout compressed-tensors\n"
+        "  nibble convert GPTQ_MODEL OUT --layout awq\n"
+        "  nibble convert GPTQ_MODEL model.gguf\n",
+    .setup = setup,
+};
+
+}  // namespace nibble::cli

@@ -1,0 +1,360 @@
+#include "quantize/convert.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "base/files.h"
+#include "base/sha256.h"
+#include "base/text.h"
+#include "formats/block_codes.h"
+#include "model/gguf/model_of.h"
+#include "model/source.h"
+#include "nibble/error.h"
+#include "quantize/passport.h"
+
+namespace nibble {
+namespace {
+
+// Blocks that hold these codes decode to the same weights.
+bool blocks_keep(const BlockFormat& format, const Codes& codes) {
+  const auto bytes = blocks_of(format, codes);
+  std::vector<float> wanted(codes.columns), got(codes.columns);
+  for (std::size_t r = 0; r < codes.rows; ++r) {
+    decode_rows(codes, r, Matrix(wanted.data(), 1, codes.columns));
+    format.decode(
+        reinterpret_cast<const std::uint8_t*>(bytes.data()) + r * format.row_bytes(codes.columns),
+        codes.columns / format.block, got.data());
+    if (wanted != got) return false;
+  }
+  return true;
+}
+
+class Conversion {
+ public:
+  Conversion(const std::filesystem::path& model, const std::filesystem::path& output,
+             const ConvertOptions& options, const ProgressSink& progress, const LogSink& log)
+      : source_(model), output_(output), options_(options), progress_(progress), log_(log) {}
+
+  ConvertResult run() {
+    for (const std::string& note : source_.notes()) tell(note);
+    open_source();
+    choose_layout();
+    find_modules();
+    choose_dialect();
+    const auto tensors = planned_tensors();
+    write(tensors);
+    compare();
+    return std::move(result_);
+  }
+
+ private:
+  struct Module {
+    std::string name;
+    std::unique_ptr<StoredCodes> stored;
+  };
+
+  void tell(const std::string& line) const {
+    if (log_) log_(line);
+  }
+  void show(std::string_view label, double done, double total) const {
+    if (progress_) progress_({"Converting", label, done, total});
+  }
+
+  void open_source() {
+    if (source_.checkpoint().gguf() != nullptr)
+      throw Error(ErrorKind::kUnsupported,
+                  cat(source_.path().string(), ": is a GGUF file, which is not converted yet"),
+                  "start from a quantized Hugging Face folder");
+    from_ = layouts::claiming(source_.config());
+    if (from_ == nullptr)
+      throw Error(ErrorKind::kInvalidArgument,
+                  cat(source_.path().string(), ": its weights are not quantized"),
+                  "nibble quantize makes codes of them; convert moves codes from layout to layout");
+    stored_ = from_->open(source_.checkpoint(), source_.config()["quantization_config"]);
+    result_.from = from_->name;
+  }
+
+  void choose_layout() {
+    const Layout* by_name = layouts::writing(output_);
+    if (options_.layout.empty() && by_name == nullptr)
+      throw Error(ErrorKind::kInvalidArgument, "no layout was named",
+                  "give --layout (nibble formats lists them), or an output that ends in .gguf");
+    to_ = options_.layout.empty() ? by_name : &layouts::named(options_.layout);
+    if ((by_name == to_) != !to_->suffix.empty())
+      throw Error(ErrorKind::kInvalidArgument,
+                  cat("layout ", to_->name, " writes ",
+                      to_->suffix.empty() ? "a folder" : cat("a file that ends in ", to_->suffix),
+                      ", and the output is named ", output_.string()));
+    result_.to = to_->name;
+  }
+
+  void find_modules() {
+    std::set<std::string> seen;
+    for (std::size_t layer = 0; layer < source_.hyper().layers; ++layer) {
+      const Block block = source_.block(layer);
+      for (std::size_t i = 0; i < kRoles; ++i) {
+        if (block.linears[i] == nullptr) continue;
+        const std::string name = source_.module_path(layer, static_cast<Role>(i));
+        if (!seen.insert(name).second) continue;
+        if (stored_->holds(name))
+          modules_.push_back({name, stored_->open(name)});
+        else
+          settings_.skipped.push_back(name);
+      }
+    }
+    if (modules_.empty())
+      throw Error(ErrorKind::kInvalidArgument,
+                  cat(source_.path().string(), ": none of its layers is quantized"));
+    if (stored_->holds(source_.names().head()))
+      throw Error(ErrorKind::kUnsupported,
+                  cat("module \"", source_.names().head(), "\" is quantized; only the layers' own ",
+                      "modules are converted"));
+    result_.modules = modules_.size();
+    describe_modules();
+  }
+
+  // What most modules are, and which ones differ.
+  void describe_modules() {
+    std::map<std::pair<std::string_view, std::size_t>, std::size_t> counts;
+    const auto settings = [](const CodeShape& shape) {
+      return ModuleSettings{shape.grid, shape.group_size >= shape.columns ? 0 : shape.group_size};
+    };
+    std::size_t most = 0;
+    for (const Module& module : modules_) {
+      const ModuleSettings own = settings(module.stored->shape());
+      if (const std::size_t count = ++counts[{own.grid->name, own.group_size}]; count > most) {
+        most = count;
+        settings_.base = own;
+      }
+      settings_.group_index |= !module.stored->shape().group_index.empty();
+    }
+    for (const Module& module : modules_)
+      if (const ModuleSettings own = settings(module.stored->shape()); own != settings_.base)
+        settings_.overrides.emplace_back(module.name, own);
+    // Scales that are float16 in the source stay what they are only in float16.
+    settings_.dtype = DType::kF16;
+  }
+
+  // The first dialect that keeps everything, or a refusal with what the first one would lose.
+  void choose_dialect() {
+    std::vector<std::string> dialects;
+    if (!options_.dialect.empty())
+      dialects.push_back(layouts::dialect_of(*to_, options_.dialect));
+    else
+      for (const std::string_view dialect : to_->dialects) dialects.emplace_back(dialect);
+    if (dialects.empty()) dialects.emplace_back();
+    std::string first_loss;
+    for (const std::string& dialect : dialects) {
+      const std::string_view grid = to_->grid_of != nullptr ? to_->grid_of(dialect) : "";
+      if (options_.dialect.empty() && !grid.empty() && grid != settings_.base.grid->name) continue;
+      settings_.dialect = dialect;
+      const std::string loss = loss_in(dialect);
+      if (loss.empty()) {
+        result_.dialect = dialect;
+        return;
+      }
+      if (first_loss.empty()) first_loss = loss;
+    }
+    if (first_loss.empty())
+      first_loss = cat("layout ", to_->name, " holds no codes of ", settings_.base.grid->name);
+    throw Error(
+        ErrorKind::kUnsupported, first_loss,
+        "convert keeps every weight as it is; for other weights quantize the original model");
+  }
+
+  std::string loss_in(const std::string& dialect) {
+    settings_.symmetric = true;
+    for (std::size_t i = 0; i < modules_.size(); ++i) {
+      throw_if_stopped();
+      show(modules_[i].name, static_cast<double>(i), 3.0 * static_cast<double>(modules_.size()));
+      const Module& module = modules_[i];
+      const CodeShape& shape = module.stored->shape();
+      const auto told = [&](const std::string& why) {
+        return cat("module \"", module.name, "\" does not fit layout ", to_->name,
+                   dialect.empty() ? "" : cat(" (", dialect, ")"), ": ", why);
+      };
+      if (const std::string why = to_->refusal(shape); !why.empty()) return told(why);
+      const Codes codes = codes_of(*module.stored);
+      if (const std::string why = loss_of(codes, to_->storable(shape, settings_)); !why.empty())
+        return told(why);
+      const auto middle = static_cast<float>(shape.grid->levels() / 2);
+      settings_.symmetric &=
+          !shape.grid->uniform() || std::all_of(codes.zeros.begin(), codes.zeros.end(),
+                                                [&](float zero) { return zero == middle; });
+    }
+    return {};
+  }
+
+  // The module that a tensor of the source belongs to as its codes.
+  const Module* module_of(const std::string& tensor) const {
+    for (const Module& module : modules_)
+      if (tensor.size() > module.name.size() && tensor.starts_with(module.name) &&
+          tensor[module.name.size()] == '.')
+        return tensor.ends_with(".bias") ? nullptr : &module;
+    return nullptr;
+  }
+
+  std::vector<TensorInfo> planned_tensors() {
+    std::vector<TensorInfo> tensors;
+    std::set<const Module*> planned;
+    for (const TensorInfo& info : source_.checkpoint().tensors()) {
+      const Module* module = module_of(info.name);
+      if (module == nullptr) {
+        tensors.push_back(info);
+        carried_.push_back(info);
+      } else if (planned.insert(module).second) {
+        for (TensorInfo& part : to_->plan(module->name, module->stored->shape(), settings_))
+          tensors.push_back(std::move(part));
+      }
+    }
+    for (const TensorInfo& info : source_.checkpoint().tensors()) result_.input_bytes += info.bytes;
+    for (const TensorInfo& info : tensors) result_.output_bytes += info.bytes;
+    return tensors;
+  }
+
+  void write(const std::vector<TensorInfo>& tensors) {
+    OutputModel model{.source = source_.folder(),
+                      .config = &source_.config(),
+                      .tensors = tensors,
+                      .passport_bytes = 8192 + 1024 * modules_.size(),
+                      .gguf = {}};
+    model.gguf = [&] {
+      std::vector<std::string> notes;
+      GgufModel gguf = gguf_model_of(source_, tensors, notes);
+      for (const std::string& note : notes) tell(note);
+      return gguf;
+    };
+    const auto writer =
+        to_->create(*to_, settings_, output_, model,
+                    {.replace = options_.replace, .max_shard_bytes = options_.max_shard_bytes});
+    Json reports = Json::array();
+    for (std::size_t i = 0; i < modules_.size(); ++i) {
+      throw_if_stopped();
+      show(modules_[i].name, static_cast<double>(modules_.size() + i),
+           3.0 * static_cast<double>(modules_.size()));
+      const Codes codes = codes_of(*modules_[i].stored);
+      reports.push_back(report(modules_[i].name, codes));
+      for (const NamedBytes& tensor : to_->write(modules_[i].name, codes, settings_))
+        writer->add(tensor.info.name, tensor.bytes);
+    }
+    for (const TensorInfo& info : carried_) {
+      throw_if_stopped();
+      writer->add(info.name, source_.checkpoint().bytes(info));
+    }
+    writer->finish(passport(std::move(reports)));
+  }
+
+  static Json report(const std::string& name, const Codes& codes) {
+    return {{"name", name},
+            {"grid", codes.grid->name},
+            {"bits", codes.bits()},
+            {"group_size",
+             codes.group_size >= codes.columns ? -1 : static_cast<std::int64_t>(codes.group_size)},
+            {"codes_sha256", sha256(std::as_bytes(std::span(codes.codes)))}};
+  }
+
+  // The source's own, with what became of it; one that only names the source where it has none.
+  Json passport(Json reports) const {
+    Json passport = read_passport(source_);
+    if (!passport.is_object() || !passport.contains("modules"))
+      passport = {{"schema", "nibble.passport/1"},
+                  {"version", NIBBLE_VERSION},
+                  {"calibration", nullptr},
+                  {"recipe", Json::object()},
+                  {"modules", std::move(reports)}};
+    passport["tokenizer"] = hash_files(tokenizer_files(source_.folder()));
+    if (!passport.contains("base")) passport["base"] = Json::object();
+    passport["recipe"]["layout"] = to_->name;
+    passport["recipe"].erase("dialect");
+    if (!settings_.dialect.empty()) passport["recipe"]["dialect"] = settings_.dialect;
+    auto files = source_.checkpoint().files();
+    files.push_back(source_.folder() / "config.json");
+    passport["converted"] = {{"from", from_->name}, {"files", hash_files(files)}};
+    return passport;
+  }
+
+  // Reads the output as any program would, and compares every weight.
+  void compare() {
+    const ModelSource written(output_);
+    std::size_t done = 0;
+    for (std::size_t layer = 0; layer < source_.hyper().layers; ++layer) {
+      const Block before = source_.block(layer), after = written.block(layer);
+      for (std::size_t i = 0; i < kRoles; ++i) {
+        const Linear* const a = before.linears[i].get();
+        const Linear* const b = after.linears[i].get();
+        if (a == nullptr) continue;
+        throw_if_stopped();
+        const std::string name = source_.module_path(layer, static_cast<Role>(i));
+        show(name, static_cast<double>(2 * modules_.size() + done),
+             3.0 * static_cast<double>(modules_.size()));
+        if (stored_->holds(name)) ++done;
+        Tensor x(1, a->inputs()), y(1, a->inputs());
+        for (std::size_t r = 0; r < a->outputs(); ++r) {
+          a->decode(r, x.view());
+          b->decode(r, y.view());
+          if (!std::equal(x.view().row(0), x.view().row(0) + a->inputs(), y.view().row(0)))
+            throw Error(ErrorKind::kNumeric,
+                        cat("module \"", name, "\": row ", r, " of the output reads otherwise"),
+                        cat("do not use ", output_.string(), ", and report this"));
+        }
+      }
+    }
+    show("", 1, 1);
+  }
+
+  ModelSource source_;
+  std::filesystem::path output_;
+  ConvertOptions options_;
+  const ProgressSink& progress_;
+  const LogSink& log_;
+  const Layout* from_ = nullptr;
+  const Layout* to_ = nullptr;
+  std::unique_ptr<StoredModules> stored_;
+  std::vector<Module> modules_;
+  LayoutSettings settings_;
+  std::vector<TensorInfo> carried_;
+  ConvertResult result_;
+};
+
+}  // namespace
+
+std::string loss_of(const Codes& codes, const Storable& storable) {
+  if (!codes.group_index.empty() && !storable.group_index)
+    return "its columns lie in their groups in another order than in the row";
+  if (storable.blocks != nullptr) {
+    if (storable.blocks->joint())
+      return cat("scales of ", storable.blocks->name, " are stored together, by their own rules");
+    return blocks_keep(*storable.blocks, codes)
+               ? ""
+               : cat("its scales or zeros are none that ", storable.blocks->name, " has");
+  }
+  for (const float scale : codes.scales)
+    if (storable.together == nullptr && storable.nearest_scale(scale) != scale)
+      return cat("scale ", scale, " is no ", name(storable.scale_type), " number");
+  if (codes.grid->uniform())
+    for (const float zero : codes.zeros) {
+      if (storable.integer_zeros && zero != std::nearbyint(zero))
+        return cat("zero ", zero, " is no integer");
+      if (storable.integer_zeros &&
+          (zero < storable.lowest_zero || zero >= static_cast<float>(codes.grid->levels())))
+        return cat("zero ", zero, " is not among those that are stored");
+    }
+  if (storable.together == nullptr) return {};
+  Codes rounded = codes;
+  storable.together(rounded);
+  return rounded.scales == codes.scales && rounded.zeros == codes.zeros
+             ? ""
+             : "its scales would be quantized once more";
+}
+
+ConvertResult convert_model(const std::filesystem::path& model, const std::filesystem::path& output,
+                            const ConvertOptions& options, const ProgressSink& progress,
+                            const LogSink& log) {
+  return Conversion(model, output, options, progress, log).run();
+}
+
+}  // namespace nibble
