@@ -41,8 +41,12 @@ class Readers {
                                      "; transformers reads them"));
     if (bits == 8)
       warnings_.add("vllm.cpu.bits", "vLLM 0.32 on a CPU runs packed codes of 4 bits only, not 8");
-    if (!settings_.symmetric)
+    if (!settings_.symmetric) {
+      warnings_.add("transformers.symmetric",
+                    "transformers 5.24 with compressed-tensors 0.20 loads symmetric grids only: it "
+                    "looks for zeros that are not packed");
       warnings_.add("vllm.cpu.symmetric", "vLLM 0.32 on a CPU runs symmetric grids only");
+    }
     if (group != 0 && group != 32 && group != 64 && group != 128)
       warnings_.add(
           "vllm.group_size",

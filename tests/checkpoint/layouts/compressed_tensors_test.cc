@@ -293,6 +293,8 @@ TEST(CompressedTensors, ReadersThatRefuseAreTold) {
   EXPECT_EQ(rules_of(settings_for("int4", 128, true)), Rules{});
   EXPECT_EQ(rules_of(settings_for("int3", 128, true)), Rules{"vllm.bits"});
   EXPECT_EQ(rules_of(settings_for("int8", 0, true)), Rules{"vllm.cpu.bits"});
+  EXPECT_EQ(rules_of(settings_for("int4", 128, false)),
+            (Rules{"transformers.symmetric", "vllm.cpu.symmetric"}));
   EXPECT_EQ(rules_of(settings_for("int4", 128, true), 96), Rules{"vllm.shape"});
   EXPECT_EQ(rules_of(settings_for("int8", 0, true, "int-quantized")), Rules{});
   EXPECT_EQ(rules_of(settings_for("int8", 64, true, "int-quantized")), Rules{"vllm.group_size"});
