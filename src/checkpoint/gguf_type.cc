@@ -58,6 +58,22 @@ GgufType gguf_type(std::uint32_t number) {
   throw Error(ErrorKind::kCorruptFile, cat("has type number ", number, ", which nobody uses"));
 }
 
+GgufType gguf_type_named(std::string_view wanted) {
+  std::string large(wanted);
+  for (char& c : large)
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 32);
+  for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16})
+    if (name(dtype) == large) return {nullptr, dtype};
+  for (const BlockFormat* format : block_formats::all())
+    if (format->name == large) return {format};
+  throw Error(ErrorKind::kInvalidArgument, cat("\"", wanted, "\" is no type of a GGUF tensor"),
+              cat("one of: ", known_types()));
+}
+
+std::string_view name(const GgufType& type) {
+  return type.blocks != nullptr ? type.blocks->name : name(type.dtype);
+}
+
 std::uint32_t gguf_type_number(const TensorInfo& info) {
   if (info.blocks != nullptr) return info.blocks->ggml_type;
   for (const auto& [number, dtype] : kPlain)

@@ -113,7 +113,13 @@ Plan make_plan(const ModelSource& source, const Recipe& recipe, const QuantizeOp
     const double elements =
         static_cast<double>(module.shape.rows) * static_cast<double>(module.shape.columns);
     weights += elements;
-    bits += elements * recipe.layout->bits_per_weight(module.shape, recipe.layout_settings.dialect);
+    bits += elements * recipe.layout->bits_per_weight(
+                           module.shape, recipe.layout_settings.dialect_of(module.name));
+  }
+  for (const PlannedTensor& tensor : recipe.tensors) {
+    if (tensor.type.blocks == nullptr) continue;
+    weights += static_cast<double>(tensor.rows) * static_cast<double>(tensor.columns);
+    bits += 8 * static_cast<double>(tensor.info().bytes);
   }
   plan.bits_per_weight = bits / weights;
 

@@ -51,6 +51,7 @@ class Job {
     writer_ = layout().create(layout(), recipe_.layout_settings, output_, model, output_options());
     if (calibrated) gather();
     quantize_blocks();
+    store_other_types();
     copy_other_tensors();
     writer_->finish(passport());
     return std::move(result_);
@@ -129,11 +130,12 @@ class Job {
   }
 
   OutputModel output_model(const std::vector<TensorInfo>& tensors) const {
-    OutputModel model{.source = source_.folder(),
-                      .config = &source_.config(),
-                      .tensors = tensors,
-                      .passport_bytes = 8192 + 1024 * recipe_.modules.size(),
-                      .gguf = {}};
+    OutputModel model{
+        .source = source_.folder(),
+        .config = &source_.config(),
+        .tensors = tensors,
+        .passport_bytes = 8192 + 1024 * (recipe_.modules.size() + recipe_.tensors.size()),
+        .gguf = {}};
     model.gguf = [this, tensors] {
       std::vector<std::string> notes;
       GgufModel gguf = gguf_model_of(source_, tensors, notes);
@@ -148,6 +150,10 @@ class Job {
     std::vector<TensorInfo> tensors;
     for (const TensorInfo& info : source_.checkpoint().tensors()) {
       const PlannedModule* module = module_of(info.name);
+      if (const PlannedTensor* other = recipe_.tensor(info.name)) {
+        tensors.push_back(other->info());
+        continue;
+      }
       if (module == nullptr) {
         tensors.push_back(info);
         carried_.push_back(info);
@@ -251,6 +257,14 @@ class Job {
       sinks_.module_done(report, result_.modules.size(), recipe_.modules.size());
   }
 
+  void store_other_types() {
+    for (const PlannedTensor& tensor : recipe_.tensors) {
+      const StoredTensor stored = stored_tensor(source_, tensor);
+      writer_->add(tensor.name, stored.bytes);
+      result_.tensors.push_back({tensor, stored.weight_error});
+    }
+  }
+
   void copy_other_tensors() {
     for (const TensorInfo& info : carried_) {
       throw_if_stopped();
@@ -269,6 +283,7 @@ class Job {
     parts.options = &options_;
     parts.calibration = result_.calibration.samples > 0 ? &result_.calibration : nullptr;
     parts.modules = &result_.modules;
+    parts.tensors = &result_.tensors;
     parts.transform_notes = &result_.transform_notes;
     parts.isa = kernels().name;
     return make_passport(parts);

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "checkpoint/gguf_mixes.h"
 #include "checkpoint/gguf_writer.h"
 #include "checkpoint/layout.h"
 #include "formats/block_codes.h"
@@ -28,6 +29,7 @@ bool holds(const BlockFormat& format, const CodeShape& shape) {
 // none holds such a matrix.
 const BlockFormat* format_of(const CodeShape& shape, std::string_view dialect) {
   const BlockFormat& wanted = format_named(dialect);
+  if (holds(wanted, shape)) return &wanted;
   const BlockFormat* best = nullptr;
   int likeness = -1;
   for (const BlockFormat* format : block_formats::all()) {
@@ -104,7 +106,7 @@ std::optional<std::string> module_of(const TensorInfo& tensor) {
 
 std::vector<TensorInfo> plan(const std::string& module, const CodeShape& shape,
                              const LayoutSettings& settings) {
-  const BlockFormat* format = format_of(shape, settings.dialect);
+  const BlockFormat* format = format_of(shape, settings.dialect_of(module));
   TensorInfo info{cat(module, ".weight"),
                   DType::kU8,
                   {static_cast<std::int64_t>(shape.rows), static_cast<std::int64_t>(shape.columns)},
@@ -124,9 +126,11 @@ std::vector<NamedBytes> write(const std::string& module, const Codes& codes,
 std::vector<Finding> other_types(std::span<const ShapedModule> modules,
                                  const LayoutSettings& settings) {
   const BlockFormat& wanted = format_named(settings.dialect);
+  if (!settings.mix.empty()) return {};  // its types are as many, and the plan names them
   std::map<std::string_view, std::set<std::size_t>> rows;
   std::map<std::string_view, std::size_t> counts;
   for (const ShapedModule& module : modules) {
+    if (settings.dialects.contains(module.name)) continue;  // asked for by itself
     const BlockFormat* own =
         format_of(code_shape(module.rows, module.columns, module.settings), settings.dialect);
     if (own->block == wanted.block) continue;
@@ -161,10 +165,13 @@ void rehearse(const std::filesystem::path& target, const OutputModel& model,
   model.gguf();
 }
 
-std::unique_ptr<ModelWriter> create(const Layout&, const LayoutSettings&,
+std::unique_ptr<ModelWriter> create(const Layout&, const LayoutSettings& settings,
                                     const std::filesystem::path& target, const OutputModel& model,
                                     const OutputOptions& options) {
-  return create_gguf(target, model, file_type_of(model.tensors), options);
+  const std::uint32_t file_type = settings.mix.empty()
+                                      ? file_type_of(model.tensors)
+                                      : gguf_mixes::file_type(gguf_mixes::named(settings.mix));
+  return create_gguf(target, model, file_type, options);
 }
 
 }  // namespace
