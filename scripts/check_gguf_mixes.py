@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares the types that nibble quantize gives the tensors of a GGUF file with those that llama.cpp gives them.
 
-usage: check_gguf_mixes.py NIBBLE [--llama FOLDER] [--file MODEL FILE.gguf TYPE METHOD]...
+usage: check_gguf_mixes.py NIBBLE [--llama FOLDER [--shape NAME]...] [--file MODEL FILE.gguf TYPE METHOD]...
 needs: numpy, gguf. With --llama, a folder with libllama.so of an October 2026 build or later, models with random
 weights of several shapes are quantized by it to every mix, with and without an importance matrix; with --file, a file
 made by llama-quantize from MODEL is compared with the plan for `--type TYPE --method METHOD`.
@@ -27,10 +27,12 @@ SHAPES = {
     "narrow": ("llama", 320, 512, 9, 5, 5, False),
     "narrow, tied": ("llama", 320, 512, 9, 5, 5, True),
     "odd mlp": ("llama", 256, 272, 8, 4, 4, False),
+    # Where llama.cpp speaks of 70B; only what that changes is compared.
     "80 layers": ("llama", 256, 256, 80, 8, 2, False),
     "80 layers, all heads": ("llama", 256, 256, 80, 4, 4, False),
     "80 layers, qwen2": ("qwen2", 256, 256, 80, 4, 4, False),
 }
+LARGE = ("Q2_K", "Q3_K_S", "Q3_K_M", "Q4_K_S", "Q4_K_M", "Q4_0", "IQ4_XS")
 MODULES = {"attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj",
            "attn_output": "self_attn.o_proj", "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj",
            "ffn_down": "mlp.down_proj"}
@@ -159,9 +161,10 @@ def check(label, theirs, ours, failures):
     failures.extend([label] if wrong else [])
 
 
-def check_shapes(program, library, failures):
+def check_shapes(program, library, titles, failures):
     override = (TensorType * 2)(TensorType(b"blk\\.[01]\\.(attn_v|ffn_down)", 8))  # Q8_0
-    for title, shape in SHAPES.items():
+    for title in titles:
+        shape = SHAPES[title]
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary)
             write_model(folder / "model", shape)
@@ -169,7 +172,9 @@ def check_shapes(program, library, failures):
             subprocess.run([program, "quantize", folder / "model", base, "-q", "--type", "Q8_0", "--mix", "--method",
                             "rtn"], check=True, stdout=subprocess.DEVNULL)
             for name, number in MIXES.items():
-                for weighted in (False, True):
+                if shape[3] == 80 and name not in LARGE:
+                    continue
+                for weighted in (False,) if shape[3] == 80 else (False, True):
                     method = ["--method", "gptq" if weighted else "rtn"]
                     ours = nibble_types(program, folder / "model", ["--type", name, "--mix", *method])
                     check(f"{title}, {name}{', importance' if weighted else ''}",
@@ -189,6 +194,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("nibble")
     parser.add_argument("--llama", type=Path)
+    parser.add_argument("--shape", choices=SHAPES, action="append", help="with --llama; default: all")
     parser.add_argument("--file", nargs=4, action="append", default=[], metavar=("MODEL", "FILE", "TYPE", "METHOD"))
     options = parser.parse_args()
     failures = []
@@ -197,7 +203,7 @@ def main():
         ours = nibble_types(options.nibble, model, ["--type", kind, "--mix", "--method", method])
         check(f"{Path(path).name}, {kind}", theirs, ours, failures)
     if options.llama:
-        check_shapes(options.nibble, load_llama(options.llama), failures)
+        check_shapes(options.nibble, load_llama(options.llama), options.shape or SHAPES, failures)
     sys.exit(f"{len(failures)} comparisons differ" if failures else 0)
 
 

@@ -14,6 +14,7 @@
 #include "cli/json_output.h"
 #include "cli/losses.h"
 #include "cli/quantize_options.h"
+#include "quantize/types/type_lines.h"
 
 namespace nibble::cli {
 namespace {
@@ -84,6 +85,7 @@ Json module_json(const ModuleReport& module) {
   const bool measured = module.output_error.has_value();
   Json json = module_recipe_json(module.module);
   json["name"] = module.module.name;
+  if (!json.contains("type")) json["type"] = nullptr;
   json["weight_error"] = module.weight_error;
   json["output_error"] = measured ? Json(*module.output_error) : Json(nullptr);
   json["damping_added"] = module.damping ? Json(*module.damping) : Json(nullptr);

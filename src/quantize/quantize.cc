@@ -16,6 +16,7 @@
 #include "quantize/apply_transforms.h"
 #include "quantize/block_quantizer.h"
 #include "quantize/nonfinite.h"
+#include "quantize/types/stored_tensor.h"
 
 namespace nibble {
 namespace {

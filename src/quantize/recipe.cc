@@ -9,6 +9,7 @@
 #include "quantize/layer/feedback_options.h"
 #include "quantize/layer/rounder.h"
 #include "quantize/patterns.h"
+#include "quantize/types/choose_types.h"
 
 namespace nibble {
 namespace {

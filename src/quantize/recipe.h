@@ -13,8 +13,8 @@
 #include "model/source.h"
 #include "quantize/calibration.h"
 #include "quantize/method.h"
-#include "quantize/tensor_types.h"
 #include "quantize/transform.h"
+#include "quantize/types/planned_tensor.h"
 
 namespace nibble {
 

@@ -1,51 +1,21 @@
-#include "quantize/tensor_types.h"
+#include "quantize/types/choose_types.h"
 
-#include <algorithm>
-#include <array>
-#include <cmath>
 #include <map>
 
-#include "base/parallel.h"
 #include "base/text.h"
-#include "kernels/kernels.h"
 #include "model/gguf/names.h"
 #include "nibble/error.h"
 #include "quantize/patterns.h"
-#include "quantize/recipe.h"
 
 namespace nibble {
 namespace {
 
-constexpr std::size_t kRowsAtOnce = 256;
-
-constexpr GgufPart part_of(Role role) {
-  switch (role) {
-    case Role::kQuery:
-      return GgufPart::kQuery;
-    case Role::kKey:
-      return GgufPart::kKey;
-    case Role::kValue:
-      return GgufPart::kValue;
-    case Role::kOutput:
-      return GgufPart::kAttentionOutput;
-    case Role::kGate:
-      return GgufPart::kGate;
-    case Role::kUp:
-      return GgufPart::kUp;
-    case Role::kDown:
-      break;
-  }
-  return GgufPart::kDown;
-}
-
 GgufModelFacts facts_of(const ModelSource& source, const QuantizeOptions& options) {
   const HyperParams& hyper = source.hyper();
-  const std::string_view architecture = source.spec().gguf_name;
   GgufModelFacts facts;
   facts.shared_values = hyper.heads >= 4 * hyper.kv_heads;
-  facts.seventy_billion =
-      hyper.layers == 80 &&
-      (architecture == "qwen2" || (architecture == "llama" && hyper.heads != hyper.kv_heads));
+  const auto large = source.spec().gguf_seventy_billion;
+  facts.seventy_billion = large != nullptr && large(hyper);
   facts.tied = hyper.tied_head;
   facts.importance = methods::named(options.method).needs == Needs::kHessian;
   return facts;
@@ -72,9 +42,13 @@ class Chooser {
     for (PlannedModule& module : recipe_.modules) {
       const std::string gguf = gguf_tensor_name(
           cat("model.layers.", module.layer, ".", module_name(module.role), ".weight"), false);
-      PlannedTensor tensor{
-          cat(module.name, ".weight"), module.name,         part_of(module.role), module.layer, {},
-          module.shape.rows,           module.shape.columns};
+      PlannedTensor tensor{cat(module.name, ".weight"),
+                           module.name,
+                           gguf_part_of(module.role),
+                           module.layer,
+                           {},
+                           module.shape.rows,
+                           module.shape.columns};
       const bool chosen = choose(gguf, tensor);
       if (chosen && tensor.type.blocks == nullptr) {
         if (!options_.transforms.empty())
@@ -153,58 +127,7 @@ class Chooser {
   std::map<std::pair<std::string_view, std::string_view>, std::size_t> smaller_;
 };
 
-std::unique_ptr<Linear> linear_of(const ModelSource& source, const PlannedTensor& tensor,
-                                  Block& block) {
-  if (tensor.part == GgufPart::kEmbedding) return source.embedding();
-  if (tensor.part == GgufPart::kHead) return source.head();
-  block = source.block(tensor.layer);
-  for (std::size_t role = 0; role < kRoles; ++role)
-    if (part_of(static_cast<Role>(role)) == tensor.part) return std::move(block.linears[role]);
-  return nullptr;
-}
-
-// One row in its type, and the weights that this means.
-void store_row(const GgufType& type, const float* weights, std::size_t columns, std::byte* out,
-               float* meant) {
-  if (type.blocks != nullptr) {
-    auto* blocks = reinterpret_cast<std::uint8_t*>(out);
-    type.blocks->encode(weights, nullptr, columns / type.blocks->block, blocks);
-    type.blocks->decode(blocks, columns / type.blocks->block, meant);
-    return;
-  }
-  if (type.dtype == DType::kF32) {
-    std::copy_n(weights, columns, reinterpret_cast<float*>(out));
-    std::copy_n(weights, columns, meant);
-    return;
-  }
-  auto* words = reinterpret_cast<std::uint16_t*>(out);
-  const bool half = type.dtype == DType::kF16;
-  (half ? kernels().float_to_half : kernels().float_to_bfloat16)(weights, words, columns);
-  (half ? kernels().half_to_float : kernels().bfloat16_to_float)(words, meant, columns);
-}
-
-// "0-2, 5" of numbers that rise.
-std::string ranges_text(const std::vector<std::size_t>& numbers) {
-  std::string text;
-  for (std::size_t i = 0; i < numbers.size();) {
-    std::size_t end = i + 1;
-    while (end < numbers.size() && numbers[end] == numbers[end - 1] + 1) ++end;
-    text += cat(text.empty() ? "" : ", ", numbers[i]);
-    if (end > i + 1) text += cat("-", numbers[end - 1]);
-    i = end;
-  }
-  return text;
-}
-
 }  // namespace
-
-TensorInfo PlannedTensor::info() const {
-  return {name,
-          type.blocks != nullptr ? DType::kU8 : type.dtype,
-          {static_cast<std::int64_t>(rows), static_cast<std::int64_t>(columns)},
-          rows * (columns / type.block() * type.block_bytes()),
-          type.blocks};
-}
 
 QuantizeOptions with_base_type(const QuantizeOptions& asked, std::string& mix) {
   QuantizeOptions options = asked;
@@ -253,84 +176,6 @@ void choose_types(const ModelSource& source, const QuantizeOptions& options,
     chooser.outside(planned(names.head(), "lm_head", GgufPart::kHead), "output.weight", types.head,
                     "--output-tensor-type");
   chooser.finish();
-}
-
-StoredTensor stored_tensor(const ModelSource& source, const PlannedTensor& tensor) {
-  Block block;
-  const auto linear = linear_of(source, tensor, block);
-  const std::size_t row_bytes = tensor.columns / tensor.type.block() * tensor.type.block_bytes();
-  StoredTensor stored;
-  stored.bytes.resize(tensor.rows * row_bytes);
-  Tensor weights(std::min(kRowsAtOnce, tensor.rows), tensor.columns);
-  Tensor meant(weights.view().rows, tensor.columns);
-  std::vector<double> lost(weights.view().rows), all(weights.view().rows);
-  double lost_sum = 0, sum = 0;
-  for (std::size_t first = 0; first < tensor.rows; first += kRowsAtOnce) {
-    throw_if_stopped();
-    const std::size_t count = std::min(kRowsAtOnce, tensor.rows - first);
-    linear->decode(first, {weights.view().row(0), count, tensor.columns});
-    parallel_ranges(count, 8, [&](std::size_t begin, std::size_t end) {
-      for (std::size_t r = begin; r < end; ++r) {
-        const float* row = weights.view().row(r);
-        float* back = meant.view().row(r);
-        store_row(tensor.type, row, tensor.columns, stored.bytes.data() + (first + r) * row_bytes,
-                  back);
-        lost[r] = all[r] = 0;
-        for (std::size_t c = 0; c < tensor.columns; ++c) {
-          const double weight = row[c], difference = weight - static_cast<double>(back[c]);
-          lost[r] += difference * difference;
-          all[r] += weight * weight;
-        }
-      }
-    });
-    for (std::size_t r = 0; r < count; ++r) {
-      lost_sum += lost[r];
-      sum += all[r];
-    }
-  }
-  stored.weight_error = sum > 0 ? lost_sum / sum : 0;
-  return stored;
-}
-
-std::vector<std::string> type_lines(const Recipe& recipe) {
-  struct Group {
-    double weights = 0;
-    std::vector<std::pair<std::string, std::vector<std::size_t>>> parts;
-  };
-  std::map<std::string, Group> groups;
-  const auto add = [&](std::string_view type, std::string_view part, const std::size_t* layer,
-                       std::size_t weights) {
-    Group& group = groups[std::string(type)];
-    group.weights += static_cast<double>(weights);
-    auto found = std::find_if(group.parts.begin(), group.parts.end(),
-                              [&](const auto& entry) { return entry.first == part; });
-    if (found == group.parts.end()) found = group.parts.insert(found, {std::string(part), {}});
-    if (layer != nullptr) found->second.push_back(*layer);
-  };
-  for (const PlannedModule& module : recipe.modules)
-    if (module.storable.blocks != nullptr)
-      add(module.storable.blocks->name, module_name(module.role), &module.layer,
-          module.shape.rows * module.shape.columns);
-  for (const PlannedTensor& tensor : recipe.tensors) {
-    const bool outside = tensor.part == GgufPart::kEmbedding || tensor.part == GgufPart::kHead;
-    std::string_view part = tensor.module;
-    for (std::size_t role = 0; role < kRoles && !outside; ++role)
-      if (part_of(static_cast<Role>(role)) == tensor.part)
-        part = module_name(static_cast<Role>(role));
-    add(name(tensor.type), part, outside ? nullptr : &tensor.layer, tensor.rows * tensor.columns);
-  }
-  std::vector<std::pair<double, std::string>> sorted;
-  for (const auto& [type, group] : groups) {
-    std::vector<std::string> parts;
-    for (const auto& [part, layers] : group.parts)
-      parts.push_back(layers.empty() ? part : cat(part, " ", ranges_text(layers)));
-    sorted.emplace_back(group.weights, cat(type, ": ", join(parts, "; ")));
-  }
-  std::sort(sorted.begin(), sorted.end(),
-            [](const auto& a, const auto& b) { return a.first > b.first; });
-  std::vector<std::string> lines;
-  for (auto& [weights, line] : sorted) lines.push_back(std::move(line));
-  return lines;
 }
 
 }  // namespace nibble
