@@ -36,6 +36,7 @@ struct GgufMix {
   std::string_view name, base;
   std::uint32_t file_type = 0;  // general.file_type
   Rule value = {}, down = {}, attention_output = {};
+  std::string_view embedding = {};  // empty: base
 };
 
 namespace {
@@ -71,6 +72,12 @@ constexpr std::array kMixes = {
     GgufMix{"Q8_0", "Q8_0", 7},
     GgufMix{"IQ4_NL", "IQ4_NL", 25, kSharedQ5, kPlainQ5},
     GgufMix{"IQ4_XS", "IQ4_XS", 30, kSharedQ5, kPlainQ5},
+    GgufMix{"TQ1_0", "TQ1_0", 36, {}, {}, {}, "Q4_K"},
+    GgufMix{"TQ2_0", "TQ2_0", 37, {}, {}, {}, "Q4_K"},
+    GgufMix{"MXFP4_MOE", "Q8_0", 38},  // only experts, which no model here has, become MXFP4
+    GgufMix{"NVFP4", "NVFP4", 39},
+    GgufMix{"Q1_0", "Q1_0", 40},
+    GgufMix{"Q2_0", "Q2_0", 41, {}, {}, {}, "Q4_K"},
 };
 
 struct Pair {
@@ -81,8 +88,9 @@ struct Pair {
 constexpr Pair kShort[] = {{"Q3_K", "Q3_K_M"}, {"Q4_K", "Q4_K_M"}, {"Q5_K", "Q5_K_M"}};
 
 // A type whose blocks do not divide a row, and the smaller blocks that are taken instead.
-constexpr Pair kSmaller[] = {{"Q2_K", "Q4_0"}, {"Q3_K", "Q4_0"}, {"Q4_K", "Q5_0"},
-                             {"Q5_K", "Q5_1"}, {"Q6_K", "Q8_0"}, {"IQ4_XS", "IQ4_NL"}};
+constexpr Pair kSmaller[] = {{"Q2_K", "Q4_0"},  {"Q3_K", "Q4_0"},  {"Q4_K", "Q5_0"},
+                             {"Q5_K", "Q5_1"},  {"Q6_K", "Q8_0"},  {"IQ4_XS", "IQ4_NL"},
+                             {"TQ1_0", "Q4_0"}, {"TQ2_0", "Q4_0"}, {"Q2_0", "Q4_0"}};
 
 bool holds(Where where, const GgufPlace& place, const GgufModelFacts& facts) {
   const std::size_t i = place.index, n = place.layers, eighth = n / 8;
@@ -126,7 +134,8 @@ std::string_view wanted_type(const GgufMix& mix, const GgufPlace& place,
     case GgufPart::kHead:
       return head_type(mix, place.columns);
     case GgufPart::kEmbedding:
-      return facts.tied ? head_type(mix, place.columns) : mix.base;
+      if (facts.tied) return head_type(mix, place.columns);
+      return mix.embedding.empty() ? mix.base : mix.embedding;
     case GgufPart::kValue: {
       const std::string_view type = by(mix.value);
       const bool few = type == "Q3_K" || type == "Q4_K";
@@ -146,14 +155,12 @@ std::string_view wanted_type(const GgufMix& mix, const GgufPlace& place,
 namespace gguf_mixes {
 
 const GgufMix* find(std::string_view name, bool bare) {
-  std::string wanted(name);
-  for (char& c : wanted)
-    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 32);
+  std::string_view wanted = name;
   if (bare)
     for (const auto& [alias, full] : kShort)
-      if (alias == wanted) wanted = full;
+      if (gguf_named_alike(alias, name)) wanted = full;
   for (const GgufMix& mix : kMixes)
-    if (mix.name == wanted && (bare || mix.name != mix.base)) return &mix;
+    if (gguf_named_alike(mix.name, wanted) && (bare || mix.name != mix.base)) return &mix;
   return nullptr;
 }
 

@@ -26,6 +26,7 @@ GgufType gguf_type(std::uint32_t number);
 // the known names.
 GgufType gguf_type_named(std::string_view name);
 std::string_view name(const GgufType& type);
+bool gguf_named_alike(std::string_view a, std::string_view b);  // capitals or not
 // The number for a tensor of such elements or blocks. Throws kUnsupported naming the type.
 std::uint32_t gguf_type_number(const TensorInfo& info);
 

@@ -36,6 +36,7 @@ Json options_json(const Options& options) {
 
 // What most modules were asked for.
 Json usual_module(const Recipe& recipe) {
+  if (recipe.modules.empty()) return Json::object();
   std::map<std::string, std::size_t> counts;
   for (const PlannedModule& module : recipe.modules) ++counts[module_recipe_json(module).dump()];
   const auto most =

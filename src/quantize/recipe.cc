@@ -362,7 +362,8 @@ Recipe make_recipe(const ModelSource& source, const QuantizeOptions& asked,
   recipe.modules = modules_of(source, options, unusable, recipe);
   choose_types(source, options, unusable, recipe);
   recipe.modules = holdable(std::move(recipe.modules), recipe);
-  if (recipe.modules.empty())
+  if (!options.types.layers.empty()) recipe.layout_settings.dialect = options.types.layers;
+  if (recipe.modules.empty() && recipe.tensors.empty())
     throw Error(ErrorKind::kInvalidArgument,
                 cat("no module is left to quantize",
                     recipe.notes.empty() ? "" : cat(": ", recipe.notes.back())),

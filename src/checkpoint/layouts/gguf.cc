@@ -49,7 +49,8 @@ std::span<const std::string_view> dialects() {
     std::vector<std::string_view> list = {"Q4_K"};  // what most people take
     for (const bool large : {true, false})          // large blocks lose less for their bits
       for (const BlockFormat* format : block_formats::all())
-        if ((format->block == 256) == large && format->name != list.front())
+        if (!format->grid.empty() && (format->block == 256) == large &&
+            format->name != list.front())
           list.push_back(format->name);
     return list;
   }();
@@ -70,6 +71,7 @@ std::string refusal(const CodeShape& shape) {
   std::string_view name;
   for (const BlockFormat* format : block_formats::all()) {
     if (holds(*format, shape)) return {};
+    if (format->grid.empty()) continue;
     if (std::find(grids.begin(), grids.end(), format->grid) == grids.end())
       grids.emplace_back(format->grid);
     if (format->grid != shape.grid->name || (block != 0 && format->block >= block)) continue;

@@ -50,13 +50,14 @@ class Chooser {
                            module.shape.rows,
                            module.shape.columns};
       const bool chosen = choose(gguf, tensor);
-      if (chosen && tensor.type.blocks == nullptr) {
+      // Codes of no grid: nothing that a method could choose.
+      if (chosen && (tensor.type.blocks == nullptr || tensor.type.blocks->grid.empty())) {
         if (!options_.transforms.empty())
           throw Error(ErrorKind::kInvalidArgument,
                       cat(module.name, " would be stored as ", name(tensor.type),
                           ", which --transform does not know about"),
                       "leave --transform out, or give the tensor a type of blocks");
-        recipe_.layout_settings.skipped.push_back(module.name);
+        if (tensor.type.blocks == nullptr) recipe_.layout_settings.skipped.push_back(module.name);
         recipe_.tensors.push_back(std::move(tensor));
         continue;
       }
@@ -102,7 +103,10 @@ class Chooser {
       ++decided_elsewhere_[tensor.part];
       return take(asked_[*match], tensor);
     }
-    if (types_.pure) return take(gguf_type_named(options_.dialect), tensor);
+    const std::string& type = types_.layers.empty() ? options_.dialect : types_.layers;
+    const bool layer = tensor.part != GgufPart::kEmbedding && tensor.part != GgufPart::kHead;
+    if (types_.pure || (layer && mix_ == nullptr && !types_.layers.empty()))
+      return take(gguf_type_named(type), tensor);
     if (mix_ == nullptr) return false;
     const GgufPlace place{tensor.part, tensor.layer - decided_elsewhere_[tensor.part], layers_,
                           tensor.columns};
@@ -135,14 +139,21 @@ QuantizeOptions with_base_type(const QuantizeOptions& asked, std::string& mix) {
     throw Error(ErrorKind::kInvalidArgument,
                 cat(asked.types.mix ? "--mix" : "--pure", " needs to know of which type"),
                 "add --type Q4_K_M, or another (docs/methods.md lists them)");
+  if (!asked.layout.empty() && asked.layout != "gguf") return options;
   const GgufMix* found = gguf_mixes::find(asked.dialect, asked.types.mix);
   if (found == nullptr && asked.types.mix)
     throw Error(ErrorKind::kInvalidArgument, cat("--mix: \"", asked.dialect, "\" is no mix"),
                 "leave --mix out, or take one that docs/methods.md lists: --type Q4_K_M");
-  const bool elsewhere = !asked.layout.empty() && asked.layout != "gguf";
-  if (found == nullptr || elsewhere) return options;
-  mix = gguf_mixes::name(*found);
-  options.dialect = gguf_mixes::base(*found).name;
+  if (found != nullptr) {
+    mix = gguf_mixes::name(*found);
+    options.dialect = gguf_mixes::base(*found).name;
+  }
+  for (const BlockFormat* format : block_formats::all())
+    if (format->grid.empty() && gguf_named_alike(format->name, options.dialect)) {
+      options.types.layers = format->name;
+      options.layout = "gguf";
+      options.dialect.clear();
+    }
   return options;
 }
 

@@ -16,11 +16,13 @@ struct TypeOptions {
   bool mix = false;             // the dialect is a mix even if a type has that name, too: "Q6_K"
   bool pure = false;            // everything in the dialect's type, embedding and head included
   std::string embedding, head;  // types; empty: as the mix has it, else as they are
+  std::string layers;           // of all layers: a type whose codes no method chooses
   // Regular expression and type: of tensors whose name, GGUF's or the model's, it is found in.
   std::vector<std::pair<std::string, std::string>> tensors;
 
   bool any() const {
-    return mix || pure || !embedding.empty() || !head.empty() || !tensors.empty();
+    return mix || pure || !embedding.empty() || !head.empty() || !layers.empty() ||
+           !tensors.empty();
   }
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/parallel.h"
+#include "base/progress.h"
 #include "kernels/kernels.h"
 
 namespace nibble {
