@@ -4,6 +4,8 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -64,8 +66,22 @@ struct LayoutSettings {
   // Modules that differ from `base`, and modules left alone, by full name.
   std::vector<std::pair<std::string, ModuleSettings>> overrides;
   std::vector<std::string> skipped;
+  // Modules with a dialect of their own, by full name.
+  std::map<std::string, std::string, std::less<>> dialects = {};
+  std::string mix = {};        // the choice of dialects, where it has a name: "Q4_K_M"
   DType dtype = DType::kBF16;  // of the original weights
   double damping = 0.01;       // told to people who read the config
+
+  const std::string& dialect_of(std::string_view module) const {
+    const auto own = dialects.find(module);
+    return own != dialects.end() ? own->second : dialect;
+  }
+  // With the dialect that this module has.
+  LayoutSettings of_module(std::string_view module) const {
+    LayoutSettings own = *this;
+    own.dialect = dialect_of(module);
+    return own;
+  }
 };
 
 struct ShapedModule {  // a quantized module as it lies in a checkpoint, or as it will

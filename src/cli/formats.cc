@@ -21,7 +21,7 @@ struct Abilities {
 Abilities abilities_of(const BlockFormat& format) {
   return {.read = format.decode != nullptr,
           .run = format.decode != nullptr,
-          .write = format.put_codes != nullptr};
+          .write = format.encode != nullptr};
 }
 
 Abilities abilities_of(const Layout& layout) {
@@ -56,6 +56,7 @@ void print_tables() {
   Table blocks({"type", "read", "run", "write", "bits/weight", "weights in a block"});
   for (const BlockFormat* format : block_formats::all()) {
     auto row = cells(format->name, abilities_of(*format));
+    if (format->grid.empty()) row[2] = "decoded";  // there are no kernels for it
     row.push_back(fmt::format("{:.4g}", bits_per_weight(*format)));
     row.push_back(std::to_string(format->block));
     blocks.add(std::move(row));

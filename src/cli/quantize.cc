@@ -14,6 +14,7 @@
 #include "cli/json_output.h"
 #include "cli/losses.h"
 #include "cli/quantize_options.h"
+#include "quantize/types/type_lines.h"
 
 namespace nibble::cli {
 namespace {
@@ -33,7 +34,8 @@ std::vector<Finding> refusals_of(const Recipe& recipe) {
   return consumers == nullptr ? std::vector<Finding>() : consumers(modules, recipe.layout_settings);
 }
 
-std::vector<std::string> plan_lines(const Plan& plan, const std::vector<Finding>& refusals) {
+std::vector<std::string> plan_lines(const Plan& plan, const Recipe& recipe,
+                                    const std::vector<Finding>& refusals) {
   std::vector<std::string> lines = {
       cat("plan: ", plan.modules, " modules in ", plan.layers, " layers, ",
           human_bytes(plan.input_bytes), " -> ", human_bytes(plan.output_bytes), " (",
@@ -41,6 +43,8 @@ std::vector<std::string> plan_lines(const Plan& plan, const std::vector<Finding>
       cat("      memory ", human_bytes(plan.peak_memory), " of ", human_bytes(plan.memory_limit),
           ", beside the program and mapped files", plan.spill ? "; activations on disk" : ""),
       cat("      about ", human_seconds(plan.seconds), " on ", threads(), " threads")};
+  if (!recipe.tensors.empty() || !recipe.layout_settings.dialects.empty())
+    for (const std::string& line : type_lines(recipe)) lines.push_back("      " + line);
   for (const Finding& finding : refusals)
     lines.push_back(cat("warning: ", finding.text, " [", finding.rule, "]"));
   return lines;
@@ -53,7 +57,18 @@ Json findings_json(const std::vector<Finding>& findings) {
   return list;
 }
 
-Json plan_json(const Plan& plan) {
+// Of the types of a file of blocks; none in a folder.
+Json types_json(const Recipe& recipe) {
+  Json list = Json::array();
+  for (const PlannedModule& module : recipe.modules)
+    if (module.storable.blocks != nullptr)
+      list.push_back({{"name", module.name}, {"type", module.storable.blocks->name}});
+  for (const PlannedTensor& tensor : recipe.tensors)
+    list.push_back({{"name", tensor.module}, {"type", name(tensor.type)}});
+  return list;
+}
+
+Json plan_json(const Plan& plan, const Json& types) {
   return {{"layers", plan.layers},
           {"modules", plan.modules},
           {"input_bytes", plan.input_bytes},
@@ -62,13 +77,15 @@ Json plan_json(const Plan& plan) {
           {"peak_memory", plan.peak_memory},
           {"memory_limit", plan.memory_limit},
           {"spill", plan.spill},
-          {"seconds", plan.seconds}};
+          {"seconds", plan.seconds},
+          {"tensors", types}};
 }
 
 Json module_json(const ModuleReport& module) {
   const bool measured = module.output_error.has_value();
   Json json = module_recipe_json(module.module);
   json["name"] = module.module.name;
+  if (!json.contains("type")) json["type"] = nullptr;
   json["weight_error"] = module.weight_error;
   json["output_error"] = measured ? Json(*module.output_error) : Json(nullptr);
   json["damping_added"] = module.damping ? Json(*module.damping) : Json(nullptr);
@@ -117,9 +134,11 @@ int run(const Options& options, const Global& global) {
   sinks.log = global.log;
   const QuantizeOptions asked = options_of(options.flags, global.seed);
   std::vector<Finding> refusals;
+  Json types;
   sinks.planned = [&](const Plan& plan, const Recipe& recipe) {
     refusals = refusals_of(recipe);
-    for (const std::string& line : plan_lines(plan, refusals)) {
+    types = types_json(recipe);
+    for (const std::string& line : plan_lines(plan, recipe, refusals)) {
       if (options.dry_run && !global.json)  // what was asked for
         fmt::print("{}\n", line);
       else
@@ -148,11 +167,14 @@ int run(const Options& options, const Global& global) {
     object.update({{"seed", global.seed},
                    {"output", options.output},
                    {"dry_run", options.dry_run},
-                   {"plan", plan_json(result.plan)},
+                   {"plan", plan_json(result.plan, types)},
                    {"warnings", findings_json(refusals)}});
     Json modules = Json::array();
     for (const ModuleReport& module : result.modules) modules.push_back(module_json(module));
     object["modules"] = std::move(modules);
+    Json tensors = Json::array();
+    for (const TensorReport& report : result.tensors) tensors.push_back(tensor_report_json(report));
+    object["tensors"] = std::move(tensors);
     object["losses"] = losses_of(result);
     object["calibration"] = calibration_json(result.calibration);
     object["resumed_layers"] = result.resumed_layers;
@@ -191,7 +213,7 @@ extern const Command quantize_command{
     .examples =
         "  nibble quantize MODEL OUT\n"
         "  nibble quantize MODEL OUT --method gptq --bits 4 --group-size 128 --calib notes.txt\n"
-        "  nibble quantize MODEL model.gguf --type Q4_K\n"
+        "  nibble quantize MODEL model.gguf --type Q4_K_M\n"
         "  nibble quantize MODEL OUT --bits 3 --override 'down_proj=4:128' --skip "
         "'layers\\.0\\.'\n",
     .setup = setup,

@@ -71,6 +71,28 @@ Override parse_override(const std::string& text) {
   return rule;
 }
 
+TypeOptions types_of(const QuantizeFlags& flags) {
+  TypeOptions types;
+  types.mix = flags.mix;
+  types.pure = flags.pure;
+  types.embedding = flags.embedding_type;
+  types.head = flags.head_type;
+  const auto check = [](const std::string& option, const std::string& type) {
+    with_context(option, [&] { gguf_type_named(type); });
+  };
+  if (!types.embedding.empty()) check("--token-embedding-type", types.embedding);
+  if (!types.head.empty()) check("--output-tensor-type", types.head);
+  for (const std::string& text : flags.tensor_types) {
+    const auto equals = text.rfind('=');
+    if (equals == text.npos || equals == 0)
+      throw Error(ErrorKind::kInvalidArgument, cat("--tensor-type \"", text, "\" has no \"=\""),
+                  "write REGEX=TYPE, for example 'attn_v=Q6_K'");
+    types.tensors.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+    check("--tensor-type", types.tensors.back().second);
+  }
+  return types;
+}
+
 // A trailing ":2.5" is a weight unless the whole text is the name of a file.
 CalibrationFile parse_source(const std::string& text) {
   const auto colon = text.rfind(':');
@@ -84,19 +106,25 @@ CalibrationFile parse_source(const std::string& text) {
 }
 
 // Where --help shows what is no everyday choice.
-constexpr std::pair<const char*, const char*> kGroups[] = {{"--samples", "Calibration"},
-                                                           {"--seq-len", "Calibration"},
-                                                           {"--skip", "Modules"},
-                                                           {"--override", "Modules"},
-                                                           {"--allow-nonfinite", "Modules"},
-                                                           {"--layout", "Output"},
-                                                           {"--checkpoint-format", "Output"},
-                                                           {"--max-shard-size", "Output"},
-                                                           {"--force", "Output"},
-                                                           {"--resume", "Output"},
-                                                           {"--restart", "Output"},
-                                                           {"--compute", "Machine"},
-                                                           {"--memory", "Machine"}};
+constexpr std::pair<const char*, const char*> kGroups[] = {
+    {"--samples", "Calibration"},
+    {"--seq-len", "Calibration"},
+    {"--skip", "Modules"},
+    {"--override", "Modules"},
+    {"--allow-nonfinite", "Modules"},
+    {"--layout", "Output"},
+    {"--checkpoint-format", "Output"},
+    {"--max-shard-size", "Output"},
+    {"--force", "Output"},
+    {"--resume", "Output"},
+    {"--restart", "Output"},
+    {"--mix", "Types of a GGUF file"},
+    {"--pure", "Types of a GGUF file"},
+    {"--token-embedding-type", "Types of a GGUF file"},
+    {"--output-tensor-type", "Types of a GGUF file"},
+    {"--tensor-type", "Types of a GGUF file"},
+    {"--compute", "Machine"},
+    {"--memory", "Machine"}};
 
 // Each option of methods and transforms, declared where it is read, with who reads it.
 void declare_settings(CLI::App& app, QuantizeFlags& flags) {
@@ -147,7 +175,17 @@ void declare(CLI::App& app, QuantizeFlags& flags) {
       "else the first that holds the grid");
   app.add_option("--checkpoint-format,--type", flags.dialect,
                  "dialect of the layout: of gptq, gptq (v1, read by everything) or gptq_v2; of "
-                 "gguf, the type of most blocks: Q4_K");
+                 "gguf, the type of all layers, Q4_K, or one of llama.cpp's mixes, Q4_K_M");
+  app.add_flag("--mix", flags.mix,
+               "--type is llama.cpp's mix of that name, where a type has it, too: Q6_K");
+  app.add_flag("--pure", flags.pure, "everything in one type, embedding and head included");
+  app.add_option("--token-embedding-type", flags.embedding_type,
+                 "type of the embedding; default: the mix's, else as it is");
+  app.add_option("--output-tensor-type", flags.head_type,
+                 "type of the head; default: the mix's, else as it is");
+  app.add_option("--tensor-type", flags.tensor_types,
+                 "REGEX=TYPE for tensors whose name it is found in, GGUF's or the model's; may be "
+                 "repeated, first match wins");
   app.add_option("--skip", flags.skip, "leave modules whose name matches this regular expression");
   app.add_option("--override", flags.overrides,
                  "REGEX=[method/]grid[:group] for matching modules; first match wins");
@@ -198,6 +236,7 @@ QuantizeOptions options_of(const QuantizeFlags& flags, std::uint64_t seed) {
   }
   options.layout = flags.layout;
   options.dialect = flags.dialect;
+  options.types = types_of(flags);
   options.skip = flags.skip;
   for (const std::string& text : flags.overrides) options.overrides.push_back(parse_override(text));
   for (const std::string& text : flags.calibration)

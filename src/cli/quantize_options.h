@@ -21,6 +21,9 @@ struct QuantizeFlags {
   std::optional<bool> asymmetric;
   std::map<std::string, std::string> settings;  // of methods and transforms, by their names
   std::string layout, dialect;
+  bool mix = false, pure = false;
+  std::string embedding_type, head_type;
+  std::vector<std::string> tensor_types;  // REGEX=TYPE
   std::vector<std::string> skip;
   std::vector<std::string> overrides;    // REGEX=[method/]grid[:group]
   std::vector<std::string> calibration;  // FILE or FILE:weight

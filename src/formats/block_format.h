@@ -23,7 +23,7 @@ struct BlockFormat {
 
   // The same blocks as codes of a grid, for methods that choose every code themselves. Groups of
   // `group` weights share a scale, and a zero of their own with `free_zeros`, else the middle.
-  std::string_view grid;
+  std::string_view grid;  // empty: of none, encode alone chooses them by a fixed rule
   std::size_t group = 0;
   bool free_zeros = false;
   // [block / group] each: weight = scale · (code − zero), or scale · codebook[code]; no scale is 0.

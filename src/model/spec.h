@@ -67,6 +67,8 @@ struct ModelSpec {
   std::string_view gguf_name = {};
   // GGUF stores the rows of q and k so that each rotated pair of a head lies side by side.
   bool gguf_pairs_rows = false;
+  // Is it of the size that GGUF's tools call 70B, to which some of their mixes give more bits?
+  bool (*gguf_seventy_billion)(const HyperParams& hyper) = nullptr;
   bool query_key_norm = false;
   bool always_qkv_bias = false;          // biases on q, k, v without being asked for in the config
   bool optional_attention_bias = false;  // config.json's attention_bias counts

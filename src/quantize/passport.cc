@@ -36,6 +36,7 @@ Json options_json(const Options& options) {
 
 // What most modules were asked for.
 Json usual_module(const Recipe& recipe) {
+  if (recipe.modules.empty()) return Json::object();
   std::map<std::string, std::size_t> counts;
   for (const PlannedModule& module : recipe.modules) ++counts[module_recipe_json(module).dump()];
   const auto most =
@@ -54,6 +55,8 @@ Json recipe_json(const Recipe& recipe, const QuantizeOptions& options, std::size
   json["transforms"] = std::move(transforms);
   json["layout"] = recipe.layout->name;
   if (!recipe.layout_settings.dialect.empty()) json["dialect"] = recipe.layout_settings.dialect;
+  if (!recipe.layout_settings.mix.empty()) json["mix"] = recipe.layout_settings.mix;
+  if (options.types.pure) json["pure"] = true;
   if (followed > 0) json["drift_windows"] = followed;
   json["compute"] = options.compute == Compute::kBfloat16 ? "bf16" : "f32";
   json["unquantized"] = recipe.layout_settings.skipped;
@@ -89,11 +92,19 @@ Json hash_files(const std::vector<std::filesystem::path>& files) {
 }
 
 Json module_recipe_json(const PlannedModule& module) {
-  return {{"method", module.method->name},
-          {"grid", module.shape.grid->name},
-          {"bits", module.shape.bits()},
-          {"group_size", group_number(module.shape)},
-          {"options", options_json(module.options)}};
+  Json json = {{"method", module.method->name},
+               {"grid", module.shape.grid->name},
+               {"bits", module.shape.bits()},
+               {"group_size", group_number(module.shape)},
+               {"options", options_json(module.options)}};
+  if (module.storable.blocks != nullptr) json["type"] = module.storable.blocks->name;
+  return json;
+}
+
+Json tensor_report_json(const TensorReport& report) {
+  return {{"name", report.tensor.module},
+          {"type", name(report.tensor.type)},
+          {"weight_error", report.weight_error}};
 }
 
 Json read_passport(const ModelSource& source) {
@@ -128,6 +139,11 @@ Json make_passport(const PassportParts& parts) {
   Json modules = Json::array();
   for (const ModuleReport& module : *parts.modules) modules.push_back(module_json(module));
   passport["modules"] = std::move(modules);
+  if (!parts.tensors->empty()) {
+    Json tensors = Json::array();
+    for (const TensorReport& report : *parts.tensors) tensors.push_back(tensor_report_json(report));
+    passport["tensors"] = std::move(tensors);
+  }
   if (!parts.transform_notes->empty()) passport["transform_notes"] = *parts.transform_notes;
   return passport;
 }

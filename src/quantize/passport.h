@@ -24,6 +24,12 @@ struct ModuleReport {
   std::string codes_sha256;  // of Codes::codes, before packing
 };
 
+struct TensorReport {
+  PlannedTensor tensor;
+  double weight_error = 0;
+};
+Json tensor_report_json(const TensorReport& report);
+
 // SHA-256 of each weight file and tokenizer file: {"model.safetensors": "…"}.
 Json hash_files(const std::vector<std::filesystem::path>& files);
 std::vector<std::filesystem::path> tokenizer_files(const std::filesystem::path& folder);
@@ -35,6 +41,7 @@ struct PassportParts {
   const QuantizeOptions* options = nullptr;
   const Calibration* calibration = nullptr;  // null: none
   const std::vector<ModuleReport>* modules = nullptr;
+  const std::vector<TensorReport>* tensors = nullptr;
   const std::vector<std::string>* transform_notes = nullptr;
   std::string isa;
 };

@@ -85,6 +85,7 @@ std::uint64_t working_memory(const HyperParams& hyper, const Recipe& recipe, std
     const std::uint64_t square = static_cast<std::uint64_t>(shape.columns) * shape.columns;
     module = std::max(module, elements * 11 + square * square_bytes);
   }
+  for (const PlannedTensor& tensor : recipe.tensors) module = std::max(module, tensor.info().bytes);
   if (!calibrated) return module;
   const std::uint64_t chunk = chunk_windows(length) * length;
   const std::uint64_t chunk_bytes =
@@ -104,7 +105,7 @@ Plan make_plan(const ModelSource& source, const Recipe& recipe, const QuantizeOp
   const std::size_t tokens = samples * length;
   Plan plan;
   plan.layers = hyper.layers;
-  plan.modules = recipe.modules.size();
+  plan.modules = recipe.modules.size() + recipe.tensors.size();
   for (const TensorInfo& info : source.checkpoint().tensors()) plan.input_bytes += info.bytes;
   for (const TensorInfo& info : output) plan.output_bytes += info.bytes;
 
@@ -113,7 +114,13 @@ Plan make_plan(const ModelSource& source, const Recipe& recipe, const QuantizeOp
     const double elements =
         static_cast<double>(module.shape.rows) * static_cast<double>(module.shape.columns);
     weights += elements;
-    bits += elements * recipe.layout->bits_per_weight(module.shape, recipe.layout_settings);
+    bits += elements * recipe.layout->bits_per_weight(
+                           module.shape, recipe.layout_settings.of_module(module.name));
+  }
+  for (const PlannedTensor& tensor : recipe.tensors) {
+    if (tensor.type.blocks == nullptr) continue;
+    weights += static_cast<double>(tensor.rows) * static_cast<double>(tensor.columns);
+    bits += 8 * static_cast<double>(tensor.info().bytes);
   }
   plan.bits_per_weight = bits / weights;
 
@@ -134,7 +141,8 @@ Plan make_plan(const ModelSource& source, const Recipe& recipe, const QuantizeOp
                     human_bytes(plan.memory_limit), " may be used"),
                 "use a smaller --seq-len, or raise --memory");
 
-  const bool textbook = textbook_scales(recipe.modules.front().options);
+  const bool methods = !recipe.modules.empty();  // else all layers have types without one
+  const bool textbook = methods && textbook_scales(recipe.modules.front().options);
   const BlockCost cost = block_cost(hyper, tokens, followed, length, hessian, !textbook);
   const double sampled = (calibrated ? cost.forward : 0) + cost.hessian;
   const double exact = cost.products + cost.solve / kDoubleShare;
@@ -143,7 +151,8 @@ Plan make_plan(const ModelSource& source, const Recipe& recipe, const QuantizeOp
   const double sample_speed = options.compute == Compute::kBfloat16 && sampled > 0
                                   ? measured_speed(float_to_bfloat16(0.5f))
                                   : speed;
-  const double each = kPackSeconds + loop_seconds(recipe.modules.front(), speed / threads());
+  const double each =
+      kPackSeconds + (methods ? loop_seconds(recipe.modules.front(), speed / threads()) : 0);
   plan.seconds = static_cast<double>(hyper.layers) *
                      (sampled / (kSampledShare * sample_speed) + exact / speed) +
                  weights * each / threads();

@@ -18,6 +18,7 @@
 #include "quantize/block_quantizer.h"
 #include "quantize/nonfinite.h"
 #include "quantize/resumable.h"
+#include "quantize/types/stored_tensor.h"
 
 namespace nibble {
 namespace {
@@ -56,6 +57,7 @@ class Job {
     try {
       if (calibrated && result_.calibration.samples == 0) gather_and_keep();
       quantize_blocks();
+      store_other_types();
       copy_other_tensors();
       writer_->finish(passport());
     } catch (const Error&) {
@@ -195,11 +197,12 @@ class Job {
   }
 
   OutputModel output_model(const std::vector<TensorInfo>& tensors) const {
-    OutputModel model{.source = source_.folder(),
-                      .config = &source_.config(),
-                      .tensors = tensors,
-                      .passport_bytes = 8192 + 1024 * recipe_.modules.size(),
-                      .gguf = {}};
+    OutputModel model{
+        .source = source_.folder(),
+        .config = &source_.config(),
+        .tensors = tensors,
+        .passport_bytes = 8192 + 1024 * (recipe_.modules.size() + recipe_.tensors.size()),
+        .gguf = {}};
     model.gguf = [this, tensors] {
       std::vector<std::string> notes;
       GgufModel gguf = gguf_model_of(source_, tensors, notes);
@@ -214,6 +217,10 @@ class Job {
     std::vector<TensorInfo> tensors;
     for (const TensorInfo& info : source_.checkpoint().tensors()) {
       const PlannedModule* module = module_of(info.name);
+      if (const PlannedTensor* other = recipe_.tensor(info.name)) {
+        tensors.push_back(other->info());
+        continue;
+      }
       if (module == nullptr) {
         tensors.push_back(info);
         carried_.push_back(info);
@@ -319,6 +326,14 @@ class Job {
       sinks_.module_done(report, result_.modules.size(), recipe_.modules.size());
   }
 
+  void store_other_types() {
+    for (const PlannedTensor& tensor : recipe_.tensors) {
+      const StoredTensor stored = stored_tensor(source_, tensor);
+      writer_->add(tensor.name, stored.bytes);
+      result_.tensors.push_back({tensor, stored.weight_error});
+    }
+  }
+
   void copy_other_tensors() {
     for (const TensorInfo& info : carried_) {
       throw_if_stopped();
@@ -342,6 +357,7 @@ class Job {
     parts.options = &options_;
     parts.calibration = result_.calibration.samples > 0 ? &result_.calibration : nullptr;
     parts.modules = &result_.modules;
+    parts.tensors = &result_.tensors;
     parts.transform_notes = &result_.transform_notes;
     parts.isa = kernels().name;
     return parts;

@@ -24,6 +24,7 @@ struct QuantizeResult {
   std::string_view layout;
   Calibration calibration;  // samples 0: none was needed
   std::vector<ModuleReport> modules;
+  std::vector<TensorReport> tensors;         // of other types, without a method
   std::vector<std::string> transform_notes;  // what transforms did, block by block
   std::size_t resumed_layers = 0;            // done by an earlier run of the same job
 };

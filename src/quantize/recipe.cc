@@ -9,6 +9,7 @@
 #include "quantize/layer/feedback_options.h"
 #include "quantize/layer/rounder.h"
 #include "quantize/patterns.h"
+#include "quantize/types/choose_types.h"
 
 namespace nibble {
 namespace {
@@ -207,6 +208,10 @@ std::vector<PlannedModule> holdable(std::vector<PlannedModule> modules, Recipe& 
   std::size_t ragged = 0;
   std::string why;
   for (PlannedModule& module : modules) {
+    if (recipe.layout_settings.dialects.contains(module.name)) {
+      kept.push_back(std::move(module));
+      continue;
+    }
     CodeShape usual = module.shape;
     usual.group_size = usual.columns;
     for (const std::size_t group :
@@ -240,6 +245,14 @@ void resolve(const QuantizeOptions& options, const Override* rule, Settings& set
              Recipe& recipe, PlannedModule& module) {
   LayoutSettings& layout = recipe.layout_settings;
   ModuleSettings own = layout.base;
+  if (rule != nullptr && rule->grid != nullptr) layout.dialects.erase(module.name);
+  const auto type = layout.dialects.find(module.name);
+  if (type != layout.dialects.end()) {
+    own.grid = &grids::named(recipe.layout->grid_of(type->second));
+    own.group_size = options.group_size
+                         ? *options.group_size
+                         : recipe.layout->usual_groups(*own.grid, type->second).front();
+  }
   if (rule != nullptr && rule->grid != nullptr) {
     own.grid = rule->grid;
     const auto usual = recipe.layout->usual_groups(*own.grid, layout.dialect);
@@ -256,7 +269,7 @@ void resolve(const QuantizeOptions& options, const Override* rule, Settings& set
   module.method = &methods::named(rule != nullptr && rule->method ? *rule->method : options.method);
   if (const std::string refusal = recipe.layout->refusal(module.shape); !refusal.empty())
     throw Error(ErrorKind::kInvalidArgument, cat(module.name, ": ", refusal));
-  module.storable = recipe.layout->storable(module.shape, layout);
+  module.storable = recipe.layout->storable(module.shape, layout.of_module(module.name));
   module.options = settings.of(module.method->options);
   decide_symmetry(*module.shape.grid, module.storable, module.options);
   decide_drift(module.options);
@@ -272,7 +285,9 @@ void resolve_all(const QuantizeOptions& options, Settings& settings, Recipe& rec
   for (const PlannedModule& module : recipe.modules) {
     const auto rule = patterns.match(module.name);
     rules.push_back(rule ? &options.overrides[*rule] : nullptr);
-    if (rules.back() == nullptr || !rules.back()->group_size) plain.push_back(module);
+    const bool typed = recipe.layout_settings.dialects.contains(module.name) &&
+                       (rules.back() == nullptr || rules.back()->grid == nullptr);
+    if (!typed && (rules.back() == nullptr || !rules.back()->group_size)) plain.push_back(module);
   }
   patterns.require_matches();
   if (options.group_size) require_divides(*options.group_size, plain);
@@ -297,6 +312,12 @@ void describe(Recipe& recipe) {
 }
 
 }  // namespace
+
+const PlannedTensor* Recipe::tensor(std::string_view name) const {
+  for (const PlannedTensor& tensor : tensors)
+    if (tensor.name == name) return &tensor;
+  return nullptr;
+}
 
 const PlannedModule* Recipe::find(std::size_t layer, Role role) const {
   for (const PlannedModule& module : modules)
@@ -330,12 +351,13 @@ std::size_t Recipe::followed_windows(std::size_t windows) const {
   return std::min(windows, followed);
 }
 
-Recipe make_recipe(const ModelSource& source, const QuantizeOptions& options,
+Recipe make_recipe(const ModelSource& source, const QuantizeOptions& asked,
                    const std::set<std::string>& unusable) {
   if (layouts::claiming(source.config()) != nullptr)
     throw Error(ErrorKind::kInvalidArgument, cat(source.folder().string(), " is quantized already"),
                 "start from the original checkpoint: quantizing twice loses more");
   Recipe recipe;
+  const QuantizeOptions options = with_base_type(asked, recipe.layout_settings.mix);
   const Grid& grid = grids::named(grid_name(options));
   recipe.layout = &layout_of(options, grid);
   recipe.layout_settings.dialect = dialect_for(*recipe.layout, grid, options);
@@ -343,8 +365,11 @@ Recipe make_recipe(const ModelSource& source, const QuantizeOptions& options,
   if (const TensorInfo* first =
           source.checkpoint().find(source.module_path(0, Role::kQuery) + ".weight"))
     recipe.layout_settings.dtype = first->dtype;
-  recipe.modules = holdable(modules_of(source, options, unusable, recipe), recipe);
-  if (recipe.modules.empty())
+  recipe.modules = modules_of(source, options, unusable, recipe);
+  choose_types(source, options, unusable, recipe);
+  recipe.modules = holdable(std::move(recipe.modules), recipe);
+  if (!options.types.layers.empty()) recipe.layout_settings.dialect = options.types.layers;
+  if (recipe.modules.empty() && recipe.tensors.empty())
     throw Error(ErrorKind::kInvalidArgument,
                 cat("no module is left to quantize",
                     recipe.notes.empty() ? "" : cat(": ", recipe.notes.back())),

@@ -15,6 +15,7 @@
 #include "quantize/calibration/calibration.h"
 #include "quantize/method.h"
 #include "quantize/transform.h"
+#include "quantize/types/planned_tensor.h"
 
 namespace nibble {
 
@@ -38,6 +39,7 @@ struct QuantizeOptions {
   std::string dialect;                          // of the layout; empty: its first
   std::vector<std::string> skip;                // in Python's syntax, searched in module names
   std::vector<Override> overrides;              // first match wins
+  TypeOptions types;                            // of a GGUF file's tensors, beside the dialect
   CalibrationOptions calibration;
   Compute compute = Compute::kFloat32;
   std::uint64_t memory_limit = 0;  // bytes; 0: what the machine has
@@ -75,10 +77,12 @@ struct PlannedTransform {
 struct Recipe {
   std::vector<PlannedTransform> transforms;  // of every block, in this order
   std::vector<PlannedModule> modules;        // in the order they will be quantized
+  std::vector<PlannedTensor> tensors;        // what else gets another type
   const Layout* layout = nullptr;
   LayoutSettings layout_settings;
   std::vector<std::string> notes;  // "groups of 64: 128 does not divide rows of 576"
 
+  const PlannedTensor* tensor(std::string_view name) const;  // null: it stays as it is
   const PlannedModule* find(std::size_t layer, Role role) const;
   bool calibrated() const;  // somebody looks at the samples
   bool needs_hessian(std::size_t layer, Role role) const;

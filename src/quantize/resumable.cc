@@ -69,8 +69,10 @@ Json job_identity(const PassportParts& parts) {
   Json job = make_passport(bare);
   job.erase("schema");
   Json modules = Json::object();
-  for (const PlannedModule& module : parts.recipe->modules)
+  for (const PlannedModule& module : parts.recipe->modules) {
     modules[module.name] = module_recipe_json(module);
+    modules[module.name]["dialect"] = parts.recipe->layout_settings.dialect_of(module.name);
+  }
   job["modules"] = std::move(modules);
   Json sources = Json::array();
   const CalibrationOptions& asked = parts.options->calibration;

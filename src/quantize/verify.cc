@@ -9,6 +9,7 @@
 #include "base/files.h"
 #include "base/sha256.h"
 #include "base/text.h"
+#include "checkpoint/gguf_type.h"
 #include "checkpoint/gguf_writer.h"
 #include "model/source.h"
 #include "nibble/error.h"
@@ -97,8 +98,9 @@ class Verifier {
 
   // What stands in front of "layers." differs between a folder and the file made from it.
   static std::string within_body(const std::string& module) {
-    const auto at = module.find("layers.");
-    return at == std::string::npos ? module : module.substr(at);
+    for (const std::string_view part : {"layers.", "embed_tokens", "lm_head"})
+      if (const auto at = module.find(part); at != std::string::npos) return module.substr(at);
+    return module;
   }
 
   // The sum that a single file has of its own tensors.
@@ -147,6 +149,9 @@ class Verifier {
       std::set<std::string> named;
       for (const Json& module : passport.value("modules", Json::array()))
         named.insert(within_body(json_string(module, "name", "")));
+      for (const Json& tensor : passport.value("tensors", Json::array()))
+        if (gguf_type_named(json_string(tensor, "type", "")).blocks != nullptr)
+          named.insert(within_body(json_string(tensor, "name", "")));
       if (named != modules_)
         error("passport.modules",
               cat("the passport names ", named.size(), " quantized modules; the checkpoint holds ",

@@ -18,7 +18,9 @@ TEST(GgufType, HasTheSizesOfGgml) {
         Row{6, 32, 22},    Row{7, 32, 24},    Row{8, 32, 34},    Row{10, 256, 84},
         Row{11, 256, 110}, Row{12, 256, 144}, Row{13, 256, 176}, Row{14, 256, 210},
         Row{20, 32, 18},   Row{23, 256, 136}, Row{24, 1, 1},     Row{25, 1, 2},
-        Row{26, 1, 4},     Row{27, 1, 8},     Row{28, 1, 8},     Row{30, 1, 2}}) {
+        Row{34, 256, 54},  Row{35, 256, 66},  Row{39, 32, 17},   Row{40, 64, 36},
+        Row{41, 128, 18},  Row{42, 64, 18},   Row{26, 1, 4},     Row{27, 1, 8},
+        Row{28, 1, 8},     Row{30, 1, 2}}) {
     const GgufType type = gguf_type(number);
     EXPECT_EQ(type.block(), block) << number;
     EXPECT_EQ(type.block_bytes(), bytes) << number;

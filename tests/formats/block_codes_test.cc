@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <vector>
 
 #include "base/random.h"
 #include "tensor/half.h"
@@ -115,9 +116,15 @@ TEST_P(EveryFormatAsCodes, FitsTheColumnsThatMatterBetter) {
   EXPECT_NE(plain.scales, weighted.scales);
 }
 
-INSTANTIATE_TEST_SUITE_P(BlockFormats, EveryFormatAsCodes,
-                         testing::ValuesIn(block_formats::all().begin(),
-                                           block_formats::all().end()),
+// Some formats have codes that are of no grid.
+std::vector<const BlockFormat*> formats_of_grids() {
+  std::vector<const BlockFormat*> list;
+  for (const BlockFormat* format : block_formats::all())
+    if (!format->grid.empty()) list.push_back(format);
+  return list;
+}
+
+INSTANTIATE_TEST_SUITE_P(BlockFormats, EveryFormatAsCodes, testing::ValuesIn(formats_of_grids()),
                          [](const auto& one) { return std::string(one.param->name); });
 
 }  // namespace

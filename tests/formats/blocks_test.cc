@@ -46,6 +46,24 @@ TEST_P(EveryBlockFormat, DecodesToTheGoldenBits) {
     ASSERT_EQ(weights[i], golden.weights[i]) << "weight " << i;  // equal up to the sign of a zero
 }
 
+// What the formats' makers write. The file holds weights and then their blocks.
+TEST_P(EveryBlockFormat, EncodesToTheGoldenBytesWhereNothingIsSearched) {
+  const BlockFormat& format = *GetParam();
+  if (!format.grid.empty()) GTEST_SKIP();
+  const std::string path = std::string(kSourceFolder) + "/tests/golden/formats/encoded_" +
+                           std::string(format.name) + ".bin";
+  std::ifstream stream(path, std::ios::binary);
+  const std::string file(std::istreambuf_iterator<char>(stream), {});
+  const std::size_t count = file.size() / (format.block_bytes + format.block * sizeof(float));
+  ASSERT_GE(count, 4u) << "no golden file";
+  std::vector<float> weights(count * format.block);
+  std::memcpy(weights.data(), file.data(), weights.size() * sizeof(float));
+  std::vector<std::uint8_t> blocks(count * format.block_bytes, 0xA5);
+  format.encode(weights.data(), nullptr, count, blocks.data());
+  EXPECT_EQ(std::memcmp(blocks.data(), file.data() + weights.size() * sizeof(float), blocks.size()),
+            0);
+}
+
 TEST_P(EveryBlockFormat, ReadsItsBlocksAtAnyAlignment) {
   const Golden golden = read_golden(*GetParam());
   std::vector<std::uint8_t> shifted(golden.blocks.size() + 1);

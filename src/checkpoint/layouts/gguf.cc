@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "checkpoint/gguf_mixes.h"
 #include "checkpoint/gguf_writer.h"
 #include "checkpoint/layout.h"
 #include "formats/block_codes.h"
@@ -28,6 +29,7 @@ bool holds(const BlockFormat& format, const CodeShape& shape) {
 // none holds such a matrix.
 const BlockFormat* format_of(const CodeShape& shape, std::string_view dialect) {
   const BlockFormat& wanted = format_named(dialect);
+  if (holds(wanted, shape)) return &wanted;
   const BlockFormat* best = nullptr;
   int likeness = -1;
   for (const BlockFormat* format : block_formats::all()) {
@@ -47,7 +49,8 @@ std::span<const std::string_view> dialects() {
     std::vector<std::string_view> list = {"Q4_K"};  // what most people take
     for (const bool large : {true, false})          // large blocks lose less for their bits
       for (const BlockFormat* format : block_formats::all())
-        if ((format->block == 256) == large && format->name != list.front())
+        if (!format->grid.empty() && (format->block == 256) == large &&
+            format->name != list.front())
           list.push_back(format->name);
     return list;
   }();
@@ -68,6 +71,7 @@ std::string refusal(const CodeShape& shape) {
   std::string_view name;
   for (const BlockFormat* format : block_formats::all()) {
     if (holds(*format, shape)) return {};
+    if (format->grid.empty()) continue;
     if (std::find(grids.begin(), grids.end(), format->grid) == grids.end())
       grids.emplace_back(format->grid);
     if (format->grid != shape.grid->name || (block != 0 && format->block >= block)) continue;
@@ -104,7 +108,7 @@ std::optional<std::string> module_of(const TensorInfo& tensor) {
 
 std::vector<TensorInfo> plan(const std::string& module, const CodeShape& shape,
                              const LayoutSettings& settings) {
-  const BlockFormat* format = format_of(shape, settings.dialect);
+  const BlockFormat* format = format_of(shape, settings.dialect_of(module));
   TensorInfo info{cat(module, ".weight"),
                   DType::kU8,
                   {static_cast<std::int64_t>(shape.rows), static_cast<std::int64_t>(shape.columns)},
@@ -124,9 +128,11 @@ std::vector<NamedBytes> write(const std::string& module, const Codes& codes,
 std::vector<Finding> other_types(std::span<const ShapedModule> modules,
                                  const LayoutSettings& settings) {
   const BlockFormat& wanted = format_named(settings.dialect);
+  if (!settings.mix.empty()) return {};  // its types are as many, and the plan names them
   std::map<std::string_view, std::set<std::size_t>> rows;
   std::map<std::string_view, std::size_t> counts;
   for (const ShapedModule& module : modules) {
+    if (settings.dialects.contains(module.name)) continue;  // asked for by itself
     const BlockFormat* own =
         format_of(code_shape(module.rows, module.columns, module.settings), settings.dialect);
     if (own->block == wanted.block) continue;
@@ -161,10 +167,13 @@ void rehearse(const std::filesystem::path& target, const OutputModel& model,
   model.gguf();
 }
 
-std::unique_ptr<ModelWriter> create(const Layout&, const LayoutSettings&,
+std::unique_ptr<ModelWriter> create(const Layout&, const LayoutSettings& settings,
                                     const std::filesystem::path& target, const OutputModel& model,
                                     const OutputOptions& options) {
-  return create_gguf(target, model, file_type_of(model.tensors), options);
+  const std::uint32_t file_type = settings.mix.empty()
+                                      ? file_type_of(model.tensors)
+                                      : gguf_mixes::file_type(gguf_mixes::named(settings.mix));
+  return create_gguf(target, model, file_type, options);
 }
 
 }  // namespace

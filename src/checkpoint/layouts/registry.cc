@@ -51,13 +51,6 @@ std::string dialect_of(const Layout& layout, std::string_view wanted) {
     return layout.dialects.empty() ? std::string() : std::string(layout.dialects.front());
   for (const std::string_view dialect : layout.dialects)
     if (same_word(dialect, wanted)) return std::string(dialect);
-  // "Q4_K_M" is what others call a choice of several.
-  for (const std::string_view dialect : layout.dialects)
-    if (wanted.size() == dialect.size() + 2 && same_word(dialect, wanted.substr(0, dialect.size())))
-      throw Error(ErrorKind::kInvalidArgument, cat("\"", wanted, "\" is a mix of several types"),
-                  cat("name one, ", dialect,
-                      ", and give other modules another grid: --override "
-                      "'v_proj|down_proj=int6'"));
   const std::vector<std::string> known(layout.dialects.begin(), layout.dialects.end());
   throw Error(ErrorKind::kInvalidArgument,
               cat("layout ", layout.name, " has no dialect \"", wanted, "\""),

@@ -15,6 +15,10 @@ extern const ModelSpec mistral{.name = "mistral",
                                .hf_class = "MistralForCausalLM",
                                .gguf_name = "llama",
                                .gguf_pairs_rows = true,
+                               .gguf_seventy_billion =
+                                   [](const HyperParams& hyper) {
+                                     return hyper.layers == 80 && hyper.heads != hyper.kv_heads;
+                                   },
                                .adjust = adjust};
 
 }  // namespace nibble::specs
