@@ -61,15 +61,23 @@ constexpr std::array kFolderKinds = {
     Named{".mlpackage", "a Core ML model"},
 };
 constexpr std::array kMethodKinds = {
-    Named{"hqq", "HQQ"},           Named{"bitsandbytes", "bitsandbytes"},
-    Named{"fp8", "FP8"},           Named{"fbgemm_fp8", "FP8 (FBGEMM)"},
-    Named{"mxfp4", "MXFP4"},       Named{"auto-round", "AutoRound"},
-    Named{"exl2", "EXL2"},         Named{"exl3", "EXL3"},
-    Named{"aqlm", "AQLM"},         Named{"quip", "QuIP#"},
-    Named{"vptq", "VPTQ"},         Named{"higgs", "HIGGS"},
-    Named{"eetq", "EETQ"},         Named{"quanto", "Quanto"},
-    Named{"torchao", "torchao"},   Named{"quark", "Quark"},
-    Named{"modelopt", "ModelOpt"}, Named{"bitnet", "BitNet"},
+    Named{"bitsandbytes", "bitsandbytes"},
+    Named{"fp8", "FP8"},
+    Named{"fbgemm_fp8", "FP8 (FBGEMM)"},
+    Named{"mxfp4", "MXFP4"},
+    Named{"auto-round", "AutoRound"},
+    Named{"exl2", "EXL2"},
+    Named{"exl3", "EXL3"},
+    Named{"aqlm", "AQLM"},
+    Named{"quip", "QuIP#"},
+    Named{"vptq", "VPTQ"},
+    Named{"higgs", "HIGGS"},
+    Named{"eetq", "EETQ"},
+    Named{"quanto", "Quanto"},
+    Named{"torchao", "torchao"},
+    Named{"quark", "Quark"},
+    Named{"modelopt", "ModelOpt"},
+    Named{"bitnet", "BitNet"},
 };
 
 [[noreturn]] void refuse(const std::string& path, std::string_view what, std::string_view fix) {
@@ -176,8 +184,6 @@ void refuse_foreign_tensors(const CheckpointReader& reader) {
   if (const GgufMetadata* metadata = reader.gguf()) return refuse_foreign_gguf(path, *metadata);
   if (ends_with_any(reader, ".lora_A.weight") && ends_with_any(reader, ".lora_B.weight"))
     refuse(path, "holds a LoRA adapter, not a model", kMergeFix);
-  if (ends_with_any(reader, ".W_q") && ends_with_any(reader, ".nbits"))
-    refuse(path, "is quantized with HQQ, which is not read", kOriginalFix);
 }
 
 void refuse_foreign_quantization(const Json& config) {

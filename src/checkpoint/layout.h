@@ -123,6 +123,8 @@ struct Layout {
   // `config` is read once, here. Throws kCorruptFile or kUnsupported naming the key.
   std::unique_ptr<StoredModules> (*open)(const CheckpointReader& reader,
                                          const Json& config) = nullptr;
+  // Do tensors tell of this layout where no config does? Null: they do not.
+  bool (*recognises)(const CheckpointReader& reader) = nullptr;
   // The file of settings that older tools write instead of a quantization_config; empty: none.
   std::string_view side_config = {};
   // The module that a tensor of this name belongs to as its codes ("….q_proj.qweight"), if any.
@@ -172,7 +174,8 @@ const Layout& named(std::string_view name);  // throws kInvalidArgument with the
 // The layout of a whole config.json; null without quantization_config; throws kUnsupported.
 const Layout* claiming(const Json& config);
 // `config` with the settings that older tools leave in a file of their own beside it
-// (quantize_config.json). Throws kCorruptFile when nothing tells how packed tensors were packed.
+// (quantize_config.json), or that tensors tell. Throws kCorruptFile when nothing tells how packed
+// tensors were packed.
 Json with_side_config(Json config, const std::filesystem::path& folder,
                       const CheckpointReader& reader);
 // `wanted`, or the first dialect where it is empty; throws kInvalidArgument with the known ones.

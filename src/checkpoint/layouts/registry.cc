@@ -85,6 +85,11 @@ Json with_side_config(Json config, const std::filesystem::path& folder,
   if (!config.is_object()) return config;
   if (const auto own = config.find("quantization_config"); own != config.end() && !own->is_null())
     return config;
+  for (const Layout* layout : all())
+    if (layout->recognises != nullptr && layout->recognises(reader)) {
+      config["quantization_config"] = {{"quant_method", layout->name}};
+      return config;
+    }
   const Layout* first = nullptr;
   for (const Layout* layout : all()) {
     const auto tensors = reader.tensors();

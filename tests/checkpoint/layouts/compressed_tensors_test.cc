@@ -262,6 +262,37 @@ TEST(CompressedTensors, BrokenTensorsAreNamed) {
       std::string::npos);
 }
 
+// "actorder": "group", of which −1 in each place is a rest.
+TEST(CompressedTensors, GroupsOfOlderFilesInAnOrderOfTheirOwnAreRead) {
+  const LayoutSettings settings = settings_for("int4", 32, true);
+  const auto with_index = [&](std::vector<std::int32_t> index) {
+    auto tensors = layout().write("m", codes_for(settings, 8, 64), settings);
+    NamedBytes own{{"m.weight_g_idx", DType::kI32, {64}, 256}, std::vector<std::byte>(256)};
+    std::memcpy(own.bytes.data(), index.data(), 256);
+    tensors.push_back(std::move(own));
+    return tensors;
+  };
+  std::vector<std::int32_t> index(64);
+  for (std::size_t i = 0; i < 64; ++i) index[i] = i % 2;
+  const Json config = layout().config(settings);
+  EXPECT_EQ(read(with_index(index), config).group_index, index);
+  EXPECT_TRUE(read(with_index(std::vector<std::int32_t>(64, -1)), config).group_index.empty());
+  index[5] = 2;
+  EXPECT_NE(error_text([&] { read(with_index(index), config); }).find("weight_g_idx[5] is 2"),
+            std::string::npos);
+}
+
+TEST(CompressedTensors, OneScaleMayServeAWholeMatrix) {
+  const LayoutSettings settings = settings_for("int8", 0, true, "int-quantized");
+  auto tensors = layout().write("m", codes_for(settings, 8, 64), settings);
+  Json config = layout().config(settings);
+  config["config_groups"]["group_0"]["weights"]["strategy"] = "tensor";
+  const float scale = 0.5f;
+  tensors[1] = {{"m.weight_scale", DType::kF32, {1}, 4}, std::vector<std::byte>(4)};
+  std::memcpy(tensors[1].bytes.data(), &scale, 4);
+  EXPECT_EQ(read(tensors, config).scales, std::vector<float>(8, 0.5f));
+}
+
 TEST(CompressedTensors, ABytesRangeIsThatOfItsGrid) {
   const LayoutSettings settings = settings_for("int4", 32, true, "int-quantized");
   auto tensors = layout().write("m", codes_for(settings, 8, 64), settings);
