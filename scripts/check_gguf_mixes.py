@@ -19,7 +19,8 @@ import numpy
 
 DEMO = Path(__file__).resolve().parent.parent / "assets/demo"
 MIXES = {"Q4_0": 2, "Q4_1": 3, "Q8_0": 7, "Q5_0": 8, "Q5_1": 9, "Q2_K": 10, "Q3_K_S": 11, "Q3_K_M": 12, "Q3_K_L": 13,
-         "Q4_K_S": 14, "Q4_K_M": 15, "Q5_K_S": 16, "Q5_K_M": 17, "Q6_K": 18, "Q2_K_S": 21, "IQ4_NL": 25, "IQ4_XS": 30}
+         "Q4_K_S": 14, "Q4_K_M": 15, "Q5_K_S": 16, "Q5_K_M": 17, "Q6_K": 18, "Q2_K_S": 21, "IQ4_NL": 25, "IQ4_XS": 30,
+         "TQ1_0": 36, "TQ2_0": 37, "MXFP4_MOE": 38, "NVFP4": 39, "Q1_0": 40, "Q2_0": 41}
 # Architecture, hidden, mlp, layers, heads, heads of keys, tied.
 SHAPES = {
     "shared values": ("llama", 256, 512, 17, 8, 2, False),
@@ -69,7 +70,44 @@ def load_llama(folder):
 
 
 def tensors_of(path):
-    return {tensor.name: (tensor.tensor_type.name, int(tensor.shape[0])) for tensor in gguf.GGUFReader(path).tensors}
+    """Name: type and columns. gguf's own reader does not know type 42."""
+    data, place = memoryview(Path(path).read_bytes()), 24
+    sizes = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
+
+    def number(size):
+        nonlocal place
+        place += size
+        return int.from_bytes(data[place - size:place], "little")
+
+    def text():
+        nonlocal place
+        length = number(8)
+        place += length
+        return bytes(data[place - length:place]).decode(errors="replace")
+
+    def skip(kind):
+        nonlocal place
+        if kind == 8:
+            text()
+        elif kind == 9:
+            inner, count = number(4), number(8)
+            for _ in range(count):
+                skip(inner)
+        else:
+            place += sizes[kind]
+
+    tensors, pairs = (int.from_bytes(data[at:at + 8], "little") for at in (8, 16))
+    for _ in range(pairs):
+        text()
+        skip(number(4))
+    found = {}
+    for _ in range(tensors):
+        name = text()
+        shape = [number(8) for _ in range(number(4))]
+        kind = number(4)
+        number(8)
+        found[name] = ("Q2_0" if kind == 42 else gguf.GGMLQuantizationType(kind).name, shape[0])
+    return found
 
 
 def llama_types(library, source, target, ftype, weighted, changes):

@@ -16,15 +16,33 @@ constexpr Word kTypes[] = {{"UINT", "N"},   {"INT", "N"},     {"FLOAT", "X"},
                            {"NUMBER", "X"}, {"WORD", "NAME"}, {"BOOLEAN", ""}};
 
 // Texts that are more than a text.
-constexpr Word kValues[] = {
-    {"--file", "FILE"},      {"--calib", "FILE"},          {"--messages", "FILE"},
-    {"--memory", "SIZE"},    {"--max-shard-size", "SIZE"}, {"--override", "RULE"},
-    {"--skip", "REGEX"},     {"--base", "MODEL"},          {"--ids", "1,2,3"},
-    {"--group-size", "N"},   {"--method", "NAME"},         {"--scales", "NAME"},
-    {"--act-order", "NAME"}, {"--grid", "NAME"},           {"--checkpoint-format", "NAME"},
-    {"--compute", "NAME"},   {"--compute-other", "NAME"},  {"--kv", "NAME"},
-    {"--isa", "NAME"},       {"--protocol", "NAME"},       {"--output", "NAME"},
-    {"--tokenizer", "NAME"}, {"--transform", "NAME"},      {"--layout", "NAME"}};
+constexpr Word kValues[] = {{"--file", "FILE"},
+                            {"--calib", "FILE"},
+                            {"--messages", "FILE"},
+                            {"--memory", "SIZE"},
+                            {"--max-shard-size", "SIZE"},
+                            {"--override", "RULE"},
+                            {"--tensor-type", "RULE"},
+                            {"--token-embedding-type", "TYPE"},
+                            {"--output-tensor-type", "TYPE"},
+                            {"--skip", "REGEX"},
+                            {"--base", "MODEL"},
+                            {"--ids", "1,2,3"},
+                            {"--group-size", "N"},
+                            {"--method", "NAME"},
+                            {"--scales", "NAME"},
+                            {"--act-order", "NAME"},
+                            {"--grid", "NAME"},
+                            {"--checkpoint-format", "NAME"},
+                            {"--compute", "NAME"},
+                            {"--compute-other", "NAME"},
+                            {"--kv", "NAME"},
+                            {"--isa", "NAME"},
+                            {"--protocol", "NAME"},
+                            {"--output", "NAME"},
+                            {"--tokenizer", "NAME"},
+                            {"--transform", "NAME"},
+                            {"--layout", "NAME"}};
 
 std::string value_word(const CLI::Option& option, const std::vector<std::string>& names) {
   if (option.get_items_expected_max() == 0) return "";

@@ -72,6 +72,15 @@ TEST(GgufMixes, GiveTheHeadMoreBitsAndATiedEmbeddingToo) {
   EXPECT_EQ(type_of("Q4_0", GgufPart::kHead, 0, 8, {}, 576), "Q8_0");
 }
 
+TEST(GgufMixes, KeepTheEmbeddingOfTernaryLayers) {
+  EXPECT_EQ(type_of("TQ2_0", GgufPart::kUp, 0, 8), "TQ2_0");
+  EXPECT_EQ(type_of("TQ2_0", GgufPart::kEmbedding, 0, 8), "Q4_K");
+  EXPECT_EQ(type_of("TQ2_0", GgufPart::kHead, 0, 8), "Q6_K");
+  EXPECT_EQ(type_of("Q1_0", GgufPart::kEmbedding, 0, 8), "Q1_0");
+  EXPECT_EQ(type_of("MXFP4_MOE", GgufPart::kUp, 0, 8), "Q8_0");
+  EXPECT_EQ(type_of("TQ1_0", GgufPart::kUp, 0, 8, {}, 576), "Q4_0");
+}
+
 TEST(GgufMixes, TakeSmallerBlocksForRowsThatLargeOnesDoNotDivide) {
   const auto smaller = [](std::string_view type, std::size_t columns) {
     return std::string(name(gguf_type_for_rows(gguf_type_named(type), columns)));

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/files.h"
 #include "model/source.h"
 #include "nibble/error.h"
 #include "quantize/quantize.h"
