@@ -135,8 +135,6 @@ class Conversion {
     for (const Module& module : modules_)
       if (const ModuleSettings own = settings(module.stored->shape()); own != settings_.base)
         settings_.overrides.emplace_back(module.name, own);
-    // Scales that are float16 in the source stay what they are only in float16.
-    settings_.dtype = DType::kF16;
   }
 
   // The first dialect that keeps everything, or a refusal with what the first one would lose.
@@ -152,12 +150,16 @@ class Conversion {
       const std::string_view grid = to_->grid_of != nullptr ? to_->grid_of(dialect) : "";
       if (options_.dialect.empty() && !grid.empty() && grid != settings_.base.grid->name) continue;
       settings_.dialect = dialect;
-      const std::string loss = loss_in(dialect);
-      if (loss.empty()) {
-        result_.dialect = dialect;
-        return;
+      // Scales in another type than the original model's, where the layout has one for them.
+      for (const DType type : {DType::kF16, DType::kF32}) {
+        settings_.dtype = type;
+        const std::string loss = loss_in(dialect);
+        if (loss.empty()) {
+          result_.dialect = dialect;
+          return;
+        }
+        if (first_loss.empty()) first_loss = loss;
       }
-      if (first_loss.empty()) first_loss = loss;
     }
     if (first_loss.empty())
       first_loss = cat("layout ", to_->name, " holds no codes of ", settings_.base.grid->name);

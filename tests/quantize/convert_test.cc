@@ -73,6 +73,14 @@ TEST(Convert, GoesRoundThroughAllLayoutsAndComesBackTheSame) {
             read_file(dir / "gptq" / "model.safetensors", 1 << 24));
 }
 
+TEST(Convert, KeepsScalesInTheTypeOfTheModel) {
+  const TempDir dir;
+  quantize(dir / "packed", "int4", 64, {},
+           "compressed-tensors");  // scales are bfloat16, the model's
+  EXPECT_EQ(convert(dir / "packed", dir / "again", "compressed-tensors").modules, 41u);
+  EXPECT_EQ(weights_of(dir / "again"), weights_of(dir / "packed"));
+}
+
 TEST(Convert, MakesAGgufFileOfGroupsThatItsBlocksHave) {
   const TempDir dir;
   quantize(dir / "four", "int4", 32);

@@ -68,8 +68,8 @@ TEST(QuantizeJob, RefusesNamesThatAreNotKnown) {
   const test::TempDir folder;
   QuantizeJob method = small_job(), grid = small_job(), rule = small_job(), setting = small_job();
   method.method = "gptp";
-  grid.grid = "int5";
-  rule.rules = {{.pattern = "down_proj", .grid = "int5"}};
+  grid.grid = "int9";
+  rule.rules = {{.pattern = "down_proj", .grid = "int9"}};
   setting.settings = {{"dampin", "1"}};
   for (const QuantizeJob& job : {method, grid, rule, setting}) {
     EXPECT_EQ(test::error_kind([&] { quantize(kDemo, folder / "out", job); }),

@@ -70,6 +70,7 @@ TEST(QuantizeModel, GoesOnWhereItWasStoppedAndWritesTheSameBytes) {
   const TempDir folder;
   QuantizeOptions options = small_job();
   options.calibration.sources = {{calibration_text(folder), 1}};
+  options.calibration.samples = 2;
   options.transforms = {"awq"};
   quantize_model(kDemo, folder / "whole", options, {}, false);
   EXPECT_FALSE(fs::exists(folder / "whole.journal"));
