@@ -207,7 +207,12 @@ std::unique_ptr<ModelWriter> create_gguf(const fs::path& target, const OutputMod
   check_gguf_target(target, output, options);
   GgufModel model = output.gguf();
   model.pairs.u32("general.file_type", file_type).u32("general.quantization_version", 2);
-  return std::make_unique<GgufWriter>(target, std::move(model), output.passport_bytes);
+  return create_gguf_file(target, std::move(model), output.passport_bytes);
+}
+
+std::unique_ptr<ModelWriter> create_gguf_file(const fs::path& target, GgufModel model,
+                                              std::uint64_t passport_bytes) {
+  return std::make_unique<GgufWriter>(target, std::move(model), passport_bytes);
 }
 
 std::string tensors_sha256(const CheckpointReader& reader) {

@@ -16,6 +16,10 @@ std::unique_ptr<ModelWriter> create_gguf(const std::filesystem::path& target,
                                          const OutputModel& output, std::uint32_t file_type,
                                          const OutputOptions& options);
 
+// A file of any kind, whose pairs say all there is. An existing one is replaced.
+std::unique_ptr<ModelWriter> create_gguf_file(const std::filesystem::path& target, GgufModel model,
+                                              std::uint64_t passport_bytes);
+
 // What create_gguf would say of the target; writes nothing.
 void check_gguf_target(const std::filesystem::path& target, const OutputModel& output,
                        const OutputOptions& options);

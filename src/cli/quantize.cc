@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "base/text.h"
+#include "cli/calibration_options.h"
 #include "cli/command.h"
 #include "cli/json_output.h"
 #include "cli/losses.h"
@@ -93,14 +94,6 @@ Json module_json(const ModuleReport& module) {
   json["fallback"] = module.fallback;
   json["notes"] = module.notes;
   return json;
-}
-
-Json calibration_json(const Calibration& calibration) {
-  if (calibration.samples == 0) return nullptr;
-  return {{"source", calibration.description},
-          {"samples", calibration.samples},
-          {"seq_len", calibration.length},
-          {"tokens_sha256", calibration.hash}};
 }
 
 Json losses_of(const QuantizeResult& result) {

@@ -6,6 +6,7 @@
 
 #include "base/number.h"
 #include "base/text.h"
+#include "cli/calibration_options.h"
 #include "cli/compute_options.h"
 #include "nibble/error.h"
 #include "quantize/layer/rounder.h"
@@ -91,18 +92,6 @@ TypeOptions types_of(const QuantizeFlags& flags) {
     check("--tensor-type", types.tensors.back().second);
   }
   return types;
-}
-
-// A trailing ":2.5" is a weight unless the whole text is the name of a file.
-CalibrationFile parse_source(const std::string& text) {
-  const auto colon = text.rfind(':');
-  if (std::filesystem::exists(text) || colon == text.npos) return {text, 1};
-  const auto weight = parse_number(text.substr(colon + 1));
-  if (!weight) return {text, 1};
-  if (*weight <= 0)
-    throw Error(ErrorKind::kInvalidArgument,
-                cat("--calib \"", text, "\": the weight must be positive"));
-  return {text.substr(0, colon), *weight};
 }
 
 // Where --help shows what is no everyday choice.

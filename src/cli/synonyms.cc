@@ -26,7 +26,6 @@ constexpr CommandSynonym kCommands[] = {
      "hf download ORG/NAME, then nibble chat ORG/NAME"},
     {"download", "", "nothing is downloaded; models in the Hugging Face cache are found by name",
      "hf download ORG/NAME, then nibble chat ORG/NAME"},
-    {"imatrix", "", "calibration is a part of quantize", "nibble quantize MODEL OUT --calib FILE"},
     {"list", "",
      "there is no store of models: MODEL is a path, or ORG/NAME in the Hugging Face cache",
      "nibble show MODEL"},

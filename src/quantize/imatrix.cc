@@ -1,0 +1,181 @@
+#include "quantize/imatrix.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "base/parallel.h"
+#include "base/text.h"
+#include "checkpoint/gguf_writer.h"
+#include "model/gguf/names.h"
+#include "model/open_tokenizer.h"
+#include "model/source.h"
+#include "model/transformer.h"
+#include "nibble/error.h"
+#include "quantize/calibration/samples.h"
+
+namespace nibble {
+namespace {
+
+// Σ x² of each column, in double: a sum of squares over a million tokens outgrows float32.
+class Squares {
+ public:
+  void add(ConstMatrix inputs) {
+    sums_.resize(inputs.columns);
+    parallel_ranges(inputs.columns, 64, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t r = 0; r < inputs.rows; ++r)
+        for (std::size_t c = begin; c < end; ++c)
+          sums_[c] += static_cast<double>(inputs(r, c)) * static_cast<double>(inputs(r, c));
+    });
+  }
+  std::vector<float> floats() const { return {sums_.begin(), sums_.end()}; }
+
+ private:
+  std::vector<double> sums_;
+};
+
+class Imatrix {
+ public:
+  Imatrix(const std::filesystem::path& model, const std::filesystem::path& output,
+          const ImatrixOptions& options, const ProgressSink& progress, const LogSink& log)
+      : source_(model), output_(output), options_(options), progress_(progress), log_(log) {}
+
+  ImatrixResult run() {
+    for (const std::string& note : source_.notes()) tell(note);
+    if (output_.extension() != ".gguf")
+      throw Error(ErrorKind::kInvalidArgument,
+                  cat(output_.string(), ": an imatrix is a file whose name ends in .gguf"),
+                  cat("name it ", output_.string(), ".gguf"));
+    check_gguf_target(output_, {.source = source_.folder(), .tensors = {}, .gguf = {}},
+                      {.replace = options_.replace});
+    const auto tokenizer = open_tokenizer(source_.path());
+    result_.calibration =
+        gather_calibration(source_, *tokenizer, options_.calibration, options_.compute, progress_);
+    for (const std::string& note : result_.calibration.notes) tell(note);
+    embed_samples();
+    const std::size_t layers = source_.hyper().layers;
+    for (std::size_t layer = 0; layer < layers; ++layer) {
+      if (progress_)
+        progress_({"Measuring", source_.names().layer(layer), static_cast<double>(layer),
+                   static_cast<double>(layers)});
+      measure(source_.block(layer));
+      source_.drop_layer(layer);
+    }
+    if (progress_) progress_({"Measuring", "", 1, 1});
+    write();
+    return std::move(result_);
+  }
+
+ private:
+  void tell(const std::string& line) const {
+    if (log_) log_(line);
+  }
+
+  void embed_samples() {
+    const Calibration& calibration = result_.calibration;
+    const HyperParams& hyper = source_.hyper();
+    hidden_ = std::make_unique<ActivationStore>(calibration.ids.size(), hyper.hidden,
+                                                Compute::kFloat32, std::filesystem::path());
+    const auto embedding = source_.embedding();
+    for (std::size_t window = 0; window < calibration.samples; ++window) {
+      Tensor rows(calibration.length, hyper.hidden);
+      embed(*embedding, hyper.embedding_scale,
+            {calibration.ids.data() + window * calibration.length, calibration.length},
+            rows.view());
+      hidden_->put(window * calibration.length, rows.view());
+    }
+  }
+
+  // The inputs of a layer's matrices over all windows, which move on through the layer.
+  void measure(const Block& block) {
+    std::array<Squares, kStages.size()> squares;
+    const auto add = [&](Stage stage, const Tensor& input) {
+      squares[static_cast<std::size_t>(stage)].add(input.view());
+    };
+    const Calibration& calibration = result_.calibration;
+    const std::size_t windows = chunk_windows(calibration.length);
+    for (std::size_t first = 0; first < calibration.samples; first += windows) {
+      throw_if_stopped();
+      const std::size_t rows = std::min(windows, calibration.samples - first) * calibration.length;
+      std::vector<Sequence> sequences;
+      for (std::size_t row = 0; row < rows; row += calibration.length)
+        sequences.push_back({row, calibration.length, 0, nullptr});
+      Tensor hidden(rows, block.hyper->hidden), input(rows, block.hyper->hidden);
+      hidden_->get(first * calibration.length, hidden.view());
+      block.attention_input(hidden.view(), input.view());
+      add(Stage::kAttentionIn, input);
+      Tensor mixed(rows, block.linear(Role::kOutput).inputs());
+      block.attend(input.view(), sequences, RopeTables(*block.hyper, sequences), mixed.view(),
+                   options_.compute);
+      add(Stage::kAttentionOut, mixed);
+      block.attention_output(mixed.view(), hidden.view(), options_.compute);
+      block.mlp_input(hidden.view(), input.view());
+      add(Stage::kMlpIn, input);
+      Tensor activated(rows, block.linear(Role::kDown).inputs());
+      block.mlp_activate(input.view(), activated.view(), options_.compute);
+      add(Stage::kMlpOut, activated);
+      block.mlp_output(activated.view(), hidden.view(), options_.compute);
+      hidden_->put(first * calibration.length, hidden.view());
+    }
+    for (const Stage stage : kStages)
+      for (const Role role : roles_of(stage))
+        keep(gguf_tensor_name(cat("model.layers.", block.layer, ".", module_name(role), ".weight"),
+                              false),
+             squares[static_cast<std::size_t>(stage)].floats());
+  }
+
+  void keep(const std::string& name, const std::vector<float>& sums) {
+    const auto tokens = static_cast<float>(result_.calibration.ids.size());
+    put(name + ".in_sum2", sums);
+    put(name + ".counts", {&tokens, 1});
+    ++result_.entries;
+  }
+
+  void put(std::string name, std::span<const float> values) {
+    const auto bytes = std::as_bytes(values);
+    GgufModel::Own own;
+    own.info.name = std::move(name);
+    own.info.dtype = DType::kF32;
+    own.info.shape = {static_cast<std::int64_t>(values.size())};
+    own.info.bytes = bytes.size();
+    own.bytes.assign(bytes.begin(), bytes.end());
+    file_.own.push_back(std::move(own));
+  }
+
+  void write() {
+    const Calibration& calibration = result_.calibration;
+    std::sort(file_.own.begin(), file_.own.end(),
+              [](const auto& a, const auto& b) { return a.info.name < b.info.name; });
+    const std::vector<std::string> texts = {calibration.description};
+    file_.pairs.text("general.type", "imatrix")
+        .texts("imatrix.datasets", texts)
+        .u32("imatrix.chunk_count", static_cast<std::uint32_t>(calibration.samples))
+        .u32("imatrix.chunk_size", static_cast<std::uint32_t>(calibration.length));
+    const Json passport = {{"schema", "nibble.imatrix/1"},
+                           {"version", NIBBLE_VERSION},
+                           {"source", calibration.description},
+                           {"tokens_sha256", calibration.hash}};
+    create_gguf_file(output_, std::move(file_), passport.dump().size() + 256)->finish(passport);
+  }
+
+  ModelSource source_;
+  std::filesystem::path output_;
+  ImatrixOptions options_;
+  const ProgressSink& progress_;
+  const LogSink& log_;
+  std::unique_ptr<ActivationStore> hidden_;
+  GgufModel file_;
+  ImatrixResult result_;
+};
+
+}  // namespace
+
+ImatrixResult write_imatrix(const std::filesystem::path& model, const std::filesystem::path& output,
+                            const ImatrixOptions& options, const ProgressSink& progress,
+                            const LogSink& log) {
+  return Imatrix(model, output, options, progress, log).run();
+}
+
+}  // namespace nibble
