@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/sha256.h"
 #include "base/text.h"
 #include "nibble/error.h"
 
@@ -32,20 +33,32 @@ static_assert(sizeof(RecordHead) == 16);
               cat(path.string(), ": cannot ", action, ": ", std::strerror(errno)));
 }
 
+std::string sum_of(const Json& json) {
+  const std::string text = json.dump();
+  return sha256(std::as_bytes(std::span(text)));
+}
+
+std::string sum_of_record(std::string_view name, std::span<const std::byte> bytes) {
+  Sha256 sum;
+  sum.add(std::as_bytes(std::span(name)));
+  sum.add(bytes);
+  return sum.finish();
+}
+
 // "recipe.group_size (128, now 64)"
 std::string difference(const Json& before, const Json& now) {
-  for (const Json& step : Json::diff(before, now)) {
-    const std::string path = step.at("path").get<std::string>();
-    const Json::json_pointer at(path);
-    const auto text = [&](const Json& job) {
-      std::string value = job.contains(at) ? job.at(at).dump() : "nothing";
-      return value.size() > 40 ? value.substr(0, 37) + "…" : value;
-    };
-    std::string name = path.substr(std::min<std::size_t>(1, path.size()));
-    std::replace(name.begin(), name.end(), '/', '.');
-    return cat(name, " (", text(before), ", now ", text(now), ")");
-  }
-  return "nothing that this program knows";
+  const Json steps = Json::diff(before, now);
+  if (steps.empty()) return "nothing that this program knows";
+  std::string path = steps.front().at("path").get<std::string>();
+  if (path.ends_with("/-")) path.resize(path.size() - 2);  // behind the last of a list
+  const Json::json_pointer at(path);
+  const auto text = [&](const Json& job) {
+    std::string value = job.contains(at) ? job.at(at).dump() : "nothing";
+    return value.size() > 40 ? value.substr(0, 37) + "…" : value;
+  };
+  std::string name = path.substr(std::min<std::size_t>(1, path.size()));
+  std::replace(name.begin(), name.end(), '/', '.');
+  return cat(name, " (", text(before), ", now ", text(now), ")");
 }
 
 }  // namespace
@@ -87,6 +100,8 @@ void Journal::lock() {
 void Journal::read_head(const Json& job, Resume resume) {
   const auto refuse = [&](const std::string& why) {
     if (resume != Resume::kRequired) return;
+    std::error_code failure;
+    fs::remove(folder_, failure);  // where it was made just now
     throw Error(ErrorKind::kInvalidArgument,
                 cat("there is nothing to go on from: ", folder_.string(), " ", why),
                 "leave --resume out to begin");
@@ -96,7 +111,10 @@ void Journal::read_head(const Json& job, Resume resume) {
   if (!fs::exists(folder_ / kHead, ignored)) return refuse("holds no work");
   Json head, before;
   try {
-    head = parse_json(read_file(folder_ / kHead, kMaxHead));
+    const Json whole = parse_json(read_file(folder_ / kHead, kMaxHead));
+    head = whole.at("head");
+    if (whole.at("sha256") != sum_of(head))
+      throw Error(ErrorKind::kCorruptFile, "its head differs");
     before = parse_json(read_file(folder_ / kJob, kMaxHead)).at("job");
     seconds_ = head.at("seconds").get<double>();
     kept_bytes_ = head.at("record_bytes").get<std::uint64_t>();
@@ -104,10 +122,15 @@ void Journal::read_head(const Json& job, Resume resume) {
     if (fs::exists(folder_ / kRecords) ? fs::file_size(folder_ / kRecords) < kept_bytes_
                                        : kept_bytes_ > 0)
       throw Error(ErrorKind::kCorruptFile, "its records are cut off");
-    if (before == job) map_state(head);
+    if (before == job) {
+      check_records(head);
+      map_state(head);
+    }
   } catch (const std::exception& error) {
     // Damaged from outside: nothing of it can be trusted.
     state_ = nullptr;
+    blobs_.clear();
+    record_sums_.clear();
     seconds_ = 0;
     kept_bytes_ = 0;
     note_ = cat(folder_.string(), ": is damaged (", error.what(), "); the job begins anew");
@@ -129,6 +152,8 @@ void Journal::read_head(const Json& job, Resume resume) {
 void Journal::map_state(const Json& head) {
   const Json& sizes = head.at("blobs");
   state_file_ = MappedFile(folder_ / cat("state-", turn_));
+  if (head.at("state_sha256") != sha256(state_file_.bytes()))
+    throw Error(ErrorKind::kCorruptFile, "its state differs from what was kept");
   auto rest = state_file_.bytes();
   for (const Json& size : sizes) {
     const auto bytes = size.get<std::uint64_t>();
@@ -137,6 +162,14 @@ void Journal::map_state(const Json& head) {
     rest = rest.subspan(bytes);
   }
   state_ = head.at("state");
+}
+
+void Journal::check_records(const Json& head) {
+  replay([&](std::string_view name, std::span<const std::byte> bytes) {
+    record_sums_ += sum_of_record(name, bytes);
+  });
+  if (head.at("records_sha256") != sha256(std::as_bytes(std::span(record_sums_))))
+    throw Error(ErrorKind::kCorruptFile, "its records differ from what was kept");
 }
 
 // Only what a journal consists of: the folder may be the user's.
@@ -155,6 +188,7 @@ void Journal::clear() {
 }
 
 void Journal::replay(const Use& use) const {
+  if (kept_bytes_ == 0) return;
   const MappedFile file(folder_ / kRecords);
   auto rest = file.bytes().first(std::min<std::uint64_t>(file.bytes().size(), kept_bytes_));
   while (!rest.empty()) {
@@ -190,6 +224,7 @@ void Journal::write_all(int file, std::span<const std::byte> bytes, std::uint64_
 }
 
 void Journal::add(std::string_view name, std::span<const std::byte> bytes) {
+  record_sums_ += sum_of_record(name, bytes);
   const RecordHead head{static_cast<std::uint32_t>(name.size()), 0, bytes.size()};
   for (const auto part :
        {std::as_bytes(std::span(&head, 1)), std::as_bytes(std::span(name)), bytes}) {
@@ -215,8 +250,10 @@ void Journal::keep(const Json& state, std::span<const std::span<const std::byte>
   if (file < 0) return give_up(std::strerror(errno));
   Json sizes = Json::array();
   std::uint64_t offset = 0;
+  Sha256 sum;
   for (const auto blob : blobs) {
     write_all(file, blob, offset);
+    sum.add(blob);
     offset += blob.size();
     sizes.push_back(blob.size());
   }
@@ -228,13 +265,14 @@ void Journal::keep(const Json& state, std::span<const std::span<const std::byte>
     return;
   }
   try {
-    write_file(folder_ / kHead, Json{{"seconds", seconds_ + spent()},
-                                     {"record_bytes", record_bytes_},
-                                     {"turn", turn_ + 1},
-                                     {"blobs", sizes},
-                                     {"state", state}}
-                                        .dump() +
-                                    "\n");
+    const Json head = {{"seconds", seconds_ + spent()},
+                       {"record_bytes", record_bytes_},
+                       {"records_sha256", sha256(std::as_bytes(std::span(record_sums_)))},
+                       {"turn", turn_ + 1},
+                       {"blobs", sizes},
+                       {"state_sha256", sum.finish()},
+                       {"state", state}};
+    write_file(folder_ / kHead, Json{{"head", head}, {"sha256", sum_of(head)}}.dump() + "\n");
   } catch (const Error& error) {
     fs::remove(path, ignored);
     return give_up(error.what());

@@ -4,7 +4,7 @@
 //   job.json   what the job is, in every detail that its output depends on
 //   records    results as they came, one after another: lengths, name, bytes
 //   state-N    the blobs of the last keep(), one after another
-//   head.json  written last, by renaming: which records and state belong together
+//   head.json  written last, by renaming: which records and state belong together, and their sums
 //
 // Bytes after the head's are those of a keep() that never ended.
 #pragma once
@@ -59,6 +59,7 @@ class Journal {
   void lock();
   void read_head(const Json& job, Resume resume);
   void clear();
+  void check_records(const Json& head);
   void map_state(const Json& head);
   void write_all(int file, std::span<const std::byte> bytes, std::uint64_t offset);
   void give_up(std::string_view why);
@@ -76,6 +77,7 @@ class Journal {
   Descriptor lock_, records_;
   std::uint64_t record_bytes_ = 0;  // written
   std::uint64_t kept_bytes_ = 0;    // of them, those that count
+  std::string record_sums_;         // the SHA-256 of each, one after another
   Json state_;
   MappedFile state_file_;
   std::vector<std::span<const std::byte>> blobs_;

@@ -15,6 +15,7 @@
 #include "model/source.h"
 #include "nibble/error.h"
 #include "quantize/passport.h"
+#include "quantize/verify.h"
 
 namespace nibble {
 namespace {
@@ -42,6 +43,7 @@ class Conversion {
   ConvertResult run() {
     for (const std::string& note : source_.notes()) tell(note);
     open_source();
+    require_sound_source();
     choose_layout();
     find_modules();
     choose_dialect();
@@ -76,6 +78,15 @@ class Conversion {
                   "nibble quantize makes codes of them; convert moves codes from layout to layout");
     stored_ = from_->open(source_.checkpoint(), source_.config()["quantization_config"]);
     result_.from = from_->name;
+  }
+
+  // Damage would be carried over, and the sums of the output would vouch for it.
+  void require_sound_source() const {
+    for (const Finding& finding : verify_checkpoint(source_.path(), std::nullopt).findings)
+      if (finding.error)
+        throw Error(ErrorKind::kCorruptFile,
+                    cat(source_.path().string(), ": ", finding.text, " [", finding.rule, "]"),
+                    "nibble verify tells all that is wrong; convert takes sound folders only");
   }
 
   void choose_layout() {
@@ -289,7 +300,6 @@ class Conversion {
         const Linear* const a = before.linears[i].get();
         const Linear* const b = after.linears[i].get();
         if (a == nullptr) continue;
-        throw_if_stopped();
         const std::string name = source_.module_path(layer, static_cast<Role>(i));
         show(name, static_cast<double>(2 * modules_.size() + done),
              3.0 * static_cast<double>(modules_.size()));

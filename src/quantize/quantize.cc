@@ -53,6 +53,7 @@ class Job {
     }
     writer_ = layout().create(layout(), recipe_.layout_settings, output_, model, output_options());
     hash_inputs();
+    if (calibrated && !options_.calibration.sources.empty()) gather();
     open_journal();
     try {
       if (calibrated && result_.calibration.samples == 0) gather_and_keep();

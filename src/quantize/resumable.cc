@@ -4,7 +4,6 @@
 #include <array>
 #include <cstring>
 
-#include "base/sha256.h"
 #include "base/text.h"
 #include "nibble/error.h"
 
@@ -74,14 +73,13 @@ Json job_identity(const PassportParts& parts) {
     modules[module.name]["dialect"] = parts.recipe->layout_settings.dialect_of(module.name);
   }
   job["modules"] = std::move(modules);
-  Json sources = Json::array();
+  if (!parts.recipe->calibrated()) return job;
+  // Of the tokens, not of the files: a text may come through a pipe. Where the model writes its own
+  // text all that it depends on is here already.
   const CalibrationOptions& asked = parts.options->calibration;
-  if (parts.recipe->calibrated()) {
-    for (const CalibrationFile& file : asked.sources)
-      sources.push_back({{"sha256", sha256_of_file(file.path)}, {"weight", file.weight}});
-    job["calibration"] = {
-        {"sources", sources}, {"samples", asked.samples}, {"seq_len", asked.length}};
-  }
+  job["calibration"] = {{"samples", asked.samples}, {"seq_len", asked.length}};
+  job["calibration"]["tokens_sha256"] =
+      parts.calibration != nullptr ? Json(parts.calibration->hash) : Json(nullptr);
   return job;
 }
 

@@ -10,7 +10,8 @@
 
 namespace nibble {
 
-// All that the output's bytes depend on. `parts` needs neither calibration nor modules.
+// All that the output's bytes depend on. `parts` needs no modules, and no calibration where the
+// model writes its own.
 Json job_identity(const PassportParts& parts);
 
 // Before the first layer, or after the layer with number `layers` - 1.

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/sha256.h"
 #include "nibble/error.h"
 #include "support/temp_dir.h"
 
@@ -38,9 +39,11 @@ std::string records_of(const Journal& journal) {
 
 // As if the work had taken an hour.
 void age(const fs::path& journal) {
-  Json head = read_json(journal / "head.json");
-  head["seconds"] = 3600;
-  write_file(journal / "head.json", head.dump());
+  Json whole = read_json(journal / "head.json");
+  whole["head"]["seconds"] = 3600;
+  const std::string head = whole["head"].dump();
+  whole["sha256"] = sha256(bytes_of(head));
+  write_file(journal / "head.json", whole.dump());
 }
 
 std::string refusal(const fs::path& folder, const Json& job, Resume resume) {
@@ -104,10 +107,23 @@ TEST(Journal, ThrowsAwayAMomentOfAnotherJobButNotAnHour) {
   }
 }
 
+TEST(Journal, NamesTheListThatHasGrown) {
+  const TempDir dir;
+  const Json before = {{"skip", {"a"}}}, now = {{"skip", {"a", "b"}}};
+  {
+    Journal journal(dir / "j", before, Resume::kAuto);
+    keep(journal, {{"layers", 1}}, {});
+  }
+  age(dir / "j");
+  const std::string text = refusal(dir / "j", now, Resume::kAuto);
+  EXPECT_NE(text.find(R"(skip (["a"], now ["a","b"]))"), text.npos) << text;
+}
+
 TEST(Journal, RefusesToBeginWhereItMustGoOn) {
   const TempDir dir;
   EXPECT_NE(refusal(dir / "j", kJob, Resume::kRequired).find("nothing to go on from"),
             std::string::npos);
+  EXPECT_FALSE(fs::exists(dir / "j"));
 }
 
 TEST(Journal, BeginsAnewWhereItIsDamaged) {
@@ -129,6 +145,16 @@ TEST(Journal, BeginsAnewWhereItIsDamaged) {
   spoil("job.json", "{}");
   spoil("records", "");
   spoil("state-1", "sta");
+  spoil("state-1", "stats");
+  {
+    Journal journal(dir / "k", kJob, Resume::kAuto);
+    journal.add("a", bytes_of("one"));
+    keep(journal, {{"layers", 1}}, {});
+  }
+  std::string records = read_file(dir / "k" / "records", 100);
+  records.back() ^= 1;
+  write_file(dir / "k" / "records", records);
+  EXPECT_TRUE(Journal(dir / "k", kJob, Resume::kAuto).state().is_null());
 }
 
 TEST(Journal, IsForOneProcessAtATime) {

@@ -107,6 +107,17 @@ TEST(Convert, RefusesWhatWouldLoseSomethingAndWritesNothing) {
   EXPECT_FALSE(fs::exists(dir / "out.gguf"));
 }
 
+TEST(Convert, DoesNotCarryDamageOver) {
+  const TempDir dir;
+  quantize(dir / "gptq", "int4", 128);
+  std::string bytes = read_file(dir / "gptq" / "model.safetensors", 1 << 24);
+  bytes[bytes.size() / 2] ^= 1;
+  write_file(dir / "gptq" / "model.safetensors", bytes);
+  EXPECT_NE(error_text([&] { convert(dir / "gptq", dir / "out", "awq"); }).find("SHA-256"),
+            std::string::npos);
+  EXPECT_FALSE(fs::exists(dir / "out"));
+}
+
 TEST(Convert, KnowsEachKindOfLoss) {
   Codes codes = make_codes(grids::named("int4"), 2, 32, 32);
   std::fill(codes.scales.begin(), codes.scales.end(), 0.5f);

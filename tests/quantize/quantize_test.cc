@@ -92,7 +92,7 @@ TEST(QuantizeModel, DoesNotGoOnWithAnotherText) {
   QuantizeOptions options = small_job();
   options.calibration.sources = {{calibration_text(folder), 1}};
   EXPECT_THROW(quantize_model(kDemo, folder / "out", options, stopping_after(10), false), Error);
-  write_file(folder / "notes.txt", read_file(folder / "notes.txt", 1 << 20) + "More.");
+  write_file(folder / "notes.txt", "More. " + read_file(folder / "notes.txt", 1 << 20));
   options.resume = Resume::kRequired;
   EXPECT_THROW(quantize_model(kDemo, folder / "out", options, {}, false), Error);
   options.resume = Resume::kAuto;

@@ -147,12 +147,13 @@ Json write_compressed_config(const LayoutSettings& settings) {
   };
   Json groups = {{"group_0", group_json(settings.base, Json::array({"Linear"}))}};
   std::vector<std::pair<ModuleSettings, Json>> others;
-  for (const auto& [module, own] : settings.overrides) {
+  for (const auto& rule : settings.overrides) {
+    const ModuleSettings& own = rule.second;
     if (own == settings.base) continue;
     auto found = std::find_if(others.begin(), others.end(),
-                              [&own = own](const auto& other) { return other.first == own; });
+                              [&](const auto& other) { return other.first == own; });
     if (found == others.end()) found = others.insert(found, {own, Json::array()});
-    found->second.push_back(module);
+    found->second.push_back(rule.first);
   }
   for (auto& [own, targets] : others)
     groups[cat("group_", groups.size())] = group_json(own, std::move(targets));
