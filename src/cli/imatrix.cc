@@ -72,9 +72,7 @@ Run setup(CLI::App& app, const Global& global) {
 extern const Command imatrix_command{
     .name = "imatrix",
     .summary = "Measure which inputs of each layer matter, for llama-quantize",
-    .examples =
-        "  nibble imatrix MODEL imatrix.gguf --calib notes.txt\n"
-        "  llama-quantize --imatrix imatrix.gguf model-f16.gguf model.gguf Q4_K_M\n",
+    .examples = "  nibble imatrix MODEL imatrix.gguf --calib notes.txt\n",
     .setup = setup,
 };
 
