@@ -311,6 +311,23 @@ void describe(Recipe& recipe) {
   }
 }
 
+// Every block follows its type's own rule: nobody reads what was asked of methods.
+void refuse_choices(const QuantizeOptions& options, const std::string& type) {
+  const auto refuse = [&](const std::string& what) {
+    throw Error(ErrorKind::kInvalidArgument,
+                cat(what, " would not be read: blocks of ", type, " follow a rule of their own"),
+                "leave it out, or choose another --type (nibble formats lists them)");
+  };
+  if (!options.grid.empty()) refuse(cat("--grid ", options.grid));
+  if (options.group_size) refuse("--group-size");
+  if (options.method != QuantizeOptions().method && options.method != "rtn")
+    refuse(cat("--method ", options.method));
+  if (!options.overrides.empty()) refuse(cat("--override ", options.overrides.front().pattern));
+  if (!options.settings.empty()) refuse(cat("--", options.settings.begin()->first));
+  if (!options.calibration.sources.empty())
+    refuse(cat("--calib ", options.calibration.sources.front().path.string()));
+}
+
 }  // namespace
 
 const PlannedTensor* Recipe::tensor(std::string_view name) const {
@@ -374,6 +391,8 @@ Recipe make_recipe(const ModelSource& source, const QuantizeOptions& asked,
                 cat("no module is left to quantize",
                     recipe.notes.empty() ? "" : cat(": ", recipe.notes.back())),
                 "choose another type or grid, or skip fewer modules");
+
+  if (recipe.modules.empty()) refuse_choices(options, recipe.layout_settings.dialect);
 
   Settings settings(options.settings);
   for (const std::string& name : options.transforms) {
