@@ -117,7 +117,8 @@ std::atomic<const Kernels*> chosen = nullptr;
 }  // namespace
 
 const Kernels& kernels() {
-  const Kernels* table = chosen.load(std::memory_order_relaxed);
+  // Acquired: the table of AMX is made at run time, by whichever thread asks first.
+  const Kernels* table = chosen.load(std::memory_order_acquire);
   if (table == nullptr) {
     table = best();
     chosen = table;
