@@ -19,30 +19,16 @@ StageMoments gather(const Block& block, Compute compute, const Samples& samples)
   for (const Stage stage : kStages)
     moments[static_cast<std::size_t>(stage)] =
         std::make_unique<Moments>(block.linear(roles_of(stage).front()).inputs(), compute, false);
-  const auto add = [&](Stage stage, const Tensor& input) {
-    moments[static_cast<std::size_t>(stage)]->add(input.view());
-  };
   const std::size_t windows = chunk_windows(samples.length);
   for (std::size_t first = 0; first < samples.count; first += windows) {
     throw_if_stopped();
     const std::size_t rows = std::min(windows, samples.count - first) * samples.length;
-    std::vector<Sequence> sequences;
-    for (std::size_t row = 0; row < rows; row += samples.length)
-      sequences.push_back({row, samples.length, 0, nullptr});
-    Tensor hidden(rows, block.hyper->hidden), input(rows, block.hyper->hidden);
+    Tensor hidden(rows, block.hyper->hidden);
     samples.quantized.hidden->get(first * samples.length, hidden.view());
-    block.attention_input(hidden.view(), input.view());
-    add(Stage::kAttentionIn, input);
-    Tensor mixed(rows, block.linear(Role::kOutput).inputs());
-    block.attend(input.view(), sequences, RopeTables(*block.hyper, sequences), mixed.view(),
-                 compute);
-    add(Stage::kAttentionOut, mixed);
-    block.attention_output(mixed.view(), hidden.view(), compute);
-    block.mlp_input(hidden.view(), input.view());
-    add(Stage::kMlpIn, input);
-    Tensor activated(rows, block.linear(Role::kDown).inputs());
-    block.mlp_activate(input.view(), activated.view(), compute);
-    add(Stage::kMlpOut, activated);
+    for_stage_inputs(block, hidden.view(), samples.length, compute,
+                     [&](Stage stage, ConstMatrix input) {
+                       moments[static_cast<std::size_t>(stage)]->add(input);
+                     });
   }
   for (const auto& one : moments) one->finish();
   return moments;

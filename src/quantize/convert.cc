@@ -244,13 +244,15 @@ class Conversion {
     const auto writer =
         to_->create(*to_, settings_, output_, model,
                     {.replace = options_.replace, .max_shard_bytes = options_.max_shard_bytes});
+    Json passport = read_passport(source_);
+    const bool told = passport.is_object() && passport.contains("modules");
     Json reports = Json::array();
     for (std::size_t i = 0; i < modules_.size(); ++i) {
       throw_if_stopped();
       show(modules_[i].name, static_cast<double>(modules_.size() + i),
            3.0 * static_cast<double>(modules_.size()));
       const Codes codes = codes_of(*modules_[i].stored);
-      reports.push_back(report(modules_[i].name, codes));
+      if (!told) reports.push_back(report(modules_[i].name, codes));
       for (const NamedBytes& tensor : to_->write(modules_[i].name, codes, settings_))
         writer->add(tensor.info.name, tensor.bytes);
     }
@@ -258,7 +260,8 @@ class Conversion {
       throw_if_stopped();
       writer->add(info.name, source_.checkpoint().bytes(info));
     }
-    writer->finish(passport(std::move(reports)));
+    if (!told) passport = new_passport(std::move(reports));
+    writer->finish(moved(std::move(passport)));
   }
 
   static Json report(const std::string& name, const Codes& codes) {
@@ -270,15 +273,17 @@ class Conversion {
             {"codes_sha256", sha256(std::as_bytes(std::span(codes.codes)))}};
   }
 
-  // The source's own, with what became of it; one that only names the source where it has none.
-  Json passport(Json reports) const {
-    Json passport = read_passport(source_);
-    if (!passport.is_object() || !passport.contains("modules"))
-      passport = {{"schema", "nibble.passport/1"},
-                  {"version", NIBBLE_VERSION},
-                  {"calibration", nullptr},
-                  {"recipe", Json::object()},
-                  {"modules", std::move(reports)}};
+  // For a source without one: it names the source's codes, nothing tells how they were chosen.
+  static Json new_passport(Json reports) {
+    return {{"schema", "nibble.passport/1"},
+            {"version", NIBBLE_VERSION},
+            {"calibration", nullptr},
+            {"recipe", Json::object()},
+            {"modules", std::move(reports)}};
+  }
+
+  // With what became of the codes.
+  Json moved(Json passport) const {
     passport["tokenizer"] = hash_files(tokenizer_files(source_.folder()));
     if (!passport.contains("base")) passport["base"] = Json::object();
     passport["recipe"]["layout"] = to_->name;

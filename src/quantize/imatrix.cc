@@ -91,32 +91,19 @@ class Imatrix {
   // The inputs of a layer's matrices over all windows, which move on through the layer.
   void measure(const Block& block) {
     std::array<Squares, kStages.size()> squares;
-    const auto add = [&](Stage stage, const Tensor& input) {
-      squares[static_cast<std::size_t>(stage)].add(input.view());
-    };
     const Calibration& calibration = result_.calibration;
     const std::size_t windows = chunk_windows(calibration.length);
     for (std::size_t first = 0; first < calibration.samples; first += windows) {
       throw_if_stopped();
       const std::size_t rows = std::min(windows, calibration.samples - first) * calibration.length;
-      std::vector<Sequence> sequences;
-      for (std::size_t row = 0; row < rows; row += calibration.length)
-        sequences.push_back({row, calibration.length, 0, nullptr});
-      Tensor hidden(rows, block.hyper->hidden), input(rows, block.hyper->hidden);
+      Tensor hidden(rows, block.hyper->hidden);
       hidden_->get(first * calibration.length, hidden.view());
-      block.attention_input(hidden.view(), input.view());
-      add(Stage::kAttentionIn, input);
-      Tensor mixed(rows, block.linear(Role::kOutput).inputs());
-      block.attend(input.view(), sequences, RopeTables(*block.hyper, sequences), mixed.view(),
-                   options_.compute);
-      add(Stage::kAttentionOut, mixed);
-      block.attention_output(mixed.view(), hidden.view(), options_.compute);
-      block.mlp_input(hidden.view(), input.view());
-      add(Stage::kMlpIn, input);
-      Tensor activated(rows, block.linear(Role::kDown).inputs());
-      block.mlp_activate(input.view(), activated.view(), options_.compute);
-      add(Stage::kMlpOut, activated);
-      block.mlp_output(activated.view(), hidden.view(), options_.compute);
+      for_stage_inputs(block, hidden.view(), calibration.length, options_.compute,
+                       [&](Stage stage, ConstMatrix input) {
+                         squares[static_cast<std::size_t>(stage)].add(input);
+                         if (stage == Stage::kMlpOut)
+                           block.mlp_output(input, hidden.view(), options_.compute);
+                       });
       hidden_->put(first * calibration.length, hidden.view());
     }
     for (const Stage stage : kStages)

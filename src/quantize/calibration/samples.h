@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 
+#include "model/block.h"
 #include "quantize/calibration/activation_store.h"
 
 namespace nibble {
@@ -26,5 +28,12 @@ struct Samples {
 
 // Windows whose activations are computed together.
 std::size_t chunk_windows(std::size_t length);
+
+// Runs whole windows of `length` tokens through a block's stages: `use` gets each stage's input
+// once, in order. hidden [tokens, hidden] has the attention's output added then, not yet the MLP's,
+// which Block::mlp_output adds from the last input.
+using UseInput = std::function<void(Stage stage, ConstMatrix input)>;
+void for_stage_inputs(const Block& block, Matrix hidden, std::size_t length, Compute compute,
+                      const UseInput& use);
 
 }  // namespace nibble
