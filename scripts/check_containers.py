@@ -28,6 +28,8 @@ TOLERANCE = 1e-3
 # Readers of int-quantized round the inputs of each token to 8 bits; nibble's perplexity leaves them exact.
 ROUNDED_INPUTS = 5e-3
 WINDOW = 512
+# Float codes are decoded in bfloat16, and inputs of fp8 rounded to 3 bits of mantissa.
+BFLOAT16, FLOAT_INPUTS = 1e-2, 3e-2
 # Why a reader does not load a folder that is right: seen with folders that the package made itself.
 PACKED_ZEROS = "compressed-tensors 0.20.0 expects zeros that are not packed"
 
@@ -46,6 +48,13 @@ CASES = [
     ("ct mixed", CT + ["--override", "down_proj=int8:64", "--skip", "layers.0.mlp.up"], ["compressed_tensors"],
      TOLERANCE, None),
     ("ct int-quantized", CT + ["--checkpoint-format", "int-quantized"], ["compressed_tensors"], ROUNDED_INPUTS, None),
+    ("ct fp8", CT + ["--grid", "fp8"], ["compressed_tensors"], FLOAT_INPUTS, None),
+    ("ct fp8 blocks", CT + ["--checkpoint-format", "float-blocks"], ["compressed_tensors"], FLOAT_INPUTS, None),
+    ("ct mxfp4", CT + ["--grid", "mxfp4"], ["compressed_tensors"], BFLOAT16, None),
+    ("ct nvfp4", CT + ["--grid", "nvfp4"], ["compressed_tensors"], BFLOAT16, None),
+    ("ct nvfp4 and fp8", CT + ["--grid", "nvfp4", "--override", "down_proj=fp8:-1"], ["compressed_tensors"],
+     FLOAT_INPUTS, None),
+    ("fp8", ["--layout", "fp8"], ["accelerate"], BFLOAT16, None),
     ("awq 4:128", AWQ + ["--asym"], ["gptqmodel", "optimum"], TOLERANCE, None),
     ("awq 4:64 sym", AWQ + ["--group-size", "64"], ["gptqmodel", "optimum"], TOLERANCE, None),
 ]
@@ -68,8 +77,8 @@ def perplexity(model, ids, windows):
     return math.exp(total / (windows * (WINDOW - 1)))
 
 
-def load(folder):
-    return transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+def load(folder, dtype=torch.float32):
+    return transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
 
 
 def tensors_of(folder):
@@ -86,14 +95,23 @@ def unpacked_compressed(folder, tensors):
     from compressed_tensors.quantization import QuantizationConfig
     config = QuantizationConfig.model_validate(
         json.loads((Path(folder) / "config.json").read_text())["quantization_config"])
-    compressor = BaseCompressor.get_value_from_registry(config.format)
     by_target = {target: group for group in config.config_groups.values() for target in group.targets}
     for name in [name for name in tensors if name.endswith(".weight_scale")]:
         module = name.removesuffix(".weight_scale")
         state = {key[len(module) + 1:]: value for key, value in tensors.items() if key.startswith(module + ".")}
         state["weight_scale"] = state["weight_scale"].float()
         scheme = by_target.get(module, by_target["Linear"])
+        compressor = BaseCompressor.get_value_from_registry(scheme.format or config.format)
         yield module, compressor.decompress(state, scheme)["weight"]
+
+
+def unpacked_fp8(folder, tensors):
+    """Module -> weight: blocks of 128 x 128 cut short at the ends, each with its scale."""
+    for name in [name for name in tensors if name.endswith(".weight_scale_inv")]:
+        module = name.removesuffix(".weight_scale_inv")
+        weight, scales = tensors[module + ".weight"].float(), tensors[name].float()
+        rows, columns = (torch.arange(size) // 128 for size in weight.shape)
+        yield module, weight * scales[rows][:, columns]
 
 
 def unpacked_awq(folder, tensors):
@@ -119,7 +137,7 @@ def unpacked_awq(folder, tensors):
 def unpacked(folder, base):
     tensors = tensors_of(folder)
     quantized = json.loads((Path(folder) / "config.json").read_text())["quantization_config"]["quant_method"]
-    unpack = unpacked_awq if quantized == "awq" else unpacked_compressed
+    unpack = {"awq": unpacked_awq, "fp8": unpacked_fp8}.get(quantized, unpacked_compressed)
     model = load(base)
     with torch.no_grad():
         for module, weight in unpack(folder, tensors):
@@ -146,7 +164,7 @@ def run(case, arguments, ids, folder):
     if missing:
         return columns + ["skipped: no " + ", ".join(missing)], right
     try:
-        model = load(folder)
+        model = load(folder, torch.bfloat16 if tolerance >= BFLOAT16 else torch.float32)
     except Exception as problem:  # whatever a reader throws
         return columns + [f"refused: {refusal or problem}"], right and refusal is not None
     text, also = judged(perplexity(model, ids, arguments.windows), expected, tolerance)

@@ -34,7 +34,7 @@ struct Finding {
 
 // Which scales, zeros and groups a layout can hold.
 struct Storable {
-  DType scale_type = DType::kF16;  // float16, bfloat16 or float32
+  DType scale_type = DType::kF16;  // float16, bfloat16, float32 or a power of two (F8_E8M0)
   bool integer_zeros = true;       // zeros are integers, otherwise any number
   float lowest_zero = 0;
   bool group_index = false;  // columns may be put into groups in any order
@@ -138,6 +138,8 @@ struct Layout {
   // Group sizes that readers expect of codes of a grid, the best first; none: one for each row.
   std::span<const std::size_t> (*usual_groups)(const Grid& grid,
                                                std::string_view dialect) = nullptr;
+  // May the last group of a row be shorter than the others? Null: no.
+  bool (*short_groups)(const Grid& grid, std::string_view dialect) = nullptr;
   // Why this layout cannot hold such codes; empty when it can.
   std::string (*refusal)(const CodeShape& shape) = nullptr;
   Storable (*storable)(const CodeShape& shape, const LayoutSettings& settings) = nullptr;
@@ -178,6 +180,8 @@ const Layout* claiming(const Json& config);
 // tensors were packed.
 Json with_side_config(Json config, const std::filesystem::path& folder,
                       const CheckpointReader& reader);
+// The dialects that codes of a grid may be written in where none is named, the first first.
+std::vector<std::string> dialects_for(const Layout& layout, const Grid& grid);
 // `wanted`, or the first dialect where it is empty; throws kInvalidArgument with the known ones.
 std::string dialect_of(const Layout& layout, std::string_view wanted);
 // The layout that writes files of this name; null when it is the name of a folder.

@@ -29,10 +29,13 @@ struct Grid {
   std::string_view summary;
   int bits = 0;                          // of one code, 1 … 16
   std::size_t dimension = 1;             // weights that one code stands for, 1 … kMaxDimension
-  std::span<const float> codebook = {};  // [2^bits, dimension]; of dimension 1: rising
+  std::span<const float> codebook = {};  // [2^bits, dimension]; of dimension 1: never falling
+  std::size_t used = 0;    // the first so many codes are all that rounding takes; 0: all
+  bool even_ties = false;  // of floats: halfway between two, the one with an even mantissa is taken
 
   bool uniform() const { return codebook.empty(); }
   std::size_t levels() const { return std::size_t{1} << bits; }
+  std::size_t used_levels() const { return used == 0 ? levels() : used; }
   double bits_per_weight() const {
     return static_cast<double>(bits) / static_cast<double>(dimension);
   }

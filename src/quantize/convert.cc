@@ -154,12 +154,10 @@ class Conversion {
     if (!options_.dialect.empty())
       dialects.push_back(layouts::dialect_of(*to_, options_.dialect));
     else
-      for (const std::string_view dialect : to_->dialects) dialects.emplace_back(dialect);
-    if (dialects.empty()) dialects.emplace_back();
+      dialects = layouts::dialects_for(*to_, *settings_.base.grid);
+    if (to_->dialects.empty()) dialects.emplace_back();
     std::string first_loss;
     for (const std::string& dialect : dialects) {
-      const std::string_view grid = to_->grid_of != nullptr ? to_->grid_of(dialect) : "";
-      if (options_.dialect.empty() && !grid.empty() && grid != settings_.base.grid->name) continue;
       settings_.dialect = dialect;
       // Scales in another type than the original model's, where the layout has one for them.
       for (const DType type : {DType::kF16, DType::kF32}) {

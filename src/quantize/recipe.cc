@@ -28,10 +28,17 @@ std::string layers_by_width(const std::vector<PlannedModule>& modules) {
   return text;
 }
 
-bool divides_all(std::size_t group, const std::vector<PlannedModule>& modules) {
-  return std::all_of(modules.begin(), modules.end(), [&](const PlannedModule& module) {
-    return module.shape.columns % group == 0;
-  });
+bool divides(std::size_t group, const PlannedModule& module, const Recipe& recipe) {
+  const auto may_be_short = recipe.layout->short_groups;
+  return module.shape.columns % group == 0 ||
+         (may_be_short != nullptr &&
+          may_be_short(*module.shape.grid, recipe.layout_settings.dialect));
+}
+
+bool divides_all(std::size_t group, const std::vector<PlannedModule>& modules,
+                 const Recipe& recipe) {
+  return std::all_of(modules.begin(), modules.end(),
+                     [&](const PlannedModule& module) { return divides(group, module, recipe); });
 }
 
 std::string list_of(std::span<const std::size_t> sizes) {
@@ -45,7 +52,7 @@ std::size_t choose_group(const std::vector<PlannedModule>& modules, Recipe& reci
                                                  recipe.layout_settings.dialect);
   if (usual.empty()) return 0;
   for (const std::size_t group : usual)
-    if (divides_all(group, modules)) {
+    if (divides_all(group, modules, recipe)) {
       if (group != usual.front())
         recipe.notes.push_back(cat("groups of ", group, ": the largest of ", list_of(usual),
                                    " that divides every row (", layers_by_width(modules), ")"));
@@ -56,14 +63,15 @@ std::size_t choose_group(const std::vector<PlannedModule>& modules, Recipe& reci
   return 0;
 }
 
-void require_divides(std::size_t group, const std::vector<PlannedModule>& modules) {
-  if (group == 0 || divides_all(group, modules)) return;
+void require_divides(std::size_t group, const std::vector<PlannedModule>& modules,
+                     const Recipe& recipe) {
+  if (group == 0 || divides_all(group, modules, recipe)) return;
   std::vector<PlannedModule> bad;
   for (const PlannedModule& module : modules)
-    if (module.shape.columns % group != 0) bad.push_back(module);
+    if (!divides(group, module, recipe)) bad.push_back(module);
   std::vector<std::string> fitting;
   for (const std::size_t size : {256, 128, 96, 64, 48, 32, 16})
-    if (divides_all(size, modules)) fitting.push_back(std::to_string(size));
+    if (divides_all(size, modules, recipe)) fitting.push_back(std::to_string(size));
   throw Error(ErrorKind::kInvalidArgument,
               cat("groups of ", group, " do not divide the rows of ", bad.size(),
                   " modules: ", layers_by_width(bad)),
@@ -97,10 +105,9 @@ std::string grid_name(const QuantizeOptions& options) {
 
 // The asked one, or the first that stands for the grid.
 std::string dialect_for(const Layout& layout, const Grid& grid, const QuantizeOptions& options) {
-  if (options.dialect.empty() && layout.grid_of != nullptr)
-    for (const std::string_view dialect : layout.dialects)
-      if (const auto own = layout.grid_of(dialect); own.empty() || own == grid.name)
-        return std::string(dialect);
+  if (options.dialect.empty())
+    if (const auto fitting = layouts::dialects_for(layout, grid); !fitting.empty())
+      return fitting.front();
   return layouts::dialect_of(layout, options.dialect);
 }
 
@@ -216,7 +223,8 @@ std::vector<PlannedModule> holdable(std::vector<PlannedModule> modules, Recipe& 
     usual.group_size = usual.columns;
     for (const std::size_t group :
          recipe.layout->usual_groups(*usual.grid, recipe.layout_settings.dialect))
-      if (usual.group_size == usual.columns && usual.columns % group == 0) usual.group_size = group;
+      if (usual.group_size == usual.columns && divides(group, module, recipe))
+        usual.group_size = group;
     const std::string refusal = recipe.layout->refusal(usual);
     if (refusal.empty()) {
       kept.push_back(std::move(module));
@@ -261,7 +269,7 @@ void resolve(const QuantizeOptions& options, const Override* rule, Settings& set
       own.group_size = usual.front();
   }
   if (rule != nullptr && rule->group_size) {
-    require_divides(*rule->group_size, {module});
+    require_divides(*rule->group_size, {module}, recipe);
     own.group_size = *rule->group_size;
   }
   if (rule != nullptr) layout.overrides.emplace_back(module.name, own);
@@ -290,7 +298,7 @@ void resolve_all(const QuantizeOptions& options, Settings& settings, Recipe& rec
     if (!typed && (rules.back() == nullptr || !rules.back()->group_size)) plain.push_back(module);
   }
   patterns.require_matches();
-  if (options.group_size) require_divides(*options.group_size, plain);
+  if (options.group_size) require_divides(*options.group_size, plain, recipe);
   recipe.layout_settings.base.group_size =
       options.group_size ? *options.group_size : choose_group(plain, recipe);
   for (std::size_t i = 0; i < recipe.modules.size(); ++i)

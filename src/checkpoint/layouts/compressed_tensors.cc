@@ -11,17 +11,20 @@
 //     m.weight             I8 [out, in]        codes less the middle of their grid
 //     m.weight_scale       as above
 //     m.weight_zero_point  I8 [out, G]         zeros less the middle; asymmetric only
+//   forms of floats: compressed_tensors_float.cc
 //
 //   weight[o, i] = scale[o, g] · (code − zero[o, g]); the zero of symmetric grids is the middle.
 //
 // Here they are written; compressed_tensors_open.cc reads them.
 #include "checkpoint/layouts/compressed_tensors.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "checkpoint/layouts/float_codes.h"
 #include "formats/bitstream.h"
 #include "nibble/error.h"
 #include "tensor/half.h"
@@ -29,40 +32,74 @@
 namespace nibble::layouts {
 namespace {
 
-constexpr std::array<std::string_view, 2> kDialects = {"pack-quantized", "int-quantized"};
+using enum CompressedForm;
+
+constexpr std::array<std::string_view, 6> kDialects = {
+    "pack-quantized", "int-quantized",        "float-quantized",
+    "float-blocks",   "mxfp4-pack-quantized", "nvfp4-pack-quantized"};
+constexpr std::array<std::string_view, 6> kGridOf = {"", "int8", "fp8", "fp8", "mxfp4", "nvfp4"};
 constexpr std::array<std::size_t, 3> kUsualGroups = {128, 64, 32};
+constexpr std::array<std::size_t, 1> kBlockGroups = {128}, kMxfp4Groups = {32}, kNvfp4Groups = {16};
 
-std::string_view grid_of(std::string_view dialect) { return is_int_dialect(dialect) ? "int8" : ""; }
+std::string_view grid_of(std::string_view dialect) {
+  const auto at = std::find(kDialects.begin(), kDialects.end(), dialect) - kDialects.begin();
+  return kGridOf.at(static_cast<std::size_t>(at));
+}
 
-// Integer products have one scale for each row.
-std::span<const std::size_t> usual_groups(const Grid&, std::string_view dialect) {
-  return is_int_dialect(dialect) ? std::span<const std::size_t>() : kUsualGroups;
+std::span<const std::size_t> usual_groups(const Grid& grid, std::string_view dialect) {
+  switch (compressed_form(grid, dialect)) {
+    case kWords:
+      return kUsualGroups;
+    case kFloat8Blocks:
+      return kBlockGroups;
+    case kMxfp4:
+      return kMxfp4Groups;
+    case kNvfp4:
+      return kNvfp4Groups;
+    case kBytes:
+    case kFloat8:
+      break;
+  }
+  return {};  // products of bytes have one scale for each row
+}
+
+bool short_groups(const Grid& grid, std::string_view dialect) {
+  return compressed_form(grid, dialect) == kFloat8Blocks;
 }
 
 std::string refusal(const CodeShape& shape) {
-  if (!shape.grid->uniform() || grids::find(shape.grid->name) != shape.grid)
-    return cat("compressed-tensors files hold codes of int2 to int6 and int8, not ",
-               shape.grid->name);
-  if (shape.columns % shape.group_size != 0)
+  const Grid& grid = *shape.grid;
+  if (grids::find(grid.name) != &grid || (!grid.uniform() && !is_float_grid(grid)))
+    return cat(
+        "compressed-tensors files hold integer codes of 2 to 6 and 8 bits, fp8, mxfp4 and "
+        "nvfp4, not ",
+        grid.name);
+  const CompressedForm form = compressed_form(grid, "");
+  const std::size_t own = form == kMxfp4 ? 32 : form == kNvfp4 ? 16 : 0;
+  if (own != 0 && (shape.group_size != own || shape.columns % own != 0))
+    return cat("codes of ", grid.name, " lie in groups of ", own, "; asked for are groups of ",
+               shape.group_size, " in rows of ", shape.columns);
+  // Of fp8 the last block of a row may be cut short.
+  if (shape.columns % shape.group_size != 0 && (form != kFloat8 || shape.group_size != 128))
     return cat("groups of ", shape.group_size, " do not divide rows of ", shape.columns);
   return {};
 }
 
-DType scale_type(const LayoutSettings& settings) {
-  return settings.dtype == DType::kF16 || settings.dtype == DType::kF32 ? settings.dtype
-                                                                        : DType::kBF16;
-}
-
-Storable storable(const CodeShape&, const LayoutSettings& settings) {
+Storable storable(const CodeShape& shape, const LayoutSettings& settings) {
+  const CompressedForm form = compressed_form(*shape.grid, settings.dialect);
+  if (is_float_form(form)) return float_storable(form, shape, settings);
   Storable storable;
-  storable.scale_type = scale_type(settings);
+  storable.scale_type = compressed_scale_type(settings);
   return storable;
 }
 
 double bits_per_weight(const CodeShape& shape, const LayoutSettings& settings) {
-  const double width = is_int_dialect(settings.dialect) ? 8 : shape.bits();
+  const CompressedForm form = compressed_form(*shape.grid, settings.dialect);
+  if (is_float_form(form)) return float_bits_per_weight(form, shape, settings);
+  const double width = form == kBytes ? 8 : shape.bits();
   const double zero = settings.symmetric ? 0 : width;
-  return width + (bits(scale_type(settings)) + zero) / static_cast<double>(shape.group_size);
+  return width +
+         (bits(compressed_scale_type(settings)) + zero) / static_cast<double>(shape.group_size);
 }
 
 std::optional<std::string> module_of(const TensorInfo& tensor) {
@@ -75,35 +112,27 @@ std::optional<std::string> module_of(const TensorInfo& tensor) {
 
 std::vector<TensorInfo> plan(const std::string& module, const CodeShape& shape,
                              const LayoutSettings& settings) {
+  const CompressedForm form = compressed_form(*shape.grid, settings.dialect);
+  if (is_float_form(form)) return plan_floats(form, module, shape, settings);
   const auto outputs = static_cast<std::int64_t>(shape.rows);
   const auto inputs = static_cast<std::int64_t>(shape.columns);
   const auto groups = static_cast<std::int64_t>(shape.groups());
   const auto words = [&](std::int64_t codes) { return (codes * shape.bits() + 31) / 32; };
-  const auto info = [&](std::string_view suffix, DType type, std::vector<std::int64_t> sizes) {
-    TensorInfo tensor{cat(module, suffix), type, std::move(sizes), 0};
-    tensor.bytes = static_cast<std::uint64_t>(bits(type)) / 8;
-    for (const std::int64_t size : tensor.shape) tensor.bytes *= static_cast<std::uint64_t>(size);
-    return tensor;
-  };
-  const bool bytes = is_int_dialect(settings.dialect);
   std::vector<TensorInfo> tensors;
+  const auto add = [&](std::string_view suffix, DType type, std::vector<std::int64_t> sizes) {
+    tensors.push_back(compressed_tensor(module, suffix, type, std::move(sizes)));
+  };
+  const bool bytes = form == kBytes;
   if (bytes)
-    tensors.push_back(info(".weight", DType::kI8, {outputs, inputs}));
+    add(".weight", DType::kI8, {outputs, inputs});
   else
-    tensors.push_back(info(kPacked, DType::kI32, {outputs, words(inputs)}));
-  tensors.push_back(info(".weight_scale", scale_type(settings), {outputs, groups}));
+    add(kPacked, DType::kI32, {outputs, words(inputs)});
+  add(".weight_scale", compressed_scale_type(settings), {outputs, groups});
   if (!settings.symmetric)
-    tensors.push_back(info(".weight_zero_point", bytes ? DType::kI8 : DType::kI32,
-                           {bytes ? outputs : words(outputs), groups}));
-  if (!bytes) tensors.push_back(info(".weight_shape", DType::kI64, {2}));
+    add(".weight_zero_point", bytes ? DType::kI8 : DType::kI32,
+        {bytes ? outputs : words(outputs), groups});
+  if (!bytes) add(".weight_shape", DType::kI64, {2});
   return tensors;
-}
-
-template <typename Value>
-std::vector<std::byte> bytes_of(const std::vector<Value>& values) {
-  std::vector<std::byte> bytes(values.size() * sizeof(Value));
-  std::memcpy(bytes.data(), values.data(), bytes.size());
-  return bytes;
 }
 
 // Codes as one stream; its last word may be filled with 0.
@@ -132,14 +161,6 @@ std::vector<std::byte> code_bytes(const Codes& codes, bool as_bytes) {
     words.insert(words.end(), row.begin(), row.end());
   }
   return bytes_of(words);
-}
-
-std::vector<std::byte> scale_bytes(const Codes& codes, DType type) {
-  if (type == DType::kF32) return bytes_of(codes.scales);
-  std::vector<std::uint16_t> scales;
-  for (const float scale : codes.scales)
-    scales.push_back(type == DType::kF16 ? float_to_half(scale) : float_to_bfloat16(scale));
-  return bytes_of(scales);
 }
 
 // The zeros as codes, of which they have the range. [rows, groups]
@@ -179,15 +200,20 @@ std::vector<std::byte> zero_bytes(const Codes& codes, std::vector<std::uint8_t> 
 
 std::vector<NamedBytes> write(const std::string& module, const Codes& codes,
                               const LayoutSettings& settings) {
-  const bool as_bytes = is_int_dialect(settings.dialect);
-  auto zeros = zeros_of(module, codes, settings.symmetric);
+  const CompressedForm form = compressed_form(*codes.grid, settings.dialect);
   std::vector<std::vector<std::byte>> contents;
-  contents.push_back(code_bytes(codes, as_bytes));
-  contents.push_back(scale_bytes(codes, scale_type(settings)));
-  if (!settings.symmetric) contents.push_back(zero_bytes(codes, std::move(zeros), as_bytes));
-  if (!as_bytes)
-    contents.push_back(bytes_of(std::vector<std::int64_t>{
-        static_cast<std::int64_t>(codes.rows), static_cast<std::int64_t>(codes.columns)}));
+  if (is_float_form(form)) {
+    contents = write_floats(form, codes, settings);
+  } else {
+    const bool as_bytes = form == kBytes;
+    auto zeros = zeros_of(module, codes, settings.symmetric);
+    contents.push_back(code_bytes(codes, as_bytes));
+    contents.push_back(scale_bytes(codes.scales, compressed_scale_type(settings)));
+    if (!settings.symmetric) contents.push_back(zero_bytes(codes, std::move(zeros), as_bytes));
+    if (!as_bytes)
+      contents.push_back(bytes_of(std::vector<std::int64_t>{
+          static_cast<std::int64_t>(codes.rows), static_cast<std::int64_t>(codes.columns)}));
+  }
   auto infos = plan(module, codes, settings);
   std::vector<NamedBytes> tensors;
   for (std::size_t i = 0; i < infos.size(); ++i)
@@ -203,6 +229,39 @@ std::vector<std::pair<std::string, std::string>> files(const LayoutSettings&) { 
 
 }  // namespace
 
+CompressedForm compressed_form(const Grid& grid, std::string_view dialect) {
+  if (grid.name == "fp8") return dialect == "float-blocks" ? kFloat8Blocks : kFloat8;
+  if (grid.name == "mxfp4") return kMxfp4;
+  if (grid.name == "nvfp4") return kNvfp4;
+  return dialect == "int-quantized" ? kBytes : kWords;
+}
+
+std::string_view format_name(CompressedForm form) {
+  if (form == kFloat8Blocks) return "float-quantized";
+  return kDialects[form == kMxfp4 ? 4 : form == kNvfp4 ? 5 : static_cast<std::size_t>(form)];
+}
+
+DType compressed_scale_type(const LayoutSettings& settings) {
+  return settings.dtype == DType::kF16 || settings.dtype == DType::kF32 ? settings.dtype
+                                                                        : DType::kBF16;
+}
+
+TensorInfo compressed_tensor(const std::string& module, std::string_view suffix, DType type,
+                             std::vector<std::int64_t> shape) {
+  TensorInfo tensor{cat(module, suffix), type, std::move(shape), 0};
+  tensor.bytes = static_cast<std::uint64_t>(bits(type)) / 8;
+  for (const std::int64_t size : tensor.shape) tensor.bytes *= static_cast<std::uint64_t>(size);
+  return tensor;
+}
+
+std::vector<std::byte> scale_bytes(std::span<const float> scales, DType type) {
+  if (type == DType::kF32) return bytes_of(std::vector<float>(scales.begin(), scales.end()));
+  std::vector<std::uint16_t> values;
+  for (const float scale : scales)
+    values.push_back(type == DType::kF16 ? float_to_half(scale) : float_to_bfloat16(scale));
+  return bytes_of(values);
+}
+
 extern const Layout compressed_tensors{
     .name = "compressed-tensors",
     .summary = "compressed-tensors: vLLM, transformers",
@@ -213,6 +272,7 @@ extern const Layout compressed_tensors{
     .check = check_compressed,
     .grid_of = grid_of,
     .usual_groups = usual_groups,
+    .short_groups = short_groups,
     .refusal = refusal,
     .storable = storable,
     .bits_per_weight = bits_per_weight,

@@ -1,7 +1,6 @@
 // quantization_config of compressed-tensors checkpoints, their modules and their rules.
 #pragma once
 
-#include <cstring>
 #include <memory>
 #include <span>
 #include <string>
@@ -9,14 +8,25 @@
 
 #include "checkpoint/layout.h"
 #include "checkpoint/layouts/module_rules.h"
-#include "tensor/half.h"
+#include "checkpoint/layouts/stored_values.h"
 
 namespace nibble::layouts {
+
+// How the codes of a module lie in the file; a grid of floats leaves one form, and the dialect
+// chooses among those of integers and of fp8's scales.
+enum class CompressedForm { kWords, kBytes, kFloat8, kFloat8Blocks, kMxfp4, kNvfp4 };
+CompressedForm compressed_form(const Grid& grid, std::string_view dialect);
+inline bool is_float_form(CompressedForm form) {
+  return form != CompressedForm::kWords && form != CompressedForm::kBytes;
+}
+// What a config calls it: "pack-quantized", "float-quantized".
+std::string_view format_name(CompressedForm form);
 
 // Of one group of a config.
 struct CompressedScheme {
   ModuleSettings settings;  // no grid: its modules' weights are not quantized
   bool symmetric = true;
+  std::size_t rows_of_block = 0;  // of fp8: rows that share scales; 0: each has its own
 };
 
 class CompressedConfig {
@@ -45,23 +55,14 @@ class CompressedConfig {
 Json write_compressed_config(const LayoutSettings& settings);
 
 inline constexpr std::string_view kPacked = ".weight_packed";
-inline bool is_int_dialect(std::string_view dialect) { return dialect == "int-quantized"; }
-// Is this tensor the codes of a module in the int-quantized dialect?
+// Is this tensor the codes of a module that are a byte each, integers or 8-bit floats?
 bool is_byte_weight(const TensorInfo& tensor);
-
-// Elements at any address.
-template <typename Value>
-Value stored_value(const std::byte* from, std::size_t index) {
-  Value value;
-  std::memcpy(&value, from + index * sizeof(Value), sizeof(Value));
-  return value;
-}
-
-inline float stored_float(const std::byte* from, DType type, std::size_t index) {
-  if (type == DType::kF16) return half_to_float(stored_value<Half>(from, index));
-  if (type == DType::kBF16) return bfloat16_to_float(stored_value<Bfloat16>(from, index));
-  return stored_value<float>(from, index);
-}
+// The type of scales that are floats of their own: that of the model's weights.
+DType compressed_scale_type(const LayoutSettings& settings);
+// A tensor of one module, with its size worked out.
+TensorInfo compressed_tensor(const std::string& module, std::string_view suffix, DType type,
+                             std::vector<std::int64_t> shape);
+std::vector<std::byte> scale_bytes(std::span<const float> scales, DType type);
 
 // The tensors of one module, where the file has them.
 struct CompressedParts {
@@ -73,6 +74,19 @@ struct CompressedParts {
 };
 
 std::unique_ptr<StoredCodes> compressed_codes(CodeShape shape, const CompressedParts& parts);
+
+// Layout::storable, plan and write of float forms, and the codes that a reader opens.
+Storable float_storable(CompressedForm form, const CodeShape& shape,
+                        const LayoutSettings& settings);
+double float_bits_per_weight(CompressedForm form, const CodeShape& shape,
+                             const LayoutSettings& settings);
+std::vector<TensorInfo> plan_floats(CompressedForm form, const std::string& module,
+                                    const CodeShape& shape, const LayoutSettings& settings);
+// The bytes of each of them, in the same order.
+std::vector<std::vector<std::byte>> write_floats(CompressedForm form, const Codes& codes,
+                                                 const LayoutSettings& settings);
+std::unique_ptr<StoredCodes> open_floats(const CheckpointReader& reader,
+                                         const CompressedScheme& scheme, const std::string& module);
 
 // Layout::open.
 std::unique_ptr<StoredModules> open_compressed(const CheckpointReader& reader, const Json& config);

@@ -18,7 +18,10 @@ class Readers {
 
   void add(const ShapedModule& module) {
     ++modules_;
-    if (is_int_dialect(settings_.dialect))
+    const CompressedForm form = compressed_form(*module.settings.grid, settings_.dialect);
+    if (is_float_form(form))
+      float_products(form, module);
+    else if (form == CompressedForm::kBytes)
       integer_products(module);
     else
       packed_products(module);
@@ -66,6 +69,19 @@ class Readers {
       warnings_.add("vllm.symmetric", "vLLM's integer products have symmetric weights");
   }
 
+  void float_products(CompressedForm form, const ShapedModule& module) {
+    using enum CompressedForm;
+    if (form == kFloat8 && module.settings.group_size != 0)
+      warnings_.add("vllm.group_size",
+                    "vLLM's products of fp8 have one scale for each row, or blocks of 128 x 128");
+    if (form == kFloat8Blocks && (module.rows % 128 != 0 || module.columns % 128 != 0))
+      warnings_.add("vllm.shape", cat("vLLM's products of fp8 blocks need outputs and inputs "
+                                      "divisible by 128; ",
+                                      module.name, " is ", module.rows, " x ", module.columns));
+    if (form == kMxfp4 || form == kNvfp4)
+      warnings_.add("vllm.cpu.bits", "vLLM 0.32 on a CPU runs packed codes of int4 only");
+  }
+
   const LayoutSettings& settings_;
   std::size_t modules_ = 0;
   ReaderWarnings warnings_;
@@ -85,7 +101,7 @@ class Checker {
       else if (info.name.ends_with(kWeight) && info.shape.size() == 2)
         weight(info, info.name.substr(0, info.name.size() - kWeight.size()));
     }
-    settings_.dialect = bytes_ ? "int-quantized" : "pack-quantized";
+    settings_.dialect = blocks_ ? "float-blocks" : bytes_ ? "int-quantized" : "pack-quantized";
     const auto refusals = compressed_consumers(shapes_, settings_);
     findings_.insert(findings_.end(), refusals.begin(), refusals.end());
     return std::move(findings_);
@@ -99,6 +115,7 @@ class Checker {
       const std::size_t group = shape.group_size == shape.columns ? 0 : shape.group_size;
       shapes_.push_back({name, shape.rows, shape.columns, {shape.grid, group}});
       settings_.symmetric &= config_.scheme_of(name)->symmetric;
+      blocks_ |= config_.scheme_of(name)->rows_of_block != 0;
       if (!shape.group_index.empty())
         error("compressed_tensors.g_idx",
               cat("module \"", name, "\": columns lie in their groups in an order of their own, ",
@@ -135,7 +152,7 @@ class Checker {
   std::vector<Finding> findings_;
   std::vector<ShapedModule> shapes_;
   LayoutSettings settings_;
-  bool bytes_ = false;
+  bool bytes_ = false, blocks_ = false;
 };
 
 }  // namespace

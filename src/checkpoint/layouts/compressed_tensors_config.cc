@@ -2,9 +2,12 @@
 // ignored.
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <tuple>
 
 #include "base/text.h"
 #include "checkpoint/layouts/compressed_tensors.h"
+#include "checkpoint/layouts/float_codes.h"
 #include "nibble/error.h"
 
 namespace nibble::layouts {
@@ -12,7 +15,8 @@ namespace {
 
 constexpr std::string_view kExpression = "re:";
 constexpr std::string_view kReadable =
-    "readable are integer codes, pack-quantized or int-quantized";
+    "readable are integer codes (pack-quantized, int-quantized), fp8, mxfp4 and nvfp4";
+constexpr std::size_t kMostRowsOfBlock = 1 << 20;
 
 [[noreturn]] void unsupported(const std::string& what, std::string_view fix) {
   throw Error(ErrorKind::kUnsupported, what, std::string(fix));
@@ -37,9 +41,50 @@ std::vector<std::string> names_in(const Json& object, const char* key) {
   return names;
 }
 
+// Sizes of a block: [rows, columns].
+std::pair<std::size_t, std::size_t> block_in(const Json& weights) {
+  const auto found = weights.find("block_structure");
+  const auto size = [&](std::size_t i) {
+    const Json& value = (*found)[i];
+    if (!value.is_number_unsigned() || value.get<std::uint64_t>() == 0 ||
+        value.get<std::uint64_t>() > kMostRowsOfBlock)
+      throw Error(ErrorKind::kCorruptFile, cat("\"block_structure\" is ", found->dump()));
+    return value.get<std::size_t>();
+  };
+  if (found == weights.end() || !found->is_array() || found->size() != 2)
+    throw Error(ErrorKind::kCorruptFile,
+                "\"strategy\" is block, but \"block_structure\" is no list of two sizes");
+  return {size(0), size(1)};
+}
+
+CompressedScheme float_scheme_from(const Json& weights, int bits) {
+  const std::int64_t group = json_int(weights, "group_size", -1, -1, 1 << 24);
+  const std::string strategy = json_string(weights, "strategy", group > 0 ? "group" : "channel");
+  CompressedScheme scheme;
+  if (bits == 4) {
+    const bool nested = strategy == "tensor_group" || group == 16;
+    scheme.settings = {&grids::named(nested ? "nvfp4" : "mxfp4"), nested ? 16u : 32u};
+    if (group > 0 && static_cast<std::size_t>(group) != scheme.settings.group_size)
+      unsupported(cat("4-bit floats in groups of ", group), "readable are groups of 16 and of 32");
+    return scheme;
+  }
+  if (bits != 8 || json_string(weights, "scale_dtype", "") == "torch.uint8")
+    unsupported(cat("\"weights\" are floats of ", bits, " bits",
+                    bits == 8 ? " with scales that are powers of two" : ""),
+                kReadable);
+  scheme.settings = {&grids::named("fp8"), group > 0 ? static_cast<std::size_t>(group) : 0};
+  if (strategy == "block")
+    std::tie(scheme.rows_of_block, scheme.settings.group_size) = block_in(weights);
+  else if (strategy != "group" && strategy != "channel" && strategy != "tensor")
+    unsupported(cat("\"strategy\" of the weights is \"", strategy, "\""),
+                "readable are block, group, channel and tensor");
+  return scheme;
+}
+
 CompressedScheme scheme_from(const Json& weights) {
   const std::string type = json_string(weights, "type", "int");
   const int bits = static_cast<int>(json_int(weights, "num_bits", 8, 1, 64));
+  if (type == "float") return float_scheme_from(weights, bits);
   if (type != "int")
     unsupported(cat("\"weights\" are of type ", type, " with ", bits, " bits"), kReadable);
   const std::int64_t group = json_int(weights, "group_size", -1, -1, 1 << 24);
@@ -73,14 +118,43 @@ void refuse_further_steps(const Json& config) {
                 "start from a checkpoint without them");
 }
 
-Json weights_json(const ModuleSettings& settings, bool symmetric) {
+Json weights_json(const ModuleSettings& settings, CompressedForm form, bool symmetric) {
   const bool grouped = settings.group_size != 0;
-  return {{"num_bits", settings.grid->bits},
-          {"type", "int"},
-          {"symmetric", symmetric},
-          {"strategy", grouped ? "group" : "channel"},
-          {"group_size", grouped ? Json(settings.group_size) : Json(nullptr)},
-          {"dynamic", false}};
+  Json json = {{"num_bits", settings.grid->bits},
+               {"type", is_float_form(form) ? "float" : "int"},
+               {"symmetric", is_float_form(form) || symmetric},
+               {"strategy", grouped ? "group" : "channel"},
+               {"group_size", grouped ? Json(settings.group_size) : Json(nullptr)},
+               {"dynamic", false}};
+  const auto scales = [&](std::string_view type) { json["scale_dtype"] = json["zp_dtype"] = type; };
+  if (form == CompressedForm::kMxfp4) scales("torch.uint8");
+  if (form == CompressedForm::kNvfp4) {
+    json["strategy"] = "tensor_group";
+    scales("torch.float8_e4m3fn");
+  }
+  if (form == CompressedForm::kFloat8Blocks) {
+    json["strategy"] = "block";
+    json["block_structure"] = {kRowsOfBlock, settings.group_size};
+    json["group_size"] = nullptr;
+  }
+  return json;
+}
+
+// What readers are to bring the inputs of a layer onto before they multiply: a scale of its own for
+// each token, and beside blocks for each block of it.
+Json inputs_json(CompressedForm form) {
+  using enum CompressedForm;
+  if (form != kBytes && form != kFloat8 && form != kFloat8Blocks) return nullptr;
+  Json json = {{"num_bits", 8},
+               {"type", form == kBytes ? "int" : "float"},
+               {"symmetric", true},
+               {"strategy", "token"},
+               {"dynamic", true}};
+  if (form == kFloat8Blocks) {
+    json["strategy"] = "group";
+    json["group_size"] = 128;
+  }
+  return json;
 }
 
 }  // namespace
@@ -131,18 +205,14 @@ bool CompressedConfig::ignores(const std::string& module) const {
 }
 
 Json write_compressed_config(const LayoutSettings& settings) {
-  const bool bytes = is_int_dialect(settings.dialect);
+  std::set<std::string_view> formats;
   const auto group_json = [&](const ModuleSettings& module, Json targets) -> Json {
-    Json inputs = nullptr;
-    if (bytes)
-      inputs = {{"num_bits", 8},
-                {"type", "int"},
-                {"symmetric", true},
-                {"strategy", "token"},
-                {"dynamic", true}};
+    const CompressedForm form = compressed_form(*module.grid, settings.dialect);
+    formats.insert(format_name(form));
     return {{"targets", std::move(targets)},
-            {"weights", weights_json(module, settings.symmetric)},
-            {"input_activations", std::move(inputs)},
+            {"format", format_name(form)},
+            {"weights", weights_json(module, form, settings.symmetric)},
+            {"input_activations", inputs_json(form)},
             {"output_activations", nullptr}};
   };
   Json groups = {{"group_0", group_json(settings.base, Json::array({"Linear"}))}};
@@ -161,7 +231,7 @@ Json write_compressed_config(const LayoutSettings& settings) {
   Json ignored = settings.skipped;
   ignored.push_back("lm_head");
   return {{"quant_method", "compressed-tensors"},
-          {"format", bytes ? "int-quantized" : "pack-quantized"},
+          {"format", formats.size() == 1 ? *formats.begin() : "mixed-precision"},
           {"quantization_status", "compressed"},
           {"global_compression_ratio", nullptr},
           {"kv_cache_scheme", nullptr},

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "checkpoint/layouts/compressed_tensors.h"
+#include "checkpoint/layouts/float_codes.h"
 #include "nibble/error.h"
 
 namespace nibble::layouts {
@@ -28,6 +29,7 @@ class Reading {
     const CompressedScheme* scheme = config_.scheme_of(module_);
     if (scheme == nullptr || scheme->settings.grid == nullptr)
       corrupt(module_, "it is stored as codes, but no config group with weights names it");
+    if (is_float_grid(*scheme->settings.grid)) return open_floats(reader_, *scheme, module_);
     const TensorInfo* packed = reader_.find(cat(module_, kPacked));
     const TensorInfo& codes = packed != nullptr ? *packed : reader_.at(module_ + ".weight");
     const DType type = packed != nullptr ? DType::kI32 : DType::kI8;
@@ -206,7 +208,8 @@ class CompressedModules final : public StoredModules {
 }  // namespace
 
 bool is_byte_weight(const TensorInfo& tensor) {
-  return tensor.dtype == DType::kI8 && tensor.name.ends_with(".weight") && tensor.shape.size() == 2;
+  return (tensor.dtype == DType::kI8 || tensor.dtype == DType::kF8E4M3) &&
+         tensor.name.ends_with(".weight") && tensor.shape.size() == 2;
 }
 
 std::unique_ptr<StoredModules> open_compressed(const CheckpointReader& reader, const Json& config) {

@@ -46,6 +46,17 @@ const Layout& named(std::string_view wanted) {
               cat("one of: ", join(known, ", ")));
 }
 
+std::vector<std::string> dialects_for(const Layout& layout, const Grid& grid) {
+  std::vector<std::string> own, any;
+  for (const std::string_view dialect : layout.dialects) {
+    const std::string_view stands_for = layout.grid_of != nullptr ? layout.grid_of(dialect) : "";
+    if (stands_for == grid.name) own.emplace_back(dialect);
+    if (stands_for.empty() || stands_for == grid.name) any.emplace_back(dialect);
+  }
+  // Dialects for any grid are for uniform ones, where another stands for this codebook.
+  return own.empty() || grid.uniform() ? any : own;
+}
+
 std::string dialect_of(const Layout& layout, std::string_view wanted) {
   if (wanted.empty())
     return layout.dialects.empty() ? std::string() : std::string(layout.dialects.front());
@@ -123,6 +134,13 @@ Json with_side_config(Json config, const std::filesystem::path& folder,
 namespace nibble {
 
 float Storable::nearest_scale(float scale) const {
+  if (scale_type == DType::kF8E8M0) {  // powers of two, without a sign
+    const float size = std::clamp(std::fabs(scale), 0x1p-126f, 0x1p126f);
+    int exponent = 0;
+    const float fraction = std::frexp(size, &exponent);  // 0.5 … 1
+    // Where 4-bit floats then reach from their largest binade to the next: OCP's rule.
+    return std::ldexp(fraction < 2.0f / 3 ? 0.5f : 1.0f, exponent);
+  }
   const bool half = scale_type == DType::kF16;
   const float smallest = half ? 0x1p-24f : 0x1p-120f, largest = half ? 65504 : 0x1p120f;
   scale = std::copysign(std::clamp(std::fabs(scale), smallest, largest), scale);

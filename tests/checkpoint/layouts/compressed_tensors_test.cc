@@ -206,7 +206,12 @@ TEST(CompressedTensors, TheNameOfWhatIsNotReadIsTold) {
   const auto weights = [](Json& config) -> Json& {
     return config["config_groups"]["group_0"]["weights"];
   };
-  EXPECT_NE(refusal([&](Json& c) { weights(c)["type"] = "float"; }).find("of type float"),
+  EXPECT_NE(refusal([&](Json& c) { weights(c)["type"] = "posit"; }).find("of type posit"),
+            std::string::npos);
+  EXPECT_NE(refusal([&](Json& c) {
+              weights(c)["type"] = "float";
+              weights(c)["num_bits"] = 6;
+            }).find("floats of 6 bits"),
             std::string::npos);
   EXPECT_NE(refusal([&](Json& c) { weights(c)["strategy"] = "block"; }).find("\"block\""),
             std::string::npos);

@@ -29,9 +29,12 @@ std::string name_of(const Case& one) {
 }
 void PrintTo(const Case& one, std::ostream* out) { *out << name_of(one); }
 
+// More than one block of rows, wherever rows share something.
+constexpr std::size_t kRows = 192, kColumns = 256;
+
 CodeShape shape_of(const Case& one) {
   const auto usual = one.layout->usual_groups(*one.grid, one.dialect);
-  return code_shape(64, 256, {one.grid, usual.empty() ? 64 : usual.front()});
+  return code_shape(kRows, kColumns, {one.grid, usual.empty() ? 64 : usual.front()});
 }
 
 std::vector<Case> cases_of(bool folders) {
@@ -91,7 +94,7 @@ TEST_P(EveryFolderLayout, ReadsBackTheWeightsThatItWrote) {
   EXPECT_EQ(found.codes, expected.codes);
   EXPECT_EQ(found.zeros, expected.zeros);
   EXPECT_EQ(found.scales, expected.scales);
-  Tensor here(64, 256), there(64, 256);
+  Tensor here(kRows, kColumns), there(kRows, kColumns);
   decode_rows(expected, 0, here.view());
   decode_rows(*stored, 0, there.view());
   EXPECT_TRUE(std::equal(here.data(), here.data() + here.size(), there.data()));
@@ -103,10 +106,10 @@ TEST_P(EveryFileLayout, ReadsBackTheWeightsThatItWrote) {
   ASSERT_EQ(tensors.size(), 1u);
   const TensorInfo& info = tensors.front().info;
   ASSERT_NE(info.blocks, nullptr);
-  Tensor here(64, 256), there(64, 256);
+  Tensor here(kRows, kColumns), there(kRows, kColumns);
   decode_rows(expected, 0, here.view());
   info.blocks->decode(reinterpret_cast<const std::uint8_t*>(tensors.front().bytes.data()),
-                      64 * 256 / info.blocks->block, there.data());
+                      kRows * kColumns / info.blocks->block, there.data());
   // Numbers that are added, not multiplied, meet in another order.
   for (std::size_t i = 0; i < here.size(); ++i)
     ASSERT_NEAR(here.data()[i], there.data()[i], 2e-6) << i;
@@ -126,7 +129,8 @@ TEST_P(EveryLayout, AnnouncesExactlyWhatItWrites) {
     bytes += planned[i].bytes;
   }
   // What does not grow with the matrix (codebooks, descriptions) stays out of the figure.
-  const double promised = layout().bits_per_weight(shape_of(GetParam()), settings()) * 64 * 256 / 8;
+  const double promised = layout().bits_per_weight(shape_of(GetParam()), settings()) *
+                          static_cast<double>(kRows * kColumns) / 8;
   EXPECT_NEAR(static_cast<double>(bytes), promised, 1400);
   EXPECT_GE(static_cast<double>(bytes), promised * 0.999);
 }
