@@ -34,7 +34,7 @@ struct Finding {
 
 // Which scales, zeros and groups a layout can hold.
 struct Storable {
-  DType scale_type = DType::kF16;  // float16, bfloat16, float32 or a power of two (F8_E8M0)
+  DType scale_type = DType::kF16;  // float16, bfloat16, float32; without sign F8_E8M0, F8_E4M3
   bool integer_zeros = true;       // zeros are integers, otherwise any number
   float lowest_zero = 0;
   bool group_index = false;  // columns may be put into groups in any order

@@ -10,6 +10,8 @@
 #include "formats/block_format.h"
 #include "formats/format.h"
 #include "formats/grid.h"
+#include "nn/panels/pack_codes.h"
+#include "nn/panels/panels.h"
 
 namespace nibble::cli {
 namespace {
@@ -45,9 +47,10 @@ Json json_of(std::string_view name, const Abilities& abilities) {
 }
 
 void print_tables() {
-  Table values({"grid", "bits/weight", "what a code means"});
+  Table values({"grid", "run", "bits/weight", "what a code means"});
   for (const Grid* grid : grids::all())
-    values.add({std::string(grid->name), fmt::format("{:.4g}", grid->bits_per_weight()),
+    values.add({std::string(grid->name), has_code_panel(*grid) ? "yes" : "decoded",
+                fmt::format("{:.4g}", grid->bits_per_weight()),
                 fmt::format("one of {}", grid->summary)});
   Table running({"format", "bits", "codes in a block", "bytes in a block"});
   for (const Format* format : formats::all())
@@ -56,7 +59,7 @@ void print_tables() {
   Table blocks({"type", "read", "run", "write", "bits/weight", "weights in a block"});
   for (const BlockFormat* format : block_formats::all()) {
     auto row = cells(format->name, abilities_of(*format));
-    if (format->grid.empty()) row[2] = "decoded";  // there are no kernels for it
+    if (!has_panels(*format)) row[2] = "decoded";
     row.push_back(fmt::format("{:.4g}", bits_per_weight(*format)));
     row.push_back(std::to_string(format->block));
     blocks.add(std::move(row));
@@ -71,7 +74,9 @@ void print_tables() {
   fmt::print("Codes while they run, scales and zeros beside them\n{}\n", running.text());
   fmt::print("Blocks of GGUF files\n{}\n", blocks.text());
   fmt::print("Layouts of quantized layers in files\n{}\n", files.text());
-  fmt::print("F32, F16 and BF16 weights are read and run from all.\n");
+  fmt::print(
+      "F32, F16 and BF16 weights are read and run from all. Where \"decoded\" stands, weights are\n"
+      "decoded for every product: right, and slower than those that have kernels.\n");
 }
 
 void print_object() {
@@ -81,6 +86,7 @@ void print_object() {
     values.push_back({{"name", grid->name},
                       {"bits", grid->bits},
                       {"dimension", grid->dimension},
+                      {"kernels", has_code_panel(*grid)},
                       {"summary", grid->summary}});
   for (const Format* format : formats::all())
     running.push_back({{"name", format->name},
@@ -92,6 +98,7 @@ void print_object() {
     block["bits_per_weight"] = bits_per_weight(*format);
     block["block_weights"] = format->block;
     block["block_bytes"] = format->block_bytes;
+    block["kernels"] = has_panels(*format);
     blocks.push_back(std::move(block));
   }
   for (const Layout* layout : layouts::all()) {

@@ -37,6 +37,7 @@ std::vector<std::byte> blocks_of(const BlockFormat& format, const Codes& codes) 
   const std::size_t blocks = codes.columns / format.block;
   const std::size_t row_bytes = format.row_bytes(codes.columns);
   std::vector<std::byte> bytes(codes.rows * row_bytes);
+  const std::size_t block_groups = format.block / format.group;
   NIBBLE_ASSERT(format.block <= kLargestBlock);
   if (format.joint()) {
     NIBBLE_ASSERT(codes.stored_scales.size() == bytes.size());
@@ -49,7 +50,11 @@ std::vector<std::byte> blocks_of(const BlockFormat& format, const Codes& codes) 
         auto* block =
             reinterpret_cast<std::uint8_t*>(bytes.data()) + r * row_bytes + b * format.block_bytes;
         for (std::size_t i = 0; i < format.block; ++i) own[i] = codes.code(r, b * format.block + i);
-        if (!format.joint()) block_formats::put_half(block, codes.scales[r * codes.groups() + b]);
+        const float* scales = codes.scales.data() + r * codes.groups() + b * block_groups;
+        if (format.put_scales != nullptr)
+          format.put_scales(scales, block);
+        else if (!format.joint())
+          block_formats::put_half(block, *scales);
         format.put_codes(own.data(), block);
       }
   });

@@ -6,6 +6,8 @@
 #include <span>
 #include <string_view>
 
+#include "nibble/dtype.h"
+
 namespace nibble {
 
 struct BlockFormat {
@@ -28,13 +30,17 @@ struct BlockFormat {
   bool free_zeros = false;
   // [block / group] each: weight = scale · (code − zero), or scale · codebook[code]; no scale is 0.
   void (*read_scales)(const std::uint8_t* block, float* scales, float* zeros) = nullptr;
+  // Scales that each stand alone, but not as a float16 at the block's beginning: their type, and
+  // how they are put, [block / group], beside the codes that are there.
+  DType scale_type = DType::kF16;
+  void (*put_scales)(const float* scales, std::uint8_t* block) = nullptr;
   // codes [block], beside the scales that are there.
   void (*put_codes)(const int* codes, std::uint8_t* block) = nullptr;
   std::uint32_t file_type = 0;  // general.file_type of a file that is mostly of this
 
-  // Scales that are not each a float16 of its own: only encode finds them. Otherwise a block is one
-  // group, and begins with its scale.
-  bool joint() const { return group != block || free_zeros; }
+  // Scales that do not each stand alone: only encode finds them. Without put_scales a block is
+  // otherwise one group, and begins with its scale.
+  bool joint() const { return put_scales == nullptr && (group != block || free_zeros); }
 
   std::size_t row_bytes(std::size_t columns) const { return columns / block * block_bytes; }
 };

@@ -32,7 +32,7 @@ class EveryFormatAsCodes : public testing::TestWithParam<const BlockFormat*> {
   // Scales as the format finds them, or has them written.
   Codes fitted(const Tensor& weights) const {
     Codes codes = make_codes(grid(), kRows, kColumns, format().group);
-    if (format().joint()) {
+    if (format().joint() || format().put_scales != nullptr) {
       fit_blocks(format(), weights.view(), {}, codes);
       return codes;
     }

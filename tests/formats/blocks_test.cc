@@ -49,7 +49,7 @@ TEST_P(EveryBlockFormat, DecodesToTheGoldenBits) {
 // What the formats' makers write. The file holds weights and then their blocks.
 TEST_P(EveryBlockFormat, EncodesToTheGoldenBytesWhereNothingIsSearched) {
   const BlockFormat& format = *GetParam();
-  if (!format.grid.empty()) return;
+  if (!format.grid.empty() && format.put_scales == nullptr) return;
   const std::string path = std::string(kSourceFolder) + "/tests/golden/formats/encoded_" +
                            std::string(format.name) + ".bin";
   std::ifstream stream(path, std::ios::binary);

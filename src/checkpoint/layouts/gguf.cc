@@ -91,6 +91,7 @@ std::string refusal(const CodeShape& shape) {
 Storable storable(const CodeShape& shape, const LayoutSettings& settings) {
   Storable storable;
   storable.blocks = format_of(shape, settings.dialect);
+  if (storable.blocks != nullptr) storable.scale_type = storable.blocks->scale_type;
   storable.integer_zeros = storable.blocks == nullptr || !storable.blocks->free_zeros;
   return storable;
 }

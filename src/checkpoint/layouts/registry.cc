@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "checkpoint/foreign.h"
 #include "checkpoint/layout.h"
+#include "formats/float8.h"
 #include "nibble/error.h"
 #include "tensor/half.h"
 
@@ -141,6 +142,8 @@ float Storable::nearest_scale(float scale) const {
     // Where 4-bit floats then reach from their largest binade to the next: OCP's rule.
     return std::ldexp(fraction < 2.0f / 3 ? 0.5f : 1.0f, exponent);
   }
+  if (scale_type == DType::kF8E4M3)  // without a sign too
+    return float8_to_float(std::max<std::uint8_t>(1, float_to_float8(std::fabs(scale))));
   const bool half = scale_type == DType::kF16;
   const float smallest = half ? 0x1p-24f : 0x1p-120f, largest = half ? 65504 : 0x1p120f;
   scale = std::copysign(std::clamp(std::fabs(scale), smallest, largest), scale);

@@ -25,4 +25,7 @@ inline int float4_code(float weight, float scale) {
   return best;
 }
 
+// The stored code of each of the rising values (formats/grids/float4.h).
+inline int float4_of_rising(int code) { return code < 8 ? 15 - code : code - 8; }
+
 }  // namespace nibble::block_formats

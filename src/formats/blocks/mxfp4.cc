@@ -42,6 +42,21 @@ void encode(const float* weights, const float*, std::size_t count, std::uint8_t*
   }
 }
 
+void read_scales(const std::uint8_t* block, float* scales, float* zeros) {
+  *scales = 2 * half_power(block[0]);
+  *zeros = 0;
+}
+
+void put_scales(const float* scales, std::uint8_t* block) {
+  block[0] = static_cast<std::uint8_t>(std::ilogb(*scales) + 127);
+}
+
+void put_codes(const int* codes, std::uint8_t* block) {
+  int stored[32];
+  std::transform(codes, codes + 32, stored, float4_of_rising);
+  put_nibbles(stored, 16, block + 1);
+}
+
 }  // namespace
 
 extern const BlockFormat mxfp4{.name = "MXFP4",
@@ -50,7 +65,12 @@ extern const BlockFormat mxfp4{.name = "MXFP4",
                                .block_bytes = 17,
                                .decode = decode,
                                .encode = encode,
-                               .grid = {},  // no method chooses its codes
+                               .grid = "mxfp4",
+                               .group = 32,
+                               .read_scales = read_scales,
+                               .scale_type = DType::kF8E8M0,
+                               .put_scales = put_scales,
+                               .put_codes = put_codes,
                                .file_type = 38};
 
 }  // namespace nibble::block_formats

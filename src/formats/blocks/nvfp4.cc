@@ -9,16 +9,15 @@
 #include "formats/block_format.h"
 #include "formats/blocks/float4.h"
 #include "formats/blocks/packing.h"
+#include "formats/float8.h"
 
 namespace nibble::block_formats {
 namespace {
 
 // Half of it, since the table is doubled.
 float half_scale(std::uint8_t bits) {
-  const int exponent = bits >> 3 & 15, mantissa = bits & 7;
-  if ((bits & 0x7F) == 0x7F) return 0;
-  if (exponent == 0) return std::ldexp(static_cast<float>(mantissa), -10);
-  return std::ldexp(static_cast<float>(8 + mantissa), exponent - 11);
+  const auto size = static_cast<std::uint8_t>(bits & 0x7F);
+  return is_float8_nan(size) ? 0 : float8_to_float(size) / 2;
 }
 
 // Half a step is rounded up; above 256 only the largest is taken, as other programs have it.
@@ -59,6 +58,25 @@ void encode(const float* weights, const float*, std::size_t count, std::uint8_t*
     }
 }
 
+void read_scales(const std::uint8_t* block, float* scales, float* zeros) {
+  for (int g = 0; g < 4; ++g) {
+    scales[g] = 2 * half_scale(block[g]);
+    zeros[g] = 0;
+  }
+}
+
+void put_scales(const float* scales, std::uint8_t* block) {
+  for (int g = 0; g < 4; ++g) block[g] = float_to_float8(scales[g]);
+}
+
+void put_codes(const int* codes, std::uint8_t* block) {
+  int stored[16];
+  for (int g = 0; g < 4; ++g) {
+    std::transform(codes + 16 * g, codes + 16 * (g + 1), stored, float4_of_rising);
+    put_nibbles(stored, 8, block + 4 + 8 * g);
+  }
+}
+
 }  // namespace
 
 extern const BlockFormat nvfp4{.name = "NVFP4",
@@ -67,7 +85,12 @@ extern const BlockFormat nvfp4{.name = "NVFP4",
                                .block_bytes = 36,
                                .decode = decode,
                                .encode = encode,
-                               .grid = {},  // no method chooses its codes
+                               .grid = "nvfp4",
+                               .group = 16,
+                               .read_scales = read_scales,
+                               .scale_type = DType::kF8E4M3,
+                               .put_scales = put_scales,
+                               .put_codes = put_codes,
                                .file_type = 39};
 
 }  // namespace nibble::block_formats

@@ -241,6 +241,8 @@ const Packer* packer_of(std::string_view format) {
 
 }  // namespace
 
+bool has_panels(const BlockFormat& format) { return packer_of(format.name) != nullptr; }
+
 std::unique_ptr<Panels> panels_of(const BlockFormat& format, const std::uint8_t* rows,
                                   std::size_t outputs, std::size_t inputs,
                                   std::span<const std::uint32_t> row_of) {

@@ -37,6 +37,8 @@ class Panels {
   std::unique_ptr<std::uint8_t[], Free> bytes_;
 };
 
+// Is there a panel form for these blocks? Others are decoded whenever they are multiplied.
+bool has_panels(const BlockFormat& format);
 // Rows of a GGUF block format; output r reads stored row row_of[r] (empty: r). Null when the format
 // has no panel form or its blocks do not fill whole units.
 std::unique_ptr<Panels> panels_of(const BlockFormat& format, const std::uint8_t* rows,
