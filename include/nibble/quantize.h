@@ -65,6 +65,8 @@ struct QuantizeJob {
   std::size_t samples = 128;                      // windows of calibration text
   std::size_t length = 0;                         // tokens in each; 0: 512 or the model's context
   std::uint64_t seed = 0;
+  // A file of `nibble calibrate` of this model, instead of a text; empty: none.
+  std::filesystem::path statistics = {};
 
   Compute compute = Compute::kFloat32;  // of calibration
   std::uint64_t memory_limit = 0;       // bytes; 0: what the machine has

@@ -1,5 +1,5 @@
 // nibble imatrix: the importance of each layer's inputs, for quantizers that weigh errors by it.
-#include "quantize/imatrix.h"
+#include "quantize/calibration/imatrix.h"
 
 #include <fmt/format.h>
 

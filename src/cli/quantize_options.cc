@@ -96,6 +96,7 @@ TypeOptions types_of(const QuantizeFlags& flags) {
 
 // Where --help shows what is no everyday choice.
 constexpr std::pair<const char*, const char*> kGroups[] = {
+    {"--stats", "Calibration"},
     {"--samples", "Calibration"},
     {"--seq-len", "Calibration"},
     {"--skip", "Modules"},
@@ -181,9 +182,16 @@ void declare(CLI::App& app, QuantizeFlags& flags) {
   app.add_option("--calib", flags.calibration,
                  "calibration text, JSON lines or token windows; FILE:WEIGHT mixes several; "
                  "default: the model writes its own");
-  app.add_option("--samples", flags.samples, "calibration windows")->capture_default_str();
+  const auto stats = app.add_option(
+      "--stats", flags.statistics,
+      "a file of nibble calibrate in place of a text: fast, but errors of layers that were "
+      "quantized before are not seen");
+  app.add_option("--samples", flags.samples, "calibration windows")
+      ->capture_default_str()
+      ->excludes(stats);
   app.add_option("--seq-len", flags.seq_len,
-                 "tokens in a window; default: 512, or the model's context");
+                 "tokens in a window; default: 512, or the model's context")
+      ->excludes(stats);
   app.add_option("--compute", flags.compute, "arithmetic: auto, f32 or bf16")
       ->capture_default_str();
   app.add_option(
@@ -230,6 +238,7 @@ QuantizeOptions options_of(const QuantizeFlags& flags, std::uint64_t seed) {
   for (const std::string& text : flags.overrides) options.overrides.push_back(parse_override(text));
   for (const std::string& text : flags.calibration)
     options.calibration.sources.push_back(parse_source(text));
+  options.statistics = flags.statistics;
   options.calibration.samples = flags.samples;
   options.calibration.length = flags.seq_len;
   options.calibration.seed = seed;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <numeric>
+#include <utility>
 
 #include "base/check.h"
 #include "base/parallel.h"
@@ -97,6 +98,14 @@ void FloatBlock::fold(Stage stage, std::span<const float> factors) {
       break;
   }
   for (const Role role : roles_of(stage)) scale_columns(role, exact, scale_of(stage));
+  const auto of = scale_of(stage);
+  auto& known = factors_[static_cast<std::size_t>(stage)];
+  known.resize(block_.linear(roles_of(stage).front()).inputs(), 1.0f);
+  for (std::size_t c = 0; c < known.size(); ++c) known[c] *= exact[of.empty() ? c : of[c]];
+}
+
+std::vector<float> FloatBlock::take_factors(Stage stage) {
+  return std::exchange(factors_[static_cast<std::size_t>(stage)], {});
 }
 
 // The factors by which the gains really became smaller.

@@ -33,6 +33,9 @@ class FloatBlock {
   // larger by as much. A factor that the norm's stored type would round is rounded first, so that
   // the function stays what it was. Factors are positive and finite.
   void fold(Stage stage, std::span<const float> factors);
+  // By which each input column of a stage has become smaller since the last call; empty: by
+  // nothing.
+  std::vector<float> take_factors(Stage stage);
 
   // Puts the changed layers into the block, as floats. Those that `stays_plain` names will be
   // stored in the source's type and are rounded to it first.
@@ -61,6 +64,7 @@ class FloatBlock {
   const ModelSource& source_;
   Block& block_;
   std::array<Layer, kRoles> layers_;
+  std::array<std::vector<float>, kStages.size()> factors_;
   bool attention_norm_changed_ = false, mlp_norm_changed_ = false;
   std::vector<std::uint32_t> shared_values_;  // input column of o -> row of v
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <utility>
 
 #include "base/parallel.h"
 #include "base/progress.h"
@@ -34,10 +35,18 @@ StageMoments gather(const Block& block, Compute compute, const Samples& samples)
   return moments;
 }
 
+// The products of inputs that became smaller by these factors.
+void divide_products(Matrix products, std::span<const float> factors) {
+  parallel_ranges(products.rows, 64, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t r = begin; r < end; ++r)
+      for (std::size_t c = 0; c < products.columns; ++c) products(r, c) /= factors[r] * factors[c];
+  });
+}
+
 }  // namespace
 
 Transformed apply_transforms(const ModelSource& source, Block& block, const Recipe& recipe,
-                             Compute compute, const Samples* samples) {
+                             Compute compute, const Samples* samples, StageProducts* products) {
   Transformed result;
   if (recipe.transforms.empty()) return result;
   std::array<const PlannedModule*, kRoles> modules{};
@@ -53,10 +62,18 @@ Transformed apply_transforms(const ModelSource& source, Block& block, const Reci
     if (samples != nullptr && planned.transform->needs == Needs::kHessian) {
       moments = gather(block, compute, *samples);
       for (std::size_t i = 0; i < hessians.size(); ++i) hessians[i] = moments[i]->hessian();
+    } else if (products != nullptr) {
+      for (std::size_t i = 0; i < hessians.size(); ++i)
+        hessians[i] = std::as_const((*products)[i]).view();
     }
     for (const std::string& note :
          planned.transform->apply({floats, hessians, modules, planned.options}))
       result.notes.push_back(cat("layer ", block.layer, ": ", planned.transform->name, ": ", note));
+    for (const Stage stage : kStages) {
+      const auto factors = floats.take_factors(stage);
+      if (products != nullptr && !factors.empty())
+        divide_products((*products)[static_cast<std::size_t>(stage)].view(), factors);
+    }
     floats.install(stays_plain);
   }
   result.changes = floats.changes(stays_plain);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "model/float_block.h"
+#include "quantize/calibration/input_statistics.h"
 #include "quantize/calibration/samples.h"
 #include "quantize/recipe.h"
 
@@ -15,8 +16,10 @@ struct Transformed {
 };
 
 // Runs the samples through the block as it is, for the moments of all its inputs, then applies the
-// recipe's transforms and leaves the changed layers in `block`. `samples` may be null.
+// recipe's transforms and leaves the changed layers in `block`. `samples` may be null; `products`
+// then, if not null, are those moments, and become those of the transformed block's inputs.
 Transformed apply_transforms(const ModelSource& source, Block& block, const Recipe& recipe,
-                             Compute compute, const Samples* samples);
+                             Compute compute, const Samples* samples,
+                             StageProducts* products = nullptr);
 
 }  // namespace nibble

@@ -18,8 +18,13 @@ namespace {
 class BlockJob {
  public:
   BlockJob(Block& block, const Recipe& recipe, Compute compute, Samples* samples,
-           const ModuleDone& done)
-      : block_(block), recipe_(recipe), compute_(compute), samples_(samples), done_(done) {}
+           const StageProducts* products, const ModuleDone& done)
+      : block_(block),
+        recipe_(recipe),
+        compute_(compute),
+        samples_(samples),
+        products_(products),
+        done_(done) {}
 
   void run() {
     if (samples_ == nullptr) {
@@ -143,8 +148,10 @@ class BlockJob {
       task.grid = module->shape.grid;
       task.group_size = module->shape.group_size;
       task.storable = module->storable;
-      if (module->method->needs == Needs::kHessian && moments != nullptr)
-        task.hessian = moments->hessian();
+      if (module->method->needs == Needs::kHessian)
+        task.hessian = moments != nullptr     ? moments->hessian()
+                       : products_ != nullptr ? (*products_)[static_cast<std::size_t>(stage)].view()
+                                              : ConstMatrix();
       task.options = module->options;
       Outcome outcome = with_context(module->name, [&] { return module->method->quantize(task); });
       if (!note.empty()) outcome.notes.push_back(note);
@@ -198,6 +205,7 @@ class BlockJob {
   const Recipe& recipe_;
   Compute compute_;
   Samples* samples_;
+  const StageProducts* products_;
   const ModuleDone& done_;
   std::vector<Sequence> sequences_;
   std::array<std::unique_ptr<Linear>, kRoles> originals_;
@@ -206,8 +214,8 @@ class BlockJob {
 }  // namespace
 
 void quantize_block(Block& block, const Recipe& recipe, Compute compute, Samples* samples,
-                    const ModuleDone& done) {
-  BlockJob(block, recipe, compute, samples, done).run();
+                    const StageProducts* products, const ModuleDone& done) {
+  BlockJob(block, recipe, compute, samples, products, done).run();
 }
 
 }  // namespace nibble

@@ -6,6 +6,7 @@
 
 #include "base/progress.h"
 #include "model/block.h"
+#include "quantize/calibration/input_statistics.h"
 #include "quantize/calibration/samples.h"
 #include "quantize/recipe.h"
 
@@ -15,9 +16,9 @@ namespace nibble {
 using ModuleDone = std::function<void(const PlannedModule& module, Outcome outcome)>;
 
 // Replaces the planned linears of `block` by their quantized form and moves the samples' hidden
-// states through it. `samples` null: no calibration, layers are quantized one after another. Same
-// result for any number of threads.
+// states through it. `samples` null: no text, layers are quantized one after another, by `products`
+// of the original model's inputs where those are not null. Same result for any number of threads.
 void quantize_block(Block& block, const Recipe& recipe, Compute compute, Samples* samples,
-                    const ModuleDone& done);
+                    const StageProducts* products, const ModuleDone& done);
 
 }  // namespace nibble

@@ -126,8 +126,10 @@ Json make_passport(const PassportParts& parts) {
     passport["calibration"] = {{"source", calibration.description},
                                {"samples", calibration.samples},
                                {"seq_len", calibration.length},
-                               {"tokens", calibration.ids.size()},
+                               {"tokens", calibration.samples * calibration.length},
                                {"tokens_sha256", calibration.hash}};
+    if (!calibration.statistics.empty())
+      passport["calibration"]["statistics_sha256"] = calibration.statistics;
   } else {
     passport["calibration"] = nullptr;
   }

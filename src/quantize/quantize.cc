@@ -16,6 +16,7 @@
 #include "nibble/error.h"
 #include "quantize/apply_transforms.h"
 #include "quantize/block_quantizer.h"
+#include "quantize/calibration/input_statistics.h"
 #include "quantize/nonfinite.h"
 #include "quantize/resumable.h"
 #include "quantize/types/stored_tensor.h"
@@ -39,7 +40,8 @@ class Job {
     require_file_name();
     for (const std::string& note : recipe_.notes) log(note);
     const auto tensors = planned_tensors();
-    const bool calibrated = recipe_.calibrated();
+    open_statistics();
+    const bool calibrated = recipe_.calibrated() && !statistics_;
     // A dry run tells of files that cannot be used, too.
     if (dry_run && calibrated && !options_.calibration.sources.empty()) gather();
     const std::size_t length = calibrated ? window_length() : 0;
@@ -53,6 +55,7 @@ class Job {
     }
     writer_ = layout().create(layout(), recipe_.layout_settings, output_, model, output_options());
     hash_inputs();
+    if (statistics_) statistics_->require_model(base_hashes_);
     if (calibrated && !options_.calibration.sources.empty()) gather();
     open_journal();
     try {
@@ -108,6 +111,12 @@ class Job {
 
   void log(const std::string& line) const {
     if (sinks_.log) sinks_.log(line);
+  }
+
+  void open_statistics() {
+    if (options_.statistics.empty()) return;
+    statistics_.emplace(options_.statistics);
+    result_.calibration = statistics_->calibration();
   }
 
   void gather() {
@@ -245,7 +254,7 @@ class Job {
   void quantize_blocks() {
     const HyperParams& hyper = source_.hyper();
     Samples samples;
-    if (result_.calibration.samples > 0) {
+    if (result_.calibration.samples > 0 && !statistics_) {
       samples.count = result_.calibration.samples;
       samples.length = result_.calibration.length;
       samples.quantized = new_stream(samples.count, samples.length);
@@ -261,8 +270,10 @@ class Job {
     for (std::size_t layer = layers_done_; layer < hyper.layers; ++layer) {
       Block block = source_.block(layer);
       Samples* const moving = samples.count > 0 ? &samples : nullptr;
-      write_transformed(apply_transforms(source_, block, recipe_, options_.compute, moving));
-      quantize_block(block, recipe_, options_.compute, moving,
+      StageProducts products = products_for(block);
+      StageProducts* const known = statistics_ ? &products : nullptr;
+      write_transformed(apply_transforms(source_, block, recipe_, options_.compute, moving, known));
+      quantize_block(block, recipe_, options_.compute, moving, known,
                      [&](const PlannedModule& module, Outcome outcome) {
                        write_module(module, outcome);
                        work_done += weight_count(module);
@@ -273,6 +284,21 @@ class Job {
       // Every run gets at least one layer further.
       if (journal_ && (layer == layers_done_ || journal_->due())) keep(layer + 1, moving);
     }
+  }
+
+  // From the statistics, where there are some and somebody reads them.
+  StageProducts products_for(const Block& block) const {
+    StageProducts products;
+    if (!statistics_) return products;
+    const bool all = !recipe_.transforms.empty();
+    for (const Stage stage : kStages) {
+      const auto roles = roles_of(stage);
+      if (all || std::any_of(roles.begin(), roles.end(),
+                             [&](Role role) { return recipe_.needs_hessian(block.layer, role); }))
+        products[static_cast<std::size_t>(stage)] =
+            statistics_->products(block.layer, stage, block.linear(roles.front()).inputs());
+    }
+    return products;
   }
 
   static double weight_count(const PlannedModule& module) {
@@ -375,6 +401,7 @@ class Job {
   std::vector<TensorInfo> carried_;
   std::unique_ptr<ModelWriter> writer_;
   Json base_hashes_, tokenizer_hashes_;
+  std::optional<InputStatistics> statistics_;
   std::optional<Journal> journal_;
   std::size_t layers_done_ = 0;  // by the run before
   std::size_t layers_kept_ = 0;

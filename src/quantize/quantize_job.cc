@@ -27,6 +27,7 @@ QuantizeOptions options_of(const QuantizeJob& job) {
   options.calibration.samples = job.samples;
   options.calibration.length = job.length;
   options.calibration.seed = job.seed;
+  options.statistics = job.statistics;
   options.compute = job.compute;
   options.memory_limit = job.memory_limit;
   options.max_shard_bytes = job.max_shard_bytes;

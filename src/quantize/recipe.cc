@@ -177,9 +177,29 @@ class Settings {
   std::set<std::string> read_;
 };
 
-void decide_drift(Options& options) {
+// Statistics are of the original inputs, which drift from nothing.
+void decide_drift(Options& options, bool of_statistics) {
   if (!options.has("drift-correction") || options.decided("drift-correction")) return;
-  options.set(kDriftShareOption, textbook_scales(options) ? "0" : cat(kDriftCorrection));
+  const bool none = of_statistics || textbook_scales(options);
+  options.set(kDriftShareOption, none ? "0" : cat(kDriftCorrection));
+}
+
+void require_statistics_read(const QuantizeOptions& options, const Recipe& recipe) {
+  if (options.statistics.empty()) return;
+  const std::string given = cat("--stats ", options.statistics.string());
+  if (!options.calibration.sources.empty())
+    throw Error(ErrorKind::kInvalidArgument, cat("--calib would not be read beside ", given),
+                "leave one of them out");
+  for (const char* option : {"drift-correction", "drift-samples"})
+    if (options.settings.contains(option))
+      throw Error(ErrorKind::kInvalidArgument,
+                  cat("--", option, " would not be read beside ", given,
+                      ": statistics are of the original model's inputs"),
+                  "leave it out, or calibrate on a text with --calib");
+  if (!recipe.calibrated())
+    throw Error(ErrorKind::kInvalidArgument,
+                cat(given, " would not be read: ", options.method, " needs no calibration"),
+                "leave it out, or choose a method that is calibrated (nibble methods)");
 }
 
 // All planned modules, without grids and groups; skipped ones go into the layout's settings.
@@ -280,7 +300,7 @@ void resolve(const QuantizeOptions& options, const Override* rule, Settings& set
   module.storable = recipe.layout->storable(module.shape, layout.of_module(module.name));
   module.options = settings.of(module.method->options);
   decide_symmetry(*module.shape.grid, module.storable, module.options);
-  decide_drift(module.options);
+  decide_drift(module.options, !options.statistics.empty());
   if (const std::string refusal = refusal_of(module); !refusal.empty())
     throw Error(ErrorKind::kInvalidArgument, cat(module.name, ": ", refusal));
 }
@@ -410,6 +430,7 @@ Recipe make_recipe(const ModelSource& source, const QuantizeOptions& asked,
   resolve_all(options, settings, recipe);
   settings.require_read(recipe);
   describe(recipe);
+  require_statistics_read(options, recipe);
   if (!recipe.calibrated() && !options.calibration.sources.empty())
     throw Error(ErrorKind::kInvalidArgument,
                 cat("--calib ", options.calibration.sources.front().path.string(),

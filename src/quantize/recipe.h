@@ -41,6 +41,7 @@ struct QuantizeOptions {
   std::vector<Override> overrides;              // first match wins
   TypeOptions types;                            // of a GGUF file's tensors, beside the dialect
   CalibrationOptions calibration;
+  std::filesystem::path statistics;  // of the inputs, instead of a text; empty: none
   Compute compute = Compute::kFloat32;
   std::uint64_t memory_limit = 0;  // bytes; 0: what the machine has
   std::uint64_t max_shard_bytes = 5'000'000'000;

@@ -78,6 +78,8 @@ Json job_identity(const PassportParts& parts) {
   // text all that it depends on is here already.
   const CalibrationOptions& asked = parts.options->calibration;
   job["calibration"] = {{"samples", asked.samples}, {"seq_len", asked.length}};
+  if (!parts.options->statistics.empty())
+    job["calibration"] = {{"statistics_sha256", parts.calibration->statistics}};
   job["calibration"]["tokens_sha256"] =
       parts.calibration != nullptr ? Json(parts.calibration->hash) : Json(nullptr);
   return job;
@@ -93,6 +95,7 @@ void keep_state(Journal& journal, const JobState& state, const Samples* samples)
                        {"length", calibration.length},
                        {"hash", calibration.hash},
                        {"description", calibration.description},
+                       {"statistics", calibration.statistics},
                        {"notes", calibration.notes}}},
                      {"modules", std::move(modules)},
                      {"transform_notes", state.transform_notes}};
@@ -113,12 +116,14 @@ JobState kept_state(const Journal& journal, const Recipe& recipe) {
   state.calibration.length = calibration.at("length").get<std::size_t>();
   state.calibration.hash = calibration.at("hash").get<std::string>();
   state.calibration.description = calibration.at("description").get<std::string>();
+  state.calibration.statistics = calibration.at("statistics").get<std::string>();
   state.calibration.notes = calibration.at("notes").get<std::vector<std::string>>();
   const auto ids = journal.blobs().empty() ? std::span<const std::byte>() : journal.blobs()[0];
   state.calibration.ids.resize(ids.size() / sizeof(std::int32_t));
   std::memcpy(state.calibration.ids.data(), ids.data(),
               state.calibration.ids.size() * sizeof(std::int32_t));
-  if (state.calibration.ids.size() != state.calibration.samples * state.calibration.length)
+  if (state.calibration.statistics.empty() &&
+      state.calibration.ids.size() != state.calibration.samples * state.calibration.length)
     throw Error(ErrorKind::kCorruptFile, "the journal's calibration windows are cut off");
   for (const Json& report : json.at("modules")) state.modules.push_back(report_of(report, recipe));
   state.transform_notes = json.at("transform_notes").get<std::vector<std::string>>();

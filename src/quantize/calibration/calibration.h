@@ -29,6 +29,7 @@ struct Calibration {
   std::size_t length = 0;
   std::string hash;         // SHA-256 of the ids as int32, little-endian
   std::string description;  // "notes.txt", "self-written"
+  std::string statistics;   // SHA-256 of the statistics in the tokens' place; empty: there are none
   std::vector<std::string> notes;
 };
 

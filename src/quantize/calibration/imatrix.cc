@@ -1,4 +1,4 @@
-#include "quantize/imatrix.h"
+#include "quantize/calibration/imatrix.h"
 
 #include <algorithm>
 #include <array>
@@ -6,35 +6,16 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
-#include "base/parallel.h"
 #include "base/text.h"
 #include "checkpoint/gguf_writer.h"
 #include "model/gguf/names.h"
 #include "model/open_tokenizer.h"
 #include "model/source.h"
-#include "model/transformer.h"
 #include "nibble/error.h"
-#include "quantize/calibration/samples.h"
+#include "quantize/calibration/original_walk.h"
 
 namespace nibble {
 namespace {
-
-// Σ x² of each column, in double: a sum of squares over a million tokens outgrows float32.
-class Squares {
- public:
-  void add(ConstMatrix inputs) {
-    sums_.resize(inputs.columns);
-    parallel_ranges(inputs.columns, 64, [&](std::size_t begin, std::size_t end) {
-      for (std::size_t r = 0; r < inputs.rows; ++r)
-        for (std::size_t c = begin; c < end; ++c)
-          sums_[c] += static_cast<double>(inputs(r, c)) * static_cast<double>(inputs(r, c));
-    });
-  }
-  std::vector<float> floats() const { return {sums_.begin(), sums_.end()}; }
-
- private:
-  std::vector<double> sums_;
-};
 
 class Imatrix {
  public:
@@ -54,13 +35,13 @@ class Imatrix {
     result_.calibration =
         gather_calibration(source_, *tokenizer, options_.calibration, options_.compute, progress_);
     for (const std::string& note : result_.calibration.notes) tell(note);
-    embed_samples();
+    OriginalWalk walk(source_, result_.calibration, options_.compute);
     const std::size_t layers = source_.hyper().layers;
     for (std::size_t layer = 0; layer < layers; ++layer) {
       if (progress_)
         progress_({"Measuring", source_.names().layer(layer), static_cast<double>(layer),
                    static_cast<double>(layers)});
-      measure(source_.block(layer));
+      measure(walk, source_.block(layer));
       source_.drop_layer(layer);
     }
     if (progress_) progress_({"Measuring", "", 1, 1});
@@ -73,39 +54,12 @@ class Imatrix {
     if (log_) log_(line);
   }
 
-  void embed_samples() {
-    const Calibration& calibration = result_.calibration;
-    const HyperParams& hyper = source_.hyper();
-    hidden_ = std::make_unique<ActivationStore>(calibration.ids.size(), hyper.hidden,
-                                                Compute::kFloat32, std::filesystem::path());
-    const auto embedding = source_.embedding();
-    for (std::size_t window = 0; window < calibration.samples; ++window) {
-      Tensor rows(calibration.length, hyper.hidden);
-      embed(*embedding, hyper.embedding_scale,
-            {calibration.ids.data() + window * calibration.length, calibration.length},
-            rows.view());
-      hidden_->put(window * calibration.length, rows.view());
-    }
-  }
-
   // The inputs of a layer's matrices over all windows, which move on through the layer.
-  void measure(const Block& block) {
+  void measure(OriginalWalk& walk, const Block& block) {
     std::array<Squares, kStages.size()> squares;
-    const Calibration& calibration = result_.calibration;
-    const std::size_t windows = chunk_windows(calibration.length);
-    for (std::size_t first = 0; first < calibration.samples; first += windows) {
-      throw_if_stopped();
-      const std::size_t rows = std::min(windows, calibration.samples - first) * calibration.length;
-      Tensor hidden(rows, block.hyper->hidden);
-      hidden_->get(first * calibration.length, hidden.view());
-      for_stage_inputs(block, hidden.view(), calibration.length, options_.compute,
-                       [&](Stage stage, ConstMatrix input) {
-                         squares[static_cast<std::size_t>(stage)].add(input);
-                         if (stage == Stage::kMlpOut)
-                           block.mlp_output(input, hidden.view(), options_.compute);
-                       });
-      hidden_->put(first * calibration.length, hidden.view());
-    }
+    walk.pass(block, [&](Stage stage, ConstMatrix input) {
+      squares[static_cast<std::size_t>(stage)].add(input);
+    });
     for (const Stage stage : kStages)
       for (const Role role : roles_of(stage))
         keep(gguf_tensor_name(cat("model.layers.", block.layer, ".", module_name(role), ".weight"),
@@ -152,7 +106,6 @@ class Imatrix {
   ImatrixOptions options_;
   const ProgressSink& progress_;
   const LogSink& log_;
-  std::unique_ptr<ActivationStore> hidden_;
   GgufModel file_;
   ImatrixResult result_;
 };

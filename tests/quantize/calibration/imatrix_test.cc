@@ -1,5 +1,5 @@
 // The file's form, and its sums for the first layer by hand: embeddings, norm, squares.
-#include "quantize/imatrix.h"
+#include "quantize/calibration/imatrix.h"
 
 #include <gtest/gtest.h>
 

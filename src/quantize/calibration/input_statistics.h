@@ -1,0 +1,57 @@
+// What calibration says of each layer's inputs, kept in a file for any number of jobs: all products
+// of two inputs, and beside them what an imatrix has. A GGUF file; for layer N and each stage,
+// whose first matrix is m (GGUF's name, "blk.N.attn_q.weight"):
+//
+//   m.in_products  F32 [n·(n+1)/2]  Σ xᵢ·xⱼ / tokens for j ≤ i, row by row
+//   and for each matrix m
+//   m.in_sum2      F32 [n]          Σ x²
+//   m.counts       F32 [1]          tokens
+//
+// "nibble.passport" tells the model's files, the tokens and the sums over all tensors.
+#pragma once
+
+#include <array>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "checkpoint/gguf_model.h"
+#include "model/block.h"
+#include "quantize/calibration/calibration.h"
+
+namespace nibble {
+
+// Σ x·xᵀ / tokens of each stage's inputs, [columns, columns]; no rows where nobody needs it.
+using StageProducts = std::array<Tensor, kStages.size()>;
+
+inline constexpr const char* kStatisticsSchema = "nibble.statistics/1";
+
+class InputStatistics {
+ public:
+  // Throws what open_checkpoint throws, and kInvalidArgument for a file without such products.
+  explicit InputStatistics(const std::filesystem::path& file);
+
+  // Of the text they were taken from; without its tokens.
+  const Calibration& calibration() const { return calibration_; }
+  // Throws kInvalidArgument unless they are of the model with these files (hash_files).
+  void require_model(const Json& files) const;
+  // Throws kCorruptFile where they are missing, of another size or not finite.
+  Tensor products(std::size_t layer, Stage stage, std::size_t columns) const;
+
+ private:
+  std::filesystem::path path_;
+  std::unique_ptr<CheckpointReader> reader_;
+  Json passport_;
+  Calibration calibration_;
+};
+
+// The name of a stage's products.
+std::string products_name(std::size_t layer, Stage stage);
+// The matrix of a layer as GGUF names it.
+std::string matrix_name(std::size_t layer, Role role);
+// The lower triangle of a symmetric matrix.
+std::vector<float> lower_triangle(ConstMatrix products);
+
+}  // namespace nibble
