@@ -7,18 +7,22 @@
 #include "base/parallel.h"
 #include "base/progress.h"
 #include "base/text.h"
+#include "quantize/calibration/original_walk.h"
 #include "quantize/layer/moments.h"
 
 namespace nibble {
 namespace {
 
-using StageMoments = std::array<std::unique_ptr<Moments>, kStages.size()>;
+struct StageMoments {
+  std::array<std::unique_ptr<Moments>, kStages.size()> moments;
+  std::array<Peaks, kStages.size()> peaks;
+};
 
 // The block's inputs of each stage, from samples that stay where they are.
 StageMoments gather(const Block& block, Compute compute, const Samples& samples) {
-  StageMoments moments;
+  StageMoments gathered;
   for (const Stage stage : kStages)
-    moments[static_cast<std::size_t>(stage)] =
+    gathered.moments[static_cast<std::size_t>(stage)] =
         std::make_unique<Moments>(block.linear(roles_of(stage).front()).inputs(), compute, false);
   const std::size_t windows = chunk_windows(samples.length);
   for (std::size_t first = 0; first < samples.count; first += windows) {
@@ -28,15 +32,18 @@ StageMoments gather(const Block& block, Compute compute, const Samples& samples)
     samples.quantized.hidden->get(first * samples.length, hidden.view());
     for_stage_inputs(block, hidden.view(), samples.length, compute,
                      [&](Stage stage, ConstMatrix input) {
-                       moments[static_cast<std::size_t>(stage)]->add(input);
+                       gathered.moments[static_cast<std::size_t>(stage)]->add(input);
+                       gathered.peaks[static_cast<std::size_t>(stage)].add(input);
                      });
   }
-  for (const auto& one : moments) one->finish();
-  return moments;
+  for (const auto& one : gathered.moments) one->finish();
+  return gathered;
 }
 
-// The products of inputs that became smaller by these factors.
-void divide_products(Matrix products, std::span<const float> factors) {
+// What is known of inputs that became smaller by these factors.
+void divide(StageInputs& inputs, std::size_t stage, std::span<const float> factors) {
+  for (std::size_t c = 0; c < factors.size(); ++c) inputs.peaks[stage][c] /= factors[c];
+  const Matrix products = inputs.products[stage].view();
   parallel_ranges(products.rows, 64, [&](std::size_t begin, std::size_t end) {
     for (std::size_t r = begin; r < end; ++r)
       for (std::size_t c = 0; c < products.columns; ++c) products(r, c) /= factors[r] * factors[c];
@@ -46,7 +53,7 @@ void divide_products(Matrix products, std::span<const float> factors) {
 }  // namespace
 
 Transformed apply_transforms(const ModelSource& source, Block& block, const Recipe& recipe,
-                             Compute compute, const Samples* samples, StageProducts* products) {
+                             Compute compute, const Samples* samples, StageInputs* inputs) {
   Transformed result;
   if (recipe.transforms.empty()) return result;
   std::array<const PlannedModule*, kRoles> modules{};
@@ -57,22 +64,28 @@ Transformed apply_transforms(const ModelSource& source, Block& block, const Reci
   }
   FloatBlock floats(source, block);
   for (const PlannedTransform& planned : recipe.transforms) {
-    StageMoments moments;
+    StageMoments gathered;
     std::array<ConstMatrix, kStages.size()> hessians{};
+    std::array<std::span<const float>, kStages.size()> peaks{};
     if (samples != nullptr && planned.transform->needs == Needs::kHessian) {
-      moments = gather(block, compute, *samples);
-      for (std::size_t i = 0; i < hessians.size(); ++i) hessians[i] = moments[i]->hessian();
-    } else if (products != nullptr) {
-      for (std::size_t i = 0; i < hessians.size(); ++i)
-        hessians[i] = std::as_const((*products)[i]).view();
+      gathered = gather(block, compute, *samples);
+      for (std::size_t i = 0; i < hessians.size(); ++i) {
+        hessians[i] = gathered.moments[i]->hessian();
+        peaks[i] = gathered.peaks[i].values();
+      }
+    } else if (inputs != nullptr) {
+      for (std::size_t i = 0; i < hessians.size(); ++i) {
+        hessians[i] = std::as_const(inputs->products[i]).view();
+        peaks[i] = inputs->peaks[i];
+      }
     }
     for (const std::string& note :
-         planned.transform->apply({floats, hessians, modules, planned.options}))
+         planned.transform->apply({floats, hessians, peaks, modules, planned.options}))
       result.notes.push_back(cat("layer ", block.layer, ": ", planned.transform->name, ": ", note));
     for (const Stage stage : kStages) {
       const auto factors = floats.take_factors(stage);
-      if (products != nullptr && !factors.empty())
-        divide_products((*products)[static_cast<std::size_t>(stage)].view(), factors);
+      if (inputs != nullptr && !factors.empty())
+        divide(*inputs, static_cast<std::size_t>(stage), factors);
     }
     floats.install(stays_plain);
   }

@@ -16,10 +16,10 @@ struct Transformed {
 };
 
 // Runs the samples through the block as it is, for the moments of all its inputs, then applies the
-// recipe's transforms and leaves the changed layers in `block`. `samples` may be null; `products`
-// then, if not null, are those moments, and become those of the transformed block's inputs.
+// recipe's transforms and leaves the changed layers in `block`. `samples` may be null; `inputs`
+// then, if not null, is what is known of them, and becomes that of the transformed block's.
 Transformed apply_transforms(const ModelSource& source, Block& block, const Recipe& recipe,
                              Compute compute, const Samples* samples,
-                             StageProducts* products = nullptr);
+                             StageInputs* inputs = nullptr);
 
 }  // namespace nibble

@@ -18,12 +18,12 @@ namespace {
 class BlockJob {
  public:
   BlockJob(Block& block, const Recipe& recipe, Compute compute, Samples* samples,
-           const StageProducts* products, const ModuleDone& done)
+           const StageInputs* inputs, const ModuleDone& done)
       : block_(block),
         recipe_(recipe),
         compute_(compute),
         samples_(samples),
-        products_(products),
+        inputs_(inputs),
         done_(done) {}
 
   void run() {
@@ -149,9 +149,10 @@ class BlockJob {
       task.group_size = module->shape.group_size;
       task.storable = module->storable;
       if (module->method->needs == Needs::kHessian)
-        task.hessian = moments != nullptr     ? moments->hessian()
-                       : products_ != nullptr ? (*products_)[static_cast<std::size_t>(stage)].view()
-                                              : ConstMatrix();
+        task.hessian = moments != nullptr ? moments->hessian()
+                       : inputs_ != nullptr
+                           ? inputs_->products[static_cast<std::size_t>(stage)].view()
+                           : ConstMatrix();
       task.options = module->options;
       Outcome outcome = with_context(module->name, [&] { return module->method->quantize(task); });
       if (!note.empty()) outcome.notes.push_back(note);
@@ -205,7 +206,7 @@ class BlockJob {
   const Recipe& recipe_;
   Compute compute_;
   Samples* samples_;
-  const StageProducts* products_;
+  const StageInputs* inputs_;
   const ModuleDone& done_;
   std::vector<Sequence> sequences_;
   std::array<std::unique_ptr<Linear>, kRoles> originals_;
@@ -214,8 +215,8 @@ class BlockJob {
 }  // namespace
 
 void quantize_block(Block& block, const Recipe& recipe, Compute compute, Samples* samples,
-                    const StageProducts* products, const ModuleDone& done) {
-  BlockJob(block, recipe, compute, samples, products, done).run();
+                    const StageInputs* inputs, const ModuleDone& done) {
+  BlockJob(block, recipe, compute, samples, inputs, done).run();
 }
 
 }  // namespace nibble

@@ -16,9 +16,10 @@ namespace nibble {
 using ModuleDone = std::function<void(const PlannedModule& module, Outcome outcome)>;
 
 // Replaces the planned linears of `block` by their quantized form and moves the samples' hidden
-// states through it. `samples` null: no text, layers are quantized one after another, by `products`
-// of the original model's inputs where those are not null. Same result for any number of threads.
+// states through it. `samples` null: no text, layers are quantized one after another, by what is
+// known of the original model's `inputs` where those are not null. Same result for any number of
+// threads.
 void quantize_block(Block& block, const Recipe& recipe, Compute compute, Samples* samples,
-                    const StageProducts* products, const ModuleDone& done);
+                    const StageInputs* inputs, const ModuleDone& done);
 
 }  // namespace nibble

@@ -49,6 +49,8 @@ struct Method {
                          const Options& options) = nullptr;
   // Uses all threads; the result does not depend on their number.
   Outcome (*quantize)(const Task& task) = nullptr;
+  // What its own loops spend on a weight grows with this power of the row's length.
+  int cost_power = 0;
 };
 
 namespace methods {

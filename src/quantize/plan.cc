@@ -1,6 +1,7 @@
 #include "quantize/plan.h"
 
 #include <algorithm>
+#include <cmath>
 #include <ctime>
 #include <numeric>
 
@@ -59,8 +60,11 @@ double measured_speed(Element half) {
 // What the method's own loops spend on a weight, in seconds of one thread: a trial, less its
 // products, whose share grows with the layer. `speed`: of one thread.
 double loop_seconds(const PlannedModule& module, double speed) {
-  const double all = trial_seconds(*module.method, *module.shape.grid, module.shape.group_size,
-                                   module.storable, module.options);
+  const double growth = std::pow(static_cast<double>(module.shape.columns) / kTrialColumns,
+                                 module.method->cost_power);
+  const double all =
+      growth * trial_seconds(*module.method, *module.shape.grid, module.shape.group_size,
+                             module.storable, module.options);
   if (module.method->needs != Needs::kHessian) return all;
   const ModuleCost products =
       module_cost(kTrialRows, kTrialColumns, !textbook_scales(module.options));

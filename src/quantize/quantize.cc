@@ -270,8 +270,8 @@ class Job {
     for (std::size_t layer = layers_done_; layer < hyper.layers; ++layer) {
       Block block = source_.block(layer);
       Samples* const moving = samples.count > 0 ? &samples : nullptr;
-      StageProducts products = products_for(block);
-      StageProducts* const known = statistics_ ? &products : nullptr;
+      StageInputs inputs = inputs_of(block);
+      StageInputs* const known = statistics_ ? &inputs : nullptr;
       write_transformed(apply_transforms(source_, block, recipe_, options_.compute, moving, known));
       quantize_block(block, recipe_, options_.compute, moving, known,
                      [&](const PlannedModule& module, Outcome outcome) {
@@ -287,18 +287,20 @@ class Job {
   }
 
   // From the statistics, where there are some and somebody reads them.
-  StageProducts products_for(const Block& block) const {
-    StageProducts products;
-    if (!statistics_) return products;
+  StageInputs inputs_of(const Block& block) const {
+    StageInputs inputs;
+    if (!statistics_) return inputs;
     const bool all = !recipe_.transforms.empty();
     for (const Stage stage : kStages) {
       const auto roles = roles_of(stage);
+      const auto index = static_cast<std::size_t>(stage);
+      const std::size_t columns = block.linear(roles.front()).inputs();
       if (all || std::any_of(roles.begin(), roles.end(),
                              [&](Role role) { return recipe_.needs_hessian(block.layer, role); }))
-        products[static_cast<std::size_t>(stage)] =
-            statistics_->products(block.layer, stage, block.linear(roles.front()).inputs());
+        inputs.products[index] = statistics_->products(block.layer, stage, columns);
+      if (all) inputs.peaks[index] = statistics_->peaks(block.layer, stage, columns);
     }
-    return products;
+    return inputs;
   }
 
   static double weight_count(const PlannedModule& module) {

@@ -20,6 +20,8 @@ struct TransformTask {
   FloatBlock& block;
   // Of each stage's inputs, [columns, columns]; no rows where nothing was calibrated.
   std::array<ConstMatrix, kStages.size()> hessians;
+  // max |x| of each column of them; empty where nothing was calibrated.
+  std::array<std::span<const float>, kStages.size()> peaks;
   // How each layer will be quantized; null: it stays as it is.
   std::array<const PlannedModule*, kRoles> modules;
   const Options& options;  // every one that the transform declares

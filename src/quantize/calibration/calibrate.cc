@@ -113,6 +113,7 @@ class Measuring {
       for (const Stage stage : kStages) {
         const std::size_t columns = block.linear(roles_of(stage).front()).inputs();
         announce(file, products_name(layer, stage), columns * (columns + 1) / 2);
+        announce(file, peaks_name(layer, stage), columns);
         for (const Role role : roles_of(stage)) {
           announce(file, matrix_name(layer, role) + ".in_sum2", columns);
           announce(file, matrix_name(layer, role) + ".counts", 1);
@@ -148,12 +149,14 @@ class Measuring {
   void measure_layer(OriginalWalk& walk, std::size_t layer) {
     const Block block = source_.block(layer);
     std::array<Squares, kStages.size()> squares;
+    std::array<Peaks, kStages.size()> peaks;
     std::array<std::unique_ptr<Moments>, kStages.size()> moments;
     for (const Stage stage : kStages)
       moments[static_cast<std::size_t>(stage)] = std::make_unique<Moments>(
           block.linear(roles_of(stage).front()).inputs(), options_.compute, false);
     walk.pass(block, [&](Stage stage, ConstMatrix input) {
       squares[static_cast<std::size_t>(stage)].add(input);
+      peaks[static_cast<std::size_t>(stage)].add(input);
       moments[static_cast<std::size_t>(stage)]->add(input);
     });
     const std::vector<float> tokens = {static_cast<float>(result_.calibration.ids.size())};
@@ -161,6 +164,7 @@ class Measuring {
       Moments& own = *moments[static_cast<std::size_t>(stage)];
       own.finish();
       add(products_name(layer, stage), lower_triangle(own.hessian()));
+      add(peaks_name(layer, stage), peaks[static_cast<std::size_t>(stage)].values());
       for (const Role role : roles_of(stage)) {
         add(matrix_name(layer, role) + ".in_sum2",
             squares[static_cast<std::size_t>(stage)].floats());

@@ -19,6 +19,10 @@ std::string products_name(std::size_t layer, Stage stage) {
   return matrix_name(layer, roles_of(stage).front()) + ".in_products";
 }
 
+std::string peaks_name(std::size_t layer, Stage stage) {
+  return matrix_name(layer, roles_of(stage).front()) + ".in_peak";
+}
+
 std::vector<float> lower_triangle(ConstMatrix products) {
   std::vector<float> values;
   values.reserve(products.rows * (products.rows + 1) / 2);
@@ -61,16 +65,34 @@ void InputStatistics::require_model(const Json& files) const {
   }
 }
 
-Tensor InputStatistics::products(std::size_t layer, Stage stage, std::size_t columns) const {
-  const std::string name = products_name(layer, stage);
+const TensorInfo& InputStatistics::floats(const std::string& name, std::size_t count,
+                                          std::size_t columns) const {
   const TensorInfo* info = reader_->find(name);
-  const std::size_t count = columns * (columns + 1) / 2;
   if (info == nullptr || info->dtype != DType::kF32 || info->blocks != nullptr ||
       info->bytes != count * sizeof(float))
     throw Error(ErrorKind::kCorruptFile,
                 cat(path_.string(), ": ", name,
                     info == nullptr ? " is missing" : cat(" is not of ", columns, " inputs")));
-  const std::byte* from = reader_->bytes(*info).data();
+  return *info;
+}
+
+std::vector<float> InputStatistics::peaks(std::size_t layer, Stage stage,
+                                          std::size_t columns) const {
+  const std::string name = peaks_name(layer, stage);
+  std::vector<float> values(columns);
+  std::memcpy(values.data(), reader_->bytes(floats(name, columns, columns)).data(),
+              columns * sizeof(float));
+  for (const float value : values)
+    if (!std::isfinite(value))
+      throw Error(ErrorKind::kCorruptFile,
+                  cat(path_.string(), ": ", name, " holds a non-finite value"));
+  return values;
+}
+
+Tensor InputStatistics::products(std::size_t layer, Stage stage, std::size_t columns) const {
+  const std::string name = products_name(layer, stage);
+  const TensorInfo& info = floats(name, columns * (columns + 1) / 2, columns);
+  const std::byte* from = reader_->bytes(info).data();
   Tensor out(columns, columns);
   const Matrix matrix = out.view();
   for (std::size_t r = 0; r < columns; ++r) {
@@ -83,7 +105,7 @@ Tensor InputStatistics::products(std::size_t layer, Stage stage, std::size_t col
       matrix(c, r) = matrix(r, c);
     }
   }
-  reader_->drop(*info);
+  reader_->drop(info);
   return out;
 }
 

@@ -3,6 +3,7 @@
 // whose first matrix is m (GGUF's name, "blk.N.attn_q.weight"):
 //
 //   m.in_products  F32 [n·(n+1)/2]  Σ xᵢ·xⱼ / tokens for j ≤ i, row by row
+//   m.in_peak      F32 [n]          max |x|
 //   and for each matrix m
 //   m.in_sum2      F32 [n]          Σ x²
 //   m.counts       F32 [1]          tokens
@@ -23,8 +24,11 @@
 
 namespace nibble {
 
-// Σ x·xᵀ / tokens of each stage's inputs, [columns, columns]; no rows where nobody needs it.
-using StageProducts = std::array<Tensor, kStages.size()>;
+// What is known of the inputs of each stage of a block.
+struct StageInputs {
+  std::array<Tensor, kStages.size()> products;  // Σ x·xᵀ / tokens, [columns, columns], or no rows
+  std::array<std::vector<float>, kStages.size()> peaks;  // max |x|, [columns], or empty
+};
 
 inline constexpr const char* kStatisticsSchema = "nibble.statistics/1";
 
@@ -39,16 +43,20 @@ class InputStatistics {
   void require_model(const Json& files) const;
   // Throws kCorruptFile where they are missing, of another size or not finite.
   Tensor products(std::size_t layer, Stage stage, std::size_t columns) const;
+  std::vector<float> peaks(std::size_t layer, Stage stage, std::size_t columns) const;
 
  private:
+  const TensorInfo& floats(const std::string& name, std::size_t count, std::size_t columns) const;
+
   std::filesystem::path path_;
   std::unique_ptr<CheckpointReader> reader_;
   Json passport_;
   Calibration calibration_;
 };
 
-// The name of a stage's products.
+// The names of a stage's products and peaks.
 std::string products_name(std::size_t layer, Stage stage);
+std::string peaks_name(std::size_t layer, Stage stage);
 // The matrix of a layer as GGUF names it.
 std::string matrix_name(std::size_t layer, Role role);
 // The lower triangle of a symmetric matrix.

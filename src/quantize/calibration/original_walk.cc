@@ -1,6 +1,7 @@
 #include "quantize/calibration/original_walk.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/parallel.h"
 #include "model/transformer.h"
@@ -40,6 +41,15 @@ void OriginalWalk::pass(const Block& block, const UseInput& use) {
                      });
     store.put(first * samples_.length, hidden.view());
   }
+}
+
+void Peaks::add(ConstMatrix inputs) {
+  values_.resize(inputs.columns);
+  parallel_ranges(inputs.columns, 64, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t r = 0; r < inputs.rows; ++r)
+      for (std::size_t c = begin; c < end; ++c)
+        values_[c] = std::max(values_[c], std::fabs(inputs(r, c)));
+  });
 }
 
 void Squares::add(ConstMatrix inputs) {

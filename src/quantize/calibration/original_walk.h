@@ -34,4 +34,14 @@ class Squares {
   std::vector<double> sums_;
 };
 
+// max |x| of each column.
+class Peaks {
+ public:
+  void add(ConstMatrix inputs);
+  const std::vector<float>& values() const { return values_; }
+
+ private:
+  std::vector<float> values_;
+};
+
 }  // namespace nibble

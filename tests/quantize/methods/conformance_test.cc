@@ -43,10 +43,27 @@ void PrintTo(const Case& one, std::ostream* out) { *out << name_of(one); }
 std::vector<Case> all_cases() {
   std::vector<Case> cases;
   for (const Method* method : methods::all()) {
-    for (const Grid* grid : grids::all()) cases.push_back({method, grid});
-    cases.push_back({method, &vectors()});
+    const auto add = [&](const Grid* grid) {
+      const CodeShape shape = code_shape(8, 64, {grid, 16});
+      if (method->refusal == nullptr ||
+          method->refusal(shape, {}, Options(method->options)).empty())
+        cases.push_back({method, grid});
+    };
+    for (const Grid* grid : grids::all()) add(grid);
+    add(&vectors());
   }
   return cases;
+}
+
+TEST(Methods, TakeAllGridsThatAreThere) {
+  for (const Method* method : methods::all())
+    for (const Grid* grid : grids::all()) {
+      const auto cases = all_cases();
+      EXPECT_TRUE(
+          std::any_of(cases.begin(), cases.end(),
+                      [&](const Case& one) { return one.method == method && one.grid == grid; }))
+          << method->name << " " << grid->name;
+    }
 }
 
 class EveryMethod : public testing::TestWithParam<Case> {
