@@ -1,5 +1,8 @@
 #include "checkpoint/gguf_writer.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstring>
 #include <map>
@@ -103,6 +106,14 @@ std::vector<std::byte> as_floats(std::span<const std::byte> bytes, DType type, f
   return out;
 }
 
+// As far as that can be: whoever renames the file says what failed.
+void bring_to_disk(const fs::path& path) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return;
+  ::fsync(descriptor);
+  ::close(descriptor);
+}
+
 class GgufWriter final : public ModelWriter {
  public:
   GgufWriter(fs::path target, GgufModel model, std::uint64_t passport_bytes,
@@ -173,8 +184,12 @@ class GgufWriter final : public ModelWriter {
     complete["tensors_sha256"] = tensors_sha256(*open_checkpoint(first.partial_path()));
     const std::string text = fitting(std::move(complete));
     first.write_at(passport_at_, std::as_bytes(std::span(text)));
-    // The first part, by which a model is opened, comes last; an old one does not open new ones.
-    if (parts_.size() > 1) fs::remove(parts_.front().path);
+    // All parts get their names in one moment, after the long wait for the disk. The first, by
+    // which a model is opened, comes last; an old one does not open new ones.
+    for (const Part& part : parts_)
+      if (parts_.size() > 1) bring_to_disk(part.file->partial_path());
+    std::error_code ignored;  // a name that cannot be taken is told by the commit
+    if (parts_.size() > 1) fs::remove(parts_.front().path, ignored);
     for (std::size_t i = parts_.size(); i-- > 0;) parts_[i].file->commit();
   }
 
@@ -294,12 +309,13 @@ void check_gguf_target(const fs::path& target, const OutputModel& output,
 
 GgufModel checked_gguf(const fs::path& target, const OutputModel& output,
                        const OutputOptions& options) {
-  check_gguf_target(target, output, options);
+  // How many files there will be is known only with the model, which takes a while.
+  if (options.max_part_bytes == 0) check_gguf_target(target, output, options);
   GgufModel model = output.gguf();
+  if (options.max_part_bytes == 0) return model;
   const auto counts = parts_of(infos_of(model), model.alignment, options.max_part_bytes);
-  if (counts.size() > 1)
-    for (const fs::path& file : files_of(target, counts.size()))
-      check_gguf_target(file, output, options);
+  for (const fs::path& file : files_of(target, counts.size()))
+    check_gguf_target(file, output, options);
   return model;
 }
 

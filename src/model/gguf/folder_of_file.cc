@@ -66,11 +66,12 @@ void put_rope(const ModelSource& source, Json& config) {
   const auto scaling = llama3_scaling_of(divisors, source.hyper().rope.theta);
   if (!scaling)
     refuse("rope_freqs.weight scales the rope in no way that config.json has a name for");
-  config["rope_scaling"] = {{"rope_type", "llama3"},
-                            {"factor", scaling->factor},
-                            {"low_freq_factor", scaling->low_freq_factor},
-                            {"high_freq_factor", scaling->high_freq_factor},
-                            {"original_max_position_embeddings", scaling->original_context}};
+  config["rope_scaling"] = {
+      {"rope_type", "llama3"},
+      {"factor", scaling->factor},
+      {"low_freq_factor", scaling->low_freq_factor},
+      {"high_freq_factor", scaling->high_freq_factor},
+      {"original_max_position_embeddings", std::llround(scaling->original_context)}};
 }
 
 // The model that the folder's readers will see is the one that the file's see.
@@ -103,7 +104,7 @@ Json config_of(const ModelSource& source) {
   // An architecture that scales embeddings reads this one, too, and has its own default for it.
   const double scale = static_cast<double>(source.hyper().attention_scale);
   if (source.spec().scaled_embedding)
-    config["query_pre_attn_scalar"] = std::nearbyint(1 / (scale * scale));
+    config["query_pre_attn_scalar"] = std::llround(1 / (scale * scale));
   else
     config.erase("query_pre_attn_scalar");
   if (Json& eos = config["eos_token_id"]; eos.is_array() && eos.size() == 1) eos = Json(eos[0]);

@@ -12,6 +12,7 @@
 #include "model/gguf/token_type.h"
 #include "model/gguf/tokenizer.h"
 #include "nibble/error.h"
+#include "tokenizer/unicode.h"
 
 namespace nibble {
 namespace {
@@ -20,7 +21,13 @@ using tokenizer::MergeRule;
 using tokenizer::TokenizerFile;
 
 // Vocabulary and merges are written as text: an object of so many keys would be slow to make.
-std::string json_text(std::string_view text) { return Json(text).dump(); }
+std::string json_text(std::string_view text) {
+  if (!is_valid_utf8(text))
+    throw Error(ErrorKind::kCorruptFile,
+                cat("the tokenizer holds a text that is not well-formed UTF-8: ",
+                    tokenizer::lossy_utf8(text.substr(0, 60))));
+  return Json(text).dump();
+}
 
 // "[PAD321]" of a row of the embedding that no token has.
 bool is_filler(const GgufVocabulary& given, std::size_t id) {
@@ -179,7 +186,10 @@ Json tokenizer_config_of(const GgufVocabulary& vocabulary, std::size_t context) 
   for (const auto& [role, id] :
        {std::pair("unk_token", vocabulary.unk), std::pair("pad_token", vocabulary.pad)})
     if (id) config[role] = vocabulary.tokens[static_cast<std::size_t>(*id)];
-  if (!vocabulary.chat_template.empty()) config["chat_template"] = vocabulary.chat_template;
+  if (!vocabulary.chat_template.empty()) {
+    json_text(vocabulary.chat_template);  // refuses what no JSON can hold
+    config["chat_template"] = vocabulary.chat_template;
+  }
   return config;
 }
 

@@ -71,9 +71,11 @@ class Conversion {
   void open_source() {
     from_ = layouts::claiming(source_.config());
     if (from_ == nullptr)
-      throw Error(ErrorKind::kInvalidArgument,
-                  cat(source_.path().string(), ": its weights are not quantized"),
-                  "nibble quantize makes codes of them; convert moves codes from layout to layout");
+      throw Error(
+          ErrorKind::kInvalidArgument,
+          cat(source_.path().string(), ": its weights are not quantized"),
+          "nibble quantize makes codes of them, or with --type BF16 a GGUF file without; convert "
+          "moves codes from layout to layout");
     stored_ = from_->open(source_.checkpoint(), source_.config()["quantization_config"]);
     result_.from = from_->name;
   }

@@ -106,6 +106,12 @@ TEST(TokenizerJson, RefusesTwoTokensOfOneText) {
   EXPECT_FALSE(text.empty());
 }
 
+TEST(TokenizerJson, RefusesTextsThatNoJsonCanHold) {
+  GgufVocabulary vocabulary = pairs();
+  vocabulary.chat_template = "\xFF";
+  EXPECT_EQ(test::error_kind([&] { tokenizer_config_of(vocabulary, 1); }), ErrorKind::kCorruptFile);
+}
+
 TEST(TokenizerJson, NamesRolesAndTemplateInTheFileBeside) {
   const Json config = tokenizer_config_of(pairs(), 77);
   EXPECT_EQ(config["eos_token"], "<|end|>");
