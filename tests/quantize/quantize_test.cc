@@ -100,26 +100,25 @@ TEST(QuantizeModel, GoesOnFromAGgufFileToo) {
   const TempDir folder;
   const fs::path source = plain_file(folder);
   QuantizeOptions options = small_job();
-  options.dialect = "Q4_K";
+  options.dialect = "Q4_0";
   options.calibration.sources = {{calibration_text(folder), 1}};
   options.calibration.samples = 2;
-  options.transforms = {"awq"};
   quantize_model(source, folder / "whole.gguf", options, {}, false);
   const auto stopped = [&](std::size_t modules) {
     EXPECT_THROW(
         quantize_model(source, folder / "parts.gguf", options, stopping_after(modules), false),
         Error);
   };
-  stopped(16);
+  stopped(10);
   EXPECT_FALSE(fs::exists(folder / "parts.gguf"));
   options.resume = Resume::kRequired;
   const auto result = quantize_model(source, folder / "parts.gguf", options, {}, false);
-  EXPECT_GE(result.resumed_layers, 2u);
+  EXPECT_GE(result.resumed_layers, 1u);
   EXPECT_EQ(sha256_of_file(folder / "parts.gguf"), sha256_of_file(folder / "whole.gguf"));
   // Another file under the same name is another job.
   fs::remove(folder / "parts.gguf");
   options.resume = Resume::kAuto;
-  stopped(16);
+  stopped(10);
   std::string bytes = read_file(source, 1 << 26);
   bytes[bytes.size() - 100] ^= 1;
   write_file(source, bytes);
@@ -127,13 +126,14 @@ TEST(QuantizeModel, GoesOnFromAGgufFileToo) {
   EXPECT_THROW(quantize_model(source, folder / "parts.gguf", options, {}, false), Error);
 }
 
-// By rounding and by GPTQ, into a file and into a folder: from the file as from the folder.
+// From the file as from the folder. (With a transform they differ: the folder's norms are BF16.)
 TEST(QuantizeModel, ReadsTheSameModelFromAFile) {
   const TempDir folder;
   const fs::path source = plain_file(folder);
   QuantizeOptions options = small_job();
   options.group_size = 32;
   options.calibration.sources = {{calibration_text(folder), 1}};
+  options.calibration.samples = 2;
   // Its tokenizer cuts long numbers in another way; this text has none.
   const auto one = quantize_model(kDemo, folder / "one", options, {}, false);
   const auto two = quantize_model(source, folder / "two", options, {}, false);
