@@ -4,7 +4,7 @@
 usage: check_gguf_source.py NIBBLE FILE.gguf... [--llama FOLDER] [--text FILE] [--hf] [--cuts]
 needs: numpy, gguf; with --hf also torch and transformers, and files of F32, F16 or BF16. With --llama, a folder with
 libllama.so (check_gguf_mixes.py), each file is quantized by it to every mix: names, order and types of the tensors,
-names, order, types and values of the metadata must be the same, and the bytes of what stays unquantized.
+names, order, types and values of the metadata must be the same, and the bytes of what stays unquantized or becomes so.
 With --hf the folder that `nibble convert` writes must give the logits (to 1e-4) that transformers' own reader of GGUF
 gives, and the ids that nibble gives for every line of the text. With --cuts a byte-level file is given each name of
 `tokenizer.ggml.pre` in turn: transformers must read the text as nibble reads it with the file.
@@ -22,6 +22,7 @@ import gguf
 import check_gguf_mixes as mixes
 
 OWN = {"nibble.passport"}
+PLAIN = {"F32": 0, "F16": 1, "BF16": 32}
 
 
 def pairs_of(reader):
@@ -67,7 +68,7 @@ def module_types(tensors):
 
 def check_llama(program, library, path, failures):
     kept = {tensor.name: tensor.tensor_type for tensor in gguf.GGUFReader(path).tensors}
-    for name, number in mixes.MIXES.items():
+    for name, number in (mixes.MIXES | PLAIN).items():
         if name in ("Q1_0", "Q2_0", "NVFP4"):
             continue  # gguf's reader does not know these types
         with tempfile.TemporaryDirectory() as temporary:
@@ -75,20 +76,24 @@ def check_llama(program, library, path, failures):
             if mixes.llama_types(library, path, theirs, number, False, {}) is None:
                 print(f"{path.name}, {name}: refused by llama.cpp")
                 continue
-            words = ["quantize", path, ours, "--type", name, "--mix", "--method", "rtn", "--allow-requantize", "-q"]
+            words = ["quantize", path, ours, "--type", name, "--method", "rtn", "--allow-requantize", "-q"]
+            words += [] if name in PLAIN else ["--mix"]
             types = {kind.name for kind in kept.values()} - {"F32"}
             if name == "MXFP4_MOE" and types == {"Q8_0"}:
                 continue  # Q8_0 under another number, and nothing to do
-            if types == {name}:
+            if types == {name} and name not in PLAIN:
                 words = ["convert", path, ours]  # nothing to do, which quantize says; llama.cpp writes a copy
             run(program, *words)
-            found = compare_files(theirs, ours, kept)
+            # Plain numbers are rounded in one way only.
+            exact = {tensor.name: tensor.tensor_type for tensor in gguf.GGUFReader(theirs).tensors}
+            found = compare_files(theirs, ours, exact if name in PLAIN else kept)
             print(f"{path.name}, {name}: {'equal' if not found else '; '.join(found[:3])}")
             failures += [f"{path.name}, {name}"] if found else []
-            if words[0] == "convert":
+            if words[0] == "convert" or name in PLAIN:
                 continue
             theirs = mixes.llama_types(library, path, theirs, number, True, {})
-            ours = mixes.nibble_types(program, path, ["--type", name, "--mix", "--method", "gptq", "--allow-requantize"])
+            ours = mixes.nibble_types(program, path,
+                                      ["--type", name, "--mix", "--method", "gptq", "--allow-requantize"])
             # What is copied is in no plan.
             ours |= {name: kind for name, kind in module_types(kept).items() if name not in ours}
             mixes.check(f"{path.name}, {name}, importance", theirs, ours, failures)
@@ -137,7 +142,7 @@ def check_cuts(program, path, text, failures):
     import transformers
 
     table = (Path(__file__).resolve().parent.parent / "src/model/gguf/tokenizer.def").read_text()
-    odd = "\nIT'S we'll 1234567 camelCase na\u00efve \u4f60\u597d\uff0c e\u0301 \t\tx\n\n  \u00bd \u2167 \u00a0\u3000 $+<=>^~|`"
+    odd = "\nIT'S we'll 1234567 camelCase na\u00efve \u4f60\u597d e\u0301 \t\tx\n\n  \u00bd \u2167 \u00a0\u3000 $+<=>^~|`"
     with tempfile.TemporaryDirectory() as temporary:
         renamed, folder, part = (Path(temporary) / name for name in ("x.gguf", "folder", "text.txt"))
         part.write_text(text.read_text()[:100000] + odd)
