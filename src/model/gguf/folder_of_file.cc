@@ -6,6 +6,7 @@
 #include <cstring>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/files.h"
 #include "base/text.h"
@@ -137,19 +138,50 @@ Json generation_config_of(const GgufMetadata& metadata, const GgufVocabulary* vo
   return json;
 }
 
-std::string tokenizer_text(const ModelSource& source, const GgufVocabulary& vocabulary,
-                           std::vector<std::string>& notes) {
-  const auto beside = tokenizer_beside(source.checkpoint().files().front(), vocabulary);
-  if (!beside.empty()) return read_file(beside, GgufMetadata::kMaxText);
-  if (auto whole = source.checkpoint().gguf()->text(kGgufTokenizerJson)) return *whole;
-  std::vector<std::string> differences;
-  std::string text = tokenizer_json_of(vocabulary, differences);
-  if (!differences.empty())
-    notes.push_back(
-        cat("the folder's tokenizer will turn some texts into other tokens than the "
-            "GGUF file's: pieces of equal score have no order there. ",
-            differences.front()));
-  return text;
+// A file may have templates beside the default one, for tools and the like: by name.
+void put_named_templates(const GgufMetadata& metadata, Json& config) {
+  const auto names = metadata.texts("tokenizer.chat_templates", 64);
+  if (!names || names->empty()) return;
+  Json list = Json::array();
+  if (config.contains("chat_template"))
+    list.push_back({{"name", "default"}, {"template", config["chat_template"]}});
+  for (const std::string& name : *names) {
+    const auto text = metadata.text(cat("tokenizer.chat_template.", name));
+    if (!text) continue;
+    if (!is_valid_utf8(name) || !is_valid_utf8(*text))
+      throw Error(ErrorKind::kCorruptFile, "a chat template or its name is not well-formed UTF-8");
+    if (name != "default") list.push_back({{"name", name}, {"template", *text}});
+  }
+  config["chat_template"] = std::move(list);
+}
+
+// One beside the file with the same tokens is taken as it is, and so is what stands beside that.
+void put_tokenizer(const ModelSource& source, const GgufVocabulary& vocabulary,
+                   std::vector<SideFile>& files, std::vector<std::string>& notes) {
+  std::string text;
+  Json config = tokenizer_config_of(vocabulary, source.hyper().context);
+  put_named_templates(*source.checkpoint().gguf(), config);
+  if (const auto beside = tokenizer_beside(source.checkpoint().files().front(), vocabulary);
+      !beside.empty()) {
+    text = read_file(beside, GgufMetadata::kMaxText);
+    const auto settings = beside.parent_path() / "tokenizer_config.json";
+    if (fs::exists(settings)) {
+      const Json own = std::exchange(config, read_json(settings));
+      if (own.contains("chat_template")) config["chat_template"] = own["chat_template"];
+    }
+  } else if (auto whole = source.checkpoint().gguf()->text(kGgufTokenizerJson)) {
+    text = std::move(*whole);
+  } else {
+    std::vector<std::string> differences;
+    text = tokenizer_json_of(vocabulary, differences);
+    if (!differences.empty())
+      notes.push_back(
+          cat("the folder's tokenizer will turn some texts into other tokens than the "
+              "GGUF file's: pieces of equal score have no order there. ",
+              differences.front()));
+  }
+  files.push_back({"tokenizer.json", std::move(text)});
+  files.push_back({"tokenizer_config.json", config.dump(2) + "\n"});
 }
 
 bool gain_is_less(const ModelSource& source, const TensorInfo& info) {
@@ -166,9 +198,7 @@ FolderOfFile folder_of_gguf(const ModelSource& source, std::vector<std::string>&
     std::optional<GgufVocabulary> vocabulary;
     if (metadata.has("tokenizer.ggml.tokens")) {
       vocabulary = read_gguf_vocabulary(metadata);
-      folder.files.push_back({"tokenizer.json", tokenizer_text(source, *vocabulary, notes)});
-      const Json config = tokenizer_config_of(*vocabulary, source.hyper().context);
-      folder.files.push_back({"tokenizer_config.json", config.dump(2) + "\n"});
+      put_tokenizer(source, *vocabulary, folder.files, notes);
     } else {
       notes.emplace_back("the file has no tokenizer: the folder gets none");
     }

@@ -177,19 +177,22 @@ std::string tokenizer_json_of(const GgufVocabulary& vocabulary,
 }
 
 Json tokenizer_config_of(const GgufVocabulary& vocabulary, std::size_t context) {
-  const DescribedTokenizer described = describe_gguf_tokenizer(vocabulary);
   Json config = {{"tokenizer_class", "PreTrainedTokenizerFast"},
                  {"clean_up_tokenization_spaces", false},
                  {"model_max_length", context}};
-  for (const char* role : {"bos_token", "eos_token"})
-    if (const std::string token = described.names.token(role); !token.empty()) config[role] = token;
-  for (const auto& [role, id] :
-       {std::pair("unk_token", vocabulary.unk), std::pair("pad_token", vocabulary.pad)})
-    if (id) config[role] = vocabulary.tokens[static_cast<std::size_t>(*id)];
-  if (!vocabulary.chat_template.empty()) {
-    json_text(vocabulary.chat_template);  // refuses what no JSON can hold
-    config["chat_template"] = vocabulary.chat_template;
-  }
+  // Pieces have these at fixed places where the file says nothing.
+  const bool pieces = !vocabulary.scores.empty();
+  const auto put = [&](const char* role, std::optional<std::int32_t> id, std::int32_t otherwise) {
+    if (!id && pieces && otherwise >= 0) id = otherwise;
+    if (!id || static_cast<std::size_t>(*id) >= vocabulary.tokens.size()) return;
+    config[role] = Json::parse(json_text(vocabulary.tokens[static_cast<std::size_t>(*id)]));
+  };
+  put("bos_token", vocabulary.bos, 1);
+  put("eos_token", vocabulary.eos, 2);
+  put("unk_token", vocabulary.unk, 0);
+  put("pad_token", vocabulary.pad, -1);
+  if (!vocabulary.chat_template.empty())
+    config["chat_template"] = Json::parse(json_text(vocabulary.chat_template));
   return config;
 }
 

@@ -134,6 +134,54 @@ TEST(FolderOfGguf, RefusesATensorWithoutAName) {
   EXPECT_FALSE(left_out_of_folder(info));
 }
 
+TEST(FolderOfGguf, TakesATokenizerBesideTheFileAsItIs) {
+  ThereAndBack model("qwen3");
+  const fs::path beside = model.file().parent_path();
+  write_file(beside / "tokenizer.json", std::string(kTokenizer) + "\n\n");
+  write_file(beside / "tokenizer_config.json",
+             R"({"tokenizer_class": "X", "add_bos_token": false})");
+  model.write_folder();
+  EXPECT_EQ(read_file(model.folder() / "tokenizer.json", 1 << 20),
+            std::string(kTokenizer) + "\n\n");
+  EXPECT_EQ(read_json(model.folder() / "tokenizer_config.json")["tokenizer_class"], "X");
+}
+
+// Of another model, it is left alone.
+TEST(FolderOfGguf, TakesNoTokenizerWithOtherTokens) {
+  ThereAndBack model("qwen3");
+  std::string other = kTokenizer;
+  other.replace(other.find("\"ab\": 2"), 4, "\"xy\"");
+  other.replace(other.find("\"a b\""), 5, "");
+  write_file(model.file().parent_path() / "tokenizer.json", other);
+  model.write_folder();
+  EXPECT_EQ(read_json(model.folder() / "tokenizer.json")["model"]["vocab"]["ab"], 2);
+}
+
+TEST(FolderOfGguf, TakesNamedTemplatesAlong) {
+  ThereAndBack model("qwen3");
+  // In front of the first pair; the count of pairs is the third number of the header.
+  std::string bytes = read_file(model.file(), 1 << 26);
+  test::GgufFile more;
+  more.text("tokenizer.chat_template", "plain").texts("tokenizer.chat_templates", {"tools"});
+  more.text("tokenizer.chat_template.tools", "with tools");
+  std::string pairs = more.bytes().substr(test::GgufFile::kFirstPair);
+  const std::size_t used = pairs.rfind("with tools") + 10;
+  pairs.resize(used);
+  // The data begin at a multiple of 32: a text fills up what the new pairs leave.
+  const std::size_t head = 8 + 6 + 4 + 8, over = (used + head) % 32;
+  pairs += test::gguf_text("filler") + test::packed<std::uint32_t>(8) +
+           test::gguf_text(std::string(over == 0 ? 0 : 32 - over, '.'));
+  bytes.insert(test::GgufFile::kFirstPair, pairs);
+  std::uint64_t count = 0;
+  std::memcpy(&count, bytes.data() + 16, 8);
+  bytes.replace(16, 8, test::packed(count + 4));
+  write_file(model.file(), bytes);
+  model.write_folder();
+  EXPECT_EQ(read_json(model.folder() / "tokenizer_config.json")["chat_template"],
+            Json::parse(R"([{"name": "default", "template": "plain"},
+                            {"name": "tools", "template": "with tools"}])"));
+}
+
 TEST(FolderOfGguf, SaysThatAFileWithoutTokenizerGivesNone) {
   ThereAndBack model("qwen3");
   // The key that says there are tokens becomes another one of the same length.
