@@ -142,7 +142,7 @@ def check_cuts(program, path, text, failures):
     import transformers
 
     table = (Path(__file__).resolve().parent.parent / "src/model/gguf/tokenizer.def").read_text()
-    odd = "\nIT'S we'll 1234567 camelCase na\u00efve \u4f60\u597d e\u0301 \t\tx\n\n  \u00bd \u2167 \u00a0\u3000 $+<=>^~|`"
+    odd = "\nIT'S we'll 1234567 camelCase na\u00efve \u4f60\u597d e\u0301 \t\tx\n\n  \u00bd \u2167 \u00a0 $+<=>^~|`"
     with tempfile.TemporaryDirectory() as temporary:
         renamed, folder, part = (Path(temporary) / name for name in ("x.gguf", "folder", "text.txt"))
         part.write_text(text.read_text()[:100000] + odd)
