@@ -245,4 +245,5 @@ def main():
     sys.exit(f"{len(failures)} comparisons differ" if failures else 0)
 
 
-main()
+if __name__ == "__main__":
+    main()

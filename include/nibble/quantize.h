@@ -1,5 +1,5 @@
-// Makes a model small: a folder with float weights in, a quantized folder or file out, one decoder
-// block in memory at a time.
+// Makes a model small: a folder or GGUF file with float weights in, a quantized folder or file out,
+// one decoder block in memory at a time.
 //
 //   nibble::QuantizeJob job;
 //   job.grid = "int4";
@@ -71,10 +71,12 @@ struct QuantizeJob {
   Compute compute = Compute::kFloat32;  // of calibration
   std::uint64_t memory_limit = 0;       // bytes; 0: what the machine has
   std::uint64_t max_shard_bytes = 5'000'000'000;
-  bool allow_nonfinite = false;  // leave tensors with such values as they are, not refuse
-  bool replace = false;          // an output that is there already
-  Resume resume = Resume::kAuto;  // of what an earlier run of this job has done
-  bool dry_run = false;          // all checks and the plan; nothing is written
+  std::uint64_t max_part_bytes = 0;  // of tensors in each part of a GGUF file; 0: one file
+  bool allow_requantize = false;     // quantize tensors again that a GGUF file has in blocks
+  bool allow_nonfinite = false;      // leave tensors with such values as they are, not refuse
+  bool replace = false;              // an output that is there already
+  Resume resume = Resume::kAuto;     // of what an earlier run of this job has done
+  bool dry_run = false;              // all checks and the plan; nothing is written
 
   // `done` of `total` is work, so that the time left follows from it; `what` says what runs now.
   std::function<void(std::string_view what, double done, double total)> progress = {};
@@ -90,11 +92,11 @@ struct QuantizeOutcome {
   std::vector<QuantizedModule> modules;  // in the order of the work; empty after a dry run
 };
 
-// `model`: a folder with config.json, tokenizer.json and safetensors. `output` is created; whatever
-// stops the job, it holds the complete result or what it held before. The same job gives the same
-// bytes for any number of threads of one CPU instruction set.
-// Throws kInvalidArgument, kNotFound, kCorruptFile, kUnsupported, kResource (memory or disk; says
-// which option lowers the need), kNumeric (values that are not finite), kInterrupted.
+// `model`: a folder with config.json, tokenizer.json and safetensors, or a GGUF file. `output` is
+// created; whatever stops the job, it holds the complete result or what it held before. The same
+// job gives the same bytes for any number of threads of one CPU instruction set. Throws
+// kInvalidArgument, kNotFound, kCorruptFile, kUnsupported, kResource (memory or disk; says which
+// option lowers the need), kNumeric (values that are not finite), kInterrupted.
 QuantizeOutcome quantize(const std::filesystem::path& model, const std::filesystem::path& output,
                          const QuantizeJob& job = {});
 

@@ -18,8 +18,8 @@ struct Slot {
   std::atomic<int> state = kFree;
   char path[PATH_MAX];
 };
-// More than a job writes at a time; beyond that, and for longer paths, nothing is remembered.
-std::array<Slot, 16> slots;
+// As many as the parts of a large model; beyond that, and for longer paths, nothing is remembered.
+std::array<Slot, 256> slots;
 static_assert(std::atomic<int>::is_always_lock_free);  // else not allowed in a signal handler
 
 // As the kernel gives it: readdir() may allocate.

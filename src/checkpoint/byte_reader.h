@@ -35,6 +35,10 @@ class ByteReader {
   explicit ByteReader(std::span<const std::byte> bytes) : bytes_(bytes) {}
 
   std::size_t position() const { return position_; }
+  // What was read from `begin`, an earlier position, on.
+  std::span<const std::byte> since(std::size_t begin) const {
+    return bytes_.subspan(begin, position_ - begin);
+  }
   std::size_t remaining() const { return bytes_.size() - position_; }
 
   // `what` names the field in the message when the file ends before it does.

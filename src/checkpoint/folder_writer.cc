@@ -3,19 +3,23 @@
 
 #include "checkpoint/layout.h"
 #include "checkpoint/output_folder.h"
+#include "checkpoint/plain_folder.h"
 
 namespace nibble {
 namespace {
 
 class FolderWriter final : public ModelWriter {
  public:
-  FolderWriter(const Layout& layout, const LayoutSettings& settings, const fs::path& target,
+  // `layout`: null where nothing is quantized.
+  FolderWriter(const Layout* layout, const LayoutSettings& settings, const fs::path& target,
                const OutputModel& model, const OutputOptions& options)
-      : layout_(layout),
+      : target_(target),
+        layout_(layout),
         settings_(settings),
         source_(model.source),
+        side_files_(model.side_files),
         config_(*model.config),
-        folder_(target, {.force = options.replace, .inputs = {model.source}}),
+        folder_(target, {.force = options.replace, .inputs = model.inputs}),
         shards_(create_checkpoint(folder_.folder(), model.tensors,
                                   {.max_shard_bytes = options.max_shard_bytes})) {}
 
@@ -25,20 +29,26 @@ class FolderWriter final : public ModelWriter {
 
   fs::path scratch() const override { return folder_.folder(); }
 
+  fs::path path() const override { return target_; }
+
   void finish(const Json& passport) override {
     shards_->finish();
-    folder_.copy_side_files(source_);
-    config_["quantization_config"] = layout_.config(settings_);
+    if (!source_.empty()) folder_.copy_side_files(source_);
+    for (const SideFile& file : side_files_) folder_.write_text(file.name, file.text);
+    if (layout_ != nullptr) config_["quantization_config"] = layout_->config(settings_);
     folder_.write_text("config.json", config_.dump(2) + "\n");
-    for (const auto& [name, text] : layout_.files(settings_)) folder_.write_text(name, text);
+    if (layout_ != nullptr)
+      for (const auto& [name, text] : layout_->files(settings_)) folder_.write_text(name, text);
     folder_.write_text(kPassportName, passport.dump(1) + "\n");
     folder_.finish();
   }
 
  private:
-  const Layout& layout_;
+  fs::path target_;
+  const Layout* layout_;
   LayoutSettings settings_;
   fs::path source_;
+  std::vector<SideFile> side_files_;
   Json config_;
   OutputFolder folder_;
   std::unique_ptr<CheckpointWriter> shards_;
@@ -49,7 +59,12 @@ class FolderWriter final : public ModelWriter {
 std::unique_ptr<ModelWriter> create_folder(const Layout& layout, const LayoutSettings& settings,
                                            const fs::path& target, const OutputModel& model,
                                            const OutputOptions& options) {
-  return std::make_unique<FolderWriter>(layout, settings, target, model, options);
+  return std::make_unique<FolderWriter>(&layout, settings, target, model, options);
+}
+
+std::unique_ptr<ModelWriter> create_plain_folder(const fs::path& target, const OutputModel& model,
+                                                 const OutputOptions& options) {
+  return std::make_unique<FolderWriter>(nullptr, LayoutSettings(), target, model, options);
 }
 
 }  // namespace nibble

@@ -75,7 +75,12 @@ class GgufReader final : public CheckpointReader {
   }
 
   void add_other_parts(const fs::path& first, std::int64_t parts) {
-    auto name = parse_part_name(first.filename().string());
+    // A writer reads its parts back before they have their names.
+    constexpr std::string_view kPartial = ".partial";
+    std::string own_name = first.filename().string();
+    const std::string_view behind = own_name.ends_with(kPartial) ? kPartial : "";
+    own_name.resize(own_name.size() - behind.size());
+    auto name = parse_part_name(own_name);
     if (!name || name->parts != parts)
       throw Error(ErrorKind::kUnsupported,
                   cat("is one of ", parts, " parts, which its name does not say"),
@@ -88,7 +93,7 @@ class GgufReader final : public CheckpointReader {
                   cat("open ", (first.parent_path() / part_name(*name)).string()));
     }
     for (name->part = 2; name->part <= parts; ++name->part) {
-      const fs::path path = first.parent_path() / part_name(*name);
+      const fs::path path = first.parent_path() / cat(part_name(*name), behind);
       std::error_code ignored;
       if (!fs::exists(path, ignored))
         throw Error(ErrorKind::kNotFound,

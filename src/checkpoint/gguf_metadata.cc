@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
 
 namespace nibble {
 namespace {
@@ -86,12 +87,14 @@ GgufMetadata GgufMetadata::read(ByteReader& reader, std::uint64_t count) {
   metadata.pairs_.reserve(
       static_cast<std::size_t>(reader.count(count, kLeast, kMaxPairs, "key/value pairs")));
   for (std::uint64_t i = 0; i < count; ++i) {
+    const std::size_t begin = reader.position();
     Pair pair;
     pair.key = reader.text(kMaxKey, "key");
     if (pair.key.empty() || !is_valid_utf8(pair.key))
       throw Error(ErrorKind::kCorruptFile,
                   cat("byte ", reader.position(), ": key ", i, " is empty or not UTF-8"));
     with_context(cat("key \"", pair.key.substr(0, 200), "\""), [&] { read_value(reader, pair); });
+    pair.record = reader.since(begin);
     metadata.pairs_.push_back(pair);
   }
   const auto by_key = [](const Pair& a, const Pair& b) { return a.key < b.key; };
@@ -100,6 +103,15 @@ GgufMetadata GgufMetadata::read(ByteReader& reader, std::uint64_t count) {
     if (metadata.pairs_[i].key == metadata.pairs_[i - 1].key)
       refuse(metadata.pairs_[i].key, "is given twice");
   return metadata;
+}
+
+std::vector<GgufMetadata::Record> GgufMetadata::records() const {
+  std::vector<Record> records;
+  for (const Pair& pair : pairs_) records.push_back({pair.key, pair.record});
+  std::sort(records.begin(), records.end(), [](const Record& a, const Record& b) {
+    return std::less<>()(a.bytes.data(), b.bytes.data());
+  });
+  return records;
 }
 
 const GgufMetadata::Pair* GgufMetadata::find(std::string_view key) const {

@@ -23,6 +23,12 @@ class GgufMetadata {
   // Takes `count` pairs from `reader`, whose bytes must outlive this. Throws kCorruptFile.
   static GgufMetadata read(ByteReader& reader, std::uint64_t count);
 
+  struct Record {
+    std::string_view key;
+    std::span<const std::byte> bytes;  // key, type and value as they lie in the file
+  };
+  std::vector<Record> records() const;  // in the file's order
+
   bool has(std::string_view key) const { return find(key) != nullptr; }
   // Any of the integer types.
   std::optional<std::int64_t> integer(std::string_view key, std::int64_t low,
@@ -60,6 +66,7 @@ class GgufMetadata {
     Type element{};           // of an array
     std::uint64_t count = 1;  // of an array
     std::span<const std::byte> bytes;
+    std::span<const std::byte> record;  // with key and type
   };
 
   static Type read_type(ByteReader& reader, std::string_view what);

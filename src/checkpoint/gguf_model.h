@@ -21,6 +21,7 @@ struct GgufTensor {
 
 struct GgufModel {
   GgufPairs pairs;
+  std::uint64_t alignment = 32;  // of tensors, a power of two; the pairs say it where it is not 32
   std::vector<GgufTensor> tensors;  // in file order
   struct Own {                      // made for the file
     TensorInfo info;

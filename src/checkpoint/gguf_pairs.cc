@@ -6,7 +6,15 @@ namespace nibble {
 namespace {
 
 // The numbers of the file format, as GgufMetadata reads them.
-enum Type : std::uint32_t { kU32 = 4, kI32 = 5, kF32 = 6, kBool = 7, kText = 8, kArray = 9 };
+enum Type : std::uint32_t {
+  kU16 = 2,
+  kU32 = 4,
+  kI32 = 5,
+  kF32 = 6,
+  kBool = 7,
+  kText = 8,
+  kArray = 9
+};
 
 }  // namespace
 
@@ -31,6 +39,24 @@ void GgufPairs::put_array(std::uint32_t type, std::span<const Number> values) {
 GgufPairs& GgufPairs::u32(std::string_view key, std::uint32_t value) {
   begin(key, kU32);
   put_number(bytes_, value);
+  return *this;
+}
+
+GgufPairs& GgufPairs::u16(std::string_view key, std::uint16_t value) {
+  begin(key, kU16);
+  put_number(bytes_, value);
+  return *this;
+}
+
+GgufPairs& GgufPairs::i32(std::string_view key, std::int32_t value) {
+  begin(key, kI32);
+  put_number(bytes_, value);
+  return *this;
+}
+
+GgufPairs& GgufPairs::copy(std::span<const std::byte> record) {
+  bytes_.append(reinterpret_cast<const char*>(record.data()), record.size());
+  ++count_;
   return *this;
 }
 

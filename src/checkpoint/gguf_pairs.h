@@ -1,6 +1,7 @@
 // The key/value part of a GGUF file being written. Keys are the caller's, each once.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -17,6 +18,11 @@ class GgufPairs {
   GgufPairs& texts(std::string_view key, std::span<const std::string> values);
   GgufPairs& floats(std::string_view key, std::span<const float> values);
   GgufPairs& integers(std::string_view key, std::span<const std::int32_t> values);
+
+  GgufPairs& u16(std::string_view key, std::uint16_t value);
+  GgufPairs& i32(std::string_view key, std::int32_t value);
+  // A whole pair as it lies in another file.
+  GgufPairs& copy(std::span<const std::byte> record);
 
   std::uint64_t count() const { return count_; }
   const std::string& bytes() const { return bytes_; }  // as they lie in the file

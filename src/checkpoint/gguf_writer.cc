@@ -1,5 +1,8 @@
 #include "checkpoint/gguf_writer.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstring>
 #include <map>
@@ -10,6 +13,7 @@
 #include "base/text.h"
 #include "checkpoint/byte_writer.h"
 #include "checkpoint/container.h"
+#include "checkpoint/gguf_parts.h"
 #include "checkpoint/gguf_type.h"
 #include "nibble/error.h"
 #include "tensor/half.h"
@@ -17,12 +21,12 @@
 namespace nibble {
 namespace {
 
-constexpr std::uint64_t kAlignment = 32;
 constexpr std::uint32_t kVersion = 3;
 constexpr std::uint64_t kLeastRoom = 256;  // for a passport that says almost nothing
+constexpr std::size_t kMostParts = 4096;   // what readers here take
 
-std::uint64_t padded(std::uint64_t size) {
-  return (size + kAlignment - 1) / kAlignment * kAlignment;
+std::uint64_t padded(std::uint64_t size, std::uint64_t alignment) {
+  return (size + alignment - 1) / alignment * alignment;
 }
 
 void put_info(std::string& out, const TensorInfo& info, std::uint64_t offset) {
@@ -32,6 +36,47 @@ void put_info(std::string& out, const TensorInfo& info, std::uint64_t offset) {
   for (auto size = info.shape.rbegin(); size != info.shape.rend(); ++size) put_number(out, *size);
   put_number(out, gguf_type_number(info));
   put_number(out, offset);
+}
+
+// How many of the tensors, in their order, lie in each file: as many as fit, one at least.
+std::vector<std::size_t> parts_of(const std::vector<TensorInfo>& tensors, std::uint64_t alignment,
+                                  std::uint64_t most) {
+  if (most == 0) return {tensors.size()};
+  std::vector<std::size_t> counts = {0};
+  std::uint64_t bytes = 0;
+  for (const TensorInfo& info : tensors) {
+    const std::uint64_t own = padded(info.bytes, alignment);
+    if (counts.back() > 0 && bytes + own > most) {
+      counts.push_back(0);
+      bytes = 0;
+    }
+    ++counts.back();
+    bytes += own;
+  }
+  if (counts.size() > kMostParts)
+    throw Error(ErrorKind::kInvalidArgument,
+                cat("parts of ", most, " bytes: there would be ", counts.size(), " files; at most ",
+                    kMostParts, " are read"),
+                "take a larger --split-max-size");
+  return counts;
+}
+
+std::vector<TensorInfo> infos_of(const GgufModel& model) {
+  std::vector<TensorInfo> infos;
+  for (const GgufTensor& tensor : model.tensors) infos.push_back(tensor.info);
+  for (const GgufModel::Own& own : model.own) infos.push_back(own.info);
+  return infos;
+}
+
+// The files that a model of so many parts lies in: `target` itself where it is one.
+std::vector<fs::path> files_of(const fs::path& target, std::size_t parts) {
+  if (parts == 1) return {target};
+  std::vector<fs::path> files;
+  for (std::size_t i = 0; i < parts; ++i)
+    files.push_back(target.parent_path() /
+                    part_name({target.stem().string(), static_cast<std::uint32_t>(i + 1),
+                               static_cast<std::uint32_t>(parts)}));
+  return files;
 }
 
 std::vector<std::byte> in_order(std::span<const std::byte> bytes,
@@ -61,39 +106,44 @@ std::vector<std::byte> as_floats(std::span<const std::byte> bytes, DType type, f
   return out;
 }
 
+// As far as that can be: whoever renames the file says what failed.
+void bring_to_disk(const fs::path& path) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return;
+  ::fsync(descriptor);
+  ::close(descriptor);
+}
+
 class GgufWriter final : public ModelWriter {
  public:
-  GgufWriter(fs::path target, GgufModel model, std::uint64_t passport_bytes)
-      : target_(std::move(target)), left_out_(std::move(model.left_out)) {
+  GgufWriter(fs::path target, GgufModel model, std::uint64_t passport_bytes,
+             std::uint64_t max_part_bytes)
+      : target_(std::move(target)),
+        alignment_(model.alignment),
+        left_out_(std::move(model.left_out)) {
+    const std::vector<TensorInfo> infos = infos_of(model);
+    const auto counts = parts_of(infos, alignment_, max_part_bytes);
+    const auto files = files_of(target_, counts.size());
     // The passport is known last and lies in front: there is room for it, filled with blanks.
-    room_ = padded(std::max(passport_bytes, kLeastRoom));
+    room_ = padded(std::max(passport_bytes, kLeastRoom), alignment_);
+    if (counts.size() > 1) put_split(model.pairs, 0, counts.size(), infos.size());
     model.pairs.text(kPassportKey, std::string(room_, ' '));
-    std::string header = "GGUF";
-    put_number(header, kVersion);
-    put_number<std::uint64_t>(header, model.tensors.size() + model.own.size());
-    put_number(header, model.pairs.count());
-    header += model.pairs.bytes();
-    passport_at_ = header.size() - room_;
-    std::uint64_t offset = 0;
-    const auto announce = [&](const TensorInfo& info) {
-      put_info(header, info, offset);
-      const std::uint64_t at = offset;
-      offset += padded(info.bytes);
-      return at;
-    };
-    for (const GgufTensor& tensor : model.tensors)
-      places_[tensor.source] = {tensor, announce(tensor.info), false};
-    std::vector<std::uint64_t> own_places;
-    for (const GgufModel::Own& own : model.own) own_places.push_back(announce(own.info));
-    header.resize(padded(header.size()), '\0');
-    data_ = header.size();
     make_folder();
-    file_ = std::make_unique<AtomicFile>(target_, data_ + offset);
-    file_->write(header);
-    // The file has its length from now on: nobody writes what pads the last tensor.
-    constexpr std::byte kZero{};
-    if (offset > 0) file_->write_at(data_ + offset - 1, {&kZero, 1});
-    for (std::size_t i = 0; i < model.own.size(); ++i) put_data(own_places[i], model.own[i].bytes);
+    std::size_t next = 0;
+    for (std::size_t part = 0; part < counts.size(); ++part) {
+      GgufPairs own;
+      if (part > 0) put_split(own, part, counts.size(), infos.size());
+      const std::size_t end = next + counts[part];
+      begin_part(files[part], part == 0 ? model.pairs : own, infos, next, end);
+      for (; next < end; ++next) {
+        if (next < model.tensors.size()) {
+          const GgufTensor& tensor = model.tensors[next];
+          places_[tensor.source] = {tensor, part, offsets_[next], false};
+        } else {
+          put_data(part, offsets_[next], model.own[next - model.tensors.size()].bytes);
+        }
+      }
+    }
   }
 
   void add(std::string_view name, std::span<const std::byte> bytes) override {
@@ -118,7 +168,7 @@ class GgufWriter final : public ModelWriter {
       turned = in_order(bytes, tensor.row_of);
       bytes = turned;
     }
-    put_data(place.offset, bytes);
+    put_data(place.part, place.offset, bytes);
     place.written = true;
   }
 
@@ -130,15 +180,30 @@ class GgufWriter final : public ModelWriter {
         throw Error(ErrorKind::kInvalidArgument, cat("tensor \"", name, "\" was never added"));
     // What was written is read back, by a reader's own rules.
     Json complete = passport;
-    complete["tensors_sha256"] = tensors_sha256(*open_checkpoint(file_->partial_path()));
+    AtomicFile& first = *parts_.front().file;
+    complete["tensors_sha256"] = tensors_sha256(*open_checkpoint(first.partial_path()));
     const std::string text = fitting(std::move(complete));
-    file_->write_at(passport_at_, std::as_bytes(std::span(text)));
-    file_->commit();
+    first.write_at(passport_at_, std::as_bytes(std::span(text)));
+    // All parts get their names in one moment, after the long wait for the disk. The first, by
+    // which a model is opened, comes last; an old one does not open new ones.
+    for (const Part& part : parts_)
+      if (parts_.size() > 1) bring_to_disk(part.file->partial_path());
+    std::error_code ignored;  // a name that cannot be taken is told by the commit
+    if (parts_.size() > 1) fs::remove(parts_.front().path, ignored);
+    for (std::size_t i = parts_.size(); i-- > 0;) parts_[i].file->commit();
   }
 
+  fs::path path() const override { return parts_.front().path; }
+
  private:
+  struct Part {
+    fs::path path;
+    std::uint64_t data = 0;  // where the tensors begin
+    std::unique_ptr<AtomicFile> file;
+  };
   struct Place {
     GgufTensor tensor;
+    std::size_t part = 0;
     std::uint64_t offset = 0;  // in the data
     bool written = false;
   };
@@ -154,8 +219,41 @@ class GgufWriter final : public ModelWriter {
                   "choose another output");
   }
 
-  void put_data(std::uint64_t offset, std::span<const std::byte> bytes) {
-    file_->write_at(data_ + offset, bytes);
+  // As llama-gguf-split has them.
+  static void put_split(GgufPairs& pairs, std::size_t part, std::size_t parts,
+                        std::size_t tensors) {
+    pairs.u16("split.no", static_cast<std::uint16_t>(part))
+        .u16("split.count", static_cast<std::uint16_t>(parts))
+        .i32("split.tensors.count", static_cast<std::int32_t>(tensors));
+  }
+
+  // Header and length of a file with the tensors from `first` to `end`; their offsets.
+  void begin_part(const fs::path& path, const GgufPairs& pairs,
+                  const std::vector<TensorInfo>& infos, std::size_t first, std::size_t end) {
+    std::string header = "GGUF";
+    put_number(header, kVersion);
+    put_number<std::uint64_t>(header, end - first);
+    put_number(header, pairs.count());
+    header += pairs.bytes();
+    if (parts_.empty()) passport_at_ = header.size() - room_;
+    std::uint64_t offset = 0;
+    for (std::size_t i = first; i < end; ++i) {
+      put_info(header, infos[i], offset);
+      offsets_.push_back(offset);
+      offset += padded(infos[i].bytes, alignment_);
+    }
+    header.resize(padded(header.size(), alignment_), '\0');
+    Part part{path, header.size(), nullptr};
+    part.file = std::make_unique<AtomicFile>(path, part.data + offset);
+    part.file->write(header);
+    // The file has its length from now on: nobody writes what pads the last tensor.
+    constexpr std::byte kZero{};
+    if (offset > 0) part.file->write_at(part.data + offset - 1, {&kZero, 1});
+    parts_.push_back(std::move(part));
+  }
+
+  void put_data(std::size_t part, std::uint64_t offset, std::span<const std::byte> bytes) {
+    parts_[part].file->write_at(parts_[part].data + offset, bytes);
   }
 
   // The work is done: a passport that became too long loses what it can spare.
@@ -173,10 +271,12 @@ class GgufWriter final : public ModelWriter {
   }
 
   fs::path target_;
+  std::uint64_t alignment_;
   std::vector<std::string> left_out_;
   std::map<std::string, Place, std::less<>> places_;
-  std::uint64_t room_ = 0, passport_at_ = 0, data_ = 0;
-  std::unique_ptr<AtomicFile> file_;
+  std::uint64_t room_ = 0, passport_at_ = 0;
+  std::vector<std::uint64_t> offsets_;  // of every tensor, in the data of its part
+  std::vector<Part> parts_;
 };
 
 }  // namespace
@@ -189,10 +289,15 @@ void check_gguf_target(const fs::path& target, const OutputModel& output,
                 cat(target.string(), ": is a folder; this layout writes one file"),
                 cat("give a file: ", (target / "model.gguf").string()));
   if (!fs::exists(target, ignored)) return;
-  for (const auto& entry : fs::directory_iterator(output.source, ignored))
-    if (same_file(entry.path(), target))
+  const auto refuse_input = [&](const fs::path& file) {
+    if (same_file(file, target))
       throw Error(ErrorKind::kInvalidArgument,
                   cat(target.string(), ": is a file of the input model"), "choose another output");
+  };
+  for (const fs::path& input : output.inputs) {
+    refuse_input(input);
+    for (const auto& entry : fs::directory_iterator(input, ignored)) refuse_input(entry.path());
+  }
   if (!options.replace)
     throw Error(ErrorKind::kInvalidArgument, cat(target.string(), ": exists"),
                 "give --force to replace it, or choose another output");
@@ -202,17 +307,31 @@ void check_gguf_target(const fs::path& target, const OutputModel& output,
                 "choose another output");
 }
 
-std::unique_ptr<ModelWriter> create_gguf(const fs::path& target, const OutputModel& output,
-                                         std::uint32_t file_type, const OutputOptions& options) {
-  check_gguf_target(target, output, options);
+GgufModel checked_gguf(const fs::path& target, const OutputModel& output,
+                       const OutputOptions& options) {
+  // How many files there will be is known only with the model, which takes a while.
+  if (options.max_part_bytes == 0) check_gguf_target(target, output, options);
   GgufModel model = output.gguf();
-  model.pairs.u32("general.file_type", file_type).u32("general.quantization_version", 2);
-  return create_gguf_file(target, std::move(model), output.passport_bytes);
+  if (options.max_part_bytes == 0) return model;
+  const auto counts = parts_of(infos_of(model), model.alignment, options.max_part_bytes);
+  for (const fs::path& file : files_of(target, counts.size()))
+    check_gguf_target(file, output, options);
+  return model;
+}
+
+std::unique_ptr<ModelWriter> create_gguf(const fs::path& target, const OutputModel& output,
+                                         std::optional<std::uint32_t> file_type,
+                                         const OutputOptions& options) {
+  GgufModel model = checked_gguf(target, output, options);
+  if (file_type)
+    model.pairs.u32("general.quantization_version", 2).u32("general.file_type", *file_type);
+  return create_gguf_file(target, std::move(model), output.passport_bytes, options.max_part_bytes);
 }
 
 std::unique_ptr<ModelWriter> create_gguf_file(const fs::path& target, GgufModel model,
-                                              std::uint64_t passport_bytes) {
-  return std::make_unique<GgufWriter>(target, std::move(model), passport_bytes);
+                                              std::uint64_t passport_bytes,
+                                              std::uint64_t max_part_bytes) {
+  return std::make_unique<GgufWriter>(target, std::move(model), passport_bytes, max_part_bytes);
 }
 
 std::string tensors_sha256(const CheckpointReader& reader) {

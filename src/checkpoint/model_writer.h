@@ -17,10 +17,17 @@
 
 namespace nibble {
 
+struct SideFile {  // of a folder, beside the weights
+  std::string name, text;
+};
+
 // What is known of a model before its first tensor.
 struct OutputModel {
-  std::filesystem::path source;  // the original's folder: its tokenizer files are carried over
-  const Json* config = nullptr;  // config.json of the original; lives as long as this
+  std::vector<std::filesystem::path> inputs;  // files and folders that must stay as they are
+  // The original's folder: its tokenizer files are carried over. Empty where it has none.
+  std::filesystem::path source;
+  std::vector<SideFile> side_files = {};  // those that a folder gets in their place
+  const Json* config = nullptr;           // config.json of the original; lives as long as this
   // Of the output, under the original's names, in the order they shall lie.
   std::vector<TensorInfo> tensors;
   std::uint64_t passport_bytes = 0;  // about how long the passport will be
@@ -32,6 +39,8 @@ struct OutputModel {
 struct OutputOptions {
   bool replace = false;  // an existing output, when the new one is complete
   std::uint64_t max_shard_bytes = 5'000'000'000;
+  // Of the tensors in one part of a single file; 0: it is never cut.
+  std::uint64_t max_part_bytes = 0;
 };
 
 class ModelWriter {
@@ -41,6 +50,8 @@ class ModelWriter {
   virtual void add(std::string_view name, std::span<const std::byte> bytes) = 0;
   // A folder for what is large and need not last.
   virtual std::filesystem::path scratch() const = 0;
+  // What to open once the output is there: a folder, a file or the first of its parts.
+  virtual std::filesystem::path path() const = 0;
   // Now the output is there, complete, under its name. The passport tells how it was made.
   virtual void finish(const Json& passport) = 0;
 };

@@ -43,6 +43,11 @@ std::uint64_t parse_size(const std::string& option, const std::string& text) {
               "write for example 2GiB, 5GB or 512M");
 }
 
+std::uint64_t parse_part_size(const std::string& text) {
+  const bool bare = text.ends_with('M') || text.ends_with('G');
+  return parse_size("--split-max-size", bare ? text + "B" : text);
+}
+
 Compute parse_compute(const std::string& text) {
   return named<Compute>("--compute", text,
                         {{"auto", float_compute()},

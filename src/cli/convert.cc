@@ -1,5 +1,6 @@
-// nibble convert: codes from one layout into another, without loss.
-#include "quantize/convert.h"
+// nibble convert: codes from one layout into another, GGUF files into others or folders, without
+// loss.
+#include "quantize/convert/convert.h"
 
 #include <fmt/format.h>
 
@@ -14,7 +15,7 @@ namespace nibble::cli {
 namespace {
 
 struct Options {
-  std::string model, output, layout, dialect, max_shard = "5GB";
+  std::string model, output, layout, dialect, max_part, max_shard = "5GB";
   bool force = false;
 };
 
@@ -24,31 +25,33 @@ int run(const Options& options, const Global& global) {
   asked.dialect = options.dialect;
   asked.replace = options.force;
   asked.max_shard_bytes = parse_size("--max-shard-size", options.max_shard);
+  if (!options.max_part.empty()) asked.max_part_bytes = parse_part_size(options.max_part);
   const auto model = global.model(options.model);
   const ConvertResult result =
       convert_model(model, options.output, asked, global.progress, global.log);
   if (global.json) {
     print_json("nibble.convert/1",
                {{"model", model.string()},
-                {"output", options.output},
+                {"output", result.output.string()},
                 {"from", result.from},
-                {"layout", result.to},
+                {"layout", result.to.empty() ? Json(nullptr) : Json(result.to)},
                 {"dialect", result.dialect.empty() ? Json(nullptr) : Json(result.dialect)},
                 {"modules", result.modules},
                 {"input_bytes", result.input_bytes},
                 {"output_bytes", result.output_bytes}});
     return 0;
   }
-  fmt::print("{}: {} -> {}{}, {} -> {}\n{} quantized modules, every weight as before\n",
-             options.output, result.from, result.to,
+  fmt::print("{}: {} -> {}{}, {} -> {}\n{}every weight as before\n", result.output.string(),
+             result.from, result.to.empty() ? "folder" : result.to,
              result.dialect.empty() ? "" : cat(" (", result.dialect, ")"),
-             human_bytes(result.input_bytes), human_bytes(result.output_bytes), result.modules);
+             human_bytes(result.input_bytes), human_bytes(result.output_bytes),
+             result.modules == 0 ? "" : cat(result.modules, " quantized modules, "));
   return 0;
 }
 
 Run setup(CLI::App& app, const Global& global) {
   const auto options = std::make_shared<Options>();
-  app.add_option("MODEL", options->model, "Quantized folder")->required();
+  app.add_option("MODEL", options->model, "Quantized folder, or GGUF file")->required();
   app.add_option("OUT", options->output, "Folder to create, or NAME.gguf")->required();
   app.add_option("--layout", options->layout,
                  "how the output stores codes (nibble formats lists them); default: gguf for "
@@ -57,6 +60,9 @@ Run setup(CLI::App& app, const Global& global) {
                  "dialect of the layout; default: the first that keeps every weight");
   app.add_option("--max-shard-size", options->max_shard, "largest output file")
       ->capture_default_str();
+  app.add_option("--split-max-size", options->max_part,
+                 "of a GGUF file: several, NAME-00001-of-00003.gguf, with so many bytes of tensors "
+                 "at most: 2G, 500M (llama-gguf-split's units)");
   app.add_flag("--force", options->force, "replace an existing output");
   return [options, &global] { return run(*options, global); };
 }
@@ -65,11 +71,12 @@ Run setup(CLI::App& app, const Global& global) {
 
 extern const Command convert_command{
     .name = "convert",
-    .summary = "Move quantized weights to another layout, without loss",
+    .summary = "Move weights to another layout, file or folder, without loss",
     .examples =
         "  nibble convert GPTQ_MODEL OUT --layout compressed-tensors\n"
         "  nibble convert GPTQ_MODEL OUT --layout awq\n"
-        "  nibble convert GPTQ_MODEL model.gguf\n",
+        "  nibble convert GPTQ_MODEL model.gguf\n"
+        "  nibble convert F16.gguf FOLDER\n",
     .setup = setup,
 };
 

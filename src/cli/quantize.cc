@@ -1,4 +1,4 @@
-// nibble quantize: a model folder in, a quantized checkpoint with its passport out.
+// nibble quantize: a model folder or GGUF file in, a quantized checkpoint with its passport out.
 #include "quantize/quantize.h"
 
 #include <fmt/format.h>
@@ -108,7 +108,7 @@ Json losses_of(const QuantizeResult& result) {
 
 void print_result(const Options& options, const QuantizeResult& result, double seconds) {
   fmt::print("{}: {} -> {}, {:.2f} bits per quantized weight, {:.1f} s ({:.1f} CPU s)\n",
-             options.output, human_bytes(result.plan.input_bytes),
+             result.output.string(), human_bytes(result.plan.input_bytes),
              human_bytes(result.plan.output_bytes), result.plan.bits_per_weight, seconds,
              cpu_seconds());
   std::string head = "output error: ";
@@ -116,7 +116,7 @@ void print_result(const Options& options, const QuantizeResult& result, double s
     fmt::print("{}{}\n", std::exchange(head, "  "), line);
   const bool in_file = !layouts::named(result.layout).suffix.empty();
   fmt::print("all of it: {}\n",
-             in_file ? cat("nibble show --passport ", options.output)
+             in_file ? cat("nibble show --passport ", result.output.string())
                      : (std::filesystem::path(options.output) / kPassportName).string());
 }
 
@@ -158,7 +158,7 @@ int run(const Options& options, const Global& global) {
   if (global.json) {
     Json object = run_json(model, asked.compute);
     object.update({{"seed", global.seed},
-                   {"output", options.output},
+                   {"output", result.output.empty() ? options.output : result.output.string()},
                    {"dry_run", options.dry_run},
                    {"plan", plan_json(result.plan, types)},
                    {"warnings", findings_json(refusals)}});
@@ -185,13 +185,15 @@ int run(const Options& options, const Global& global) {
     return 0;
   }
   print_result(options, result, seconds);
-  global.log(cat("next: nibble compare ", options.model, " ", options.output, " --file test.txt"));
+  global.log(
+      cat("next: nibble compare ", options.model, " ", result.output.string(), " --file test.txt"));
   return 0;
 }
 
 Run setup(CLI::App& app, const Global& global) {
   const auto options = std::make_shared<Options>();
-  app.add_option("MODEL", options->model, "Folder or org/name in the cache")->required();
+  app.add_option("MODEL", options->model, "Folder, GGUF file, or org/name in the cache")
+      ->required();
   app.add_option("OUT", options->output, "Folder to create, or NAME.gguf")->required();
   declare(app, options->flags);
   app.add_flag("--dry-run", options->dry_run, "print the plan, check the inputs, write nothing");
@@ -207,6 +209,7 @@ extern const Command quantize_command{
         "  nibble quantize MODEL OUT\n"
         "  nibble quantize MODEL OUT --method gptq --bits 4 --group-size 128 --calib notes.txt\n"
         "  nibble quantize MODEL model.gguf --type Q4_K_M\n"
+        "  nibble quantize F16.gguf Q4.gguf --type Q4_K_M\n"
         "  nibble quantize MODEL OUT --bits 3 --override 'down_proj=4:128' --skip "
         "'layers\\.0\\.'\n",
     .setup = setup,

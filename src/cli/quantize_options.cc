@@ -101,10 +101,12 @@ constexpr std::pair<const char*, const char*> kGroups[] = {
     {"--seq-len", "Calibration"},
     {"--skip", "Modules"},
     {"--override", "Modules"},
+    {"--allow-requantize", "Modules"},
     {"--allow-nonfinite", "Modules"},
     {"--layout", "Output"},
     {"--checkpoint-format", "Output"},
     {"--max-shard-size", "Output"},
+    {"--split-max-size", "Output"},
     {"--force", "Output"},
     {"--resume", "Output"},
     {"--restart", "Output"},
@@ -199,6 +201,11 @@ void declare(CLI::App& app, QuantizeFlags& flags) {
       "use at most this much memory, beside the program and mapped model files; activations go "
       "to disk when needed");
   app.add_option("--max-shard-size", flags.max_shard, "largest output file")->capture_default_str();
+  app.add_option("--split-max-size", flags.max_part,
+                 "of a GGUF file: several, NAME-00001-of-00003.gguf, with so many bytes of tensors "
+                 "at most: 2G, 500M (llama-gguf-split's units)");
+  app.add_flag("--allow-requantize", flags.allow_requantize,
+               "quantize again what a GGUF file has in blocks already; loses more");
   app.add_flag("--allow-nonfinite", flags.allow_nonfinite,
                "leave tensors with NaN or infinities unquantized");
   app.add_flag("--force", flags.force, "replace an existing output");
@@ -248,6 +255,8 @@ QuantizeOptions options_of(const QuantizeFlags& flags, std::uint64_t seed) {
                 "use auto, f32 or bf16");
   if (!flags.memory.empty()) options.memory_limit = parse_size("--memory", flags.memory);
   options.max_shard_bytes = parse_size("--max-shard-size", flags.max_shard);
+  if (!flags.max_part.empty()) options.max_part_bytes = parse_part_size(flags.max_part);
+  options.allow_requantize = flags.allow_requantize;
   options.allow_nonfinite = flags.allow_nonfinite;
   options.force = flags.force;
   if (flags.resume) options.resume = Resume::kRequired;

@@ -33,6 +33,8 @@ struct QuantizeFlags {
   std::string compute = "auto";
   std::string memory;
   std::string max_shard = "5GB";
+  std::string max_part;  // empty: one file
+  bool allow_requantize = false;
   bool allow_nonfinite = false;
   bool force = false;
   bool resume = false, restart = false;

@@ -238,11 +238,14 @@ void print_text(const Json& json) {
   if (!json["passport"].is_null()) {
     const Json& passport = json["passport"];
     head.add({"passport", flat_text(passport)});
-    head.add({"recipe", flat_text(passport.value("recipe", Json::object()))});
-    head.add({"calibration", flat_text(passport.value("calibration", Json::object()))});
-    std::string name = "output error";
-    for (const std::string& line : loss_lines(passport["losses"]))
-      head.add({std::exchange(name, ""), line});
+    // One that only tells where tensors came from has no recipe.
+    if (const Json recipe = passport.value("recipe", Json::object()); !recipe.empty()) {
+      head.add({"recipe", flat_text(recipe)});
+      head.add({"calibration", flat_text(passport.value("calibration", Json::object()))});
+      std::string name = "output error";
+      for (const std::string& line : loss_lines(passport["losses"]))
+        head.add({std::exchange(name, ""), line});
+    }
   }
   head.add({"generation", flat_text(json["generation"])});
   head.add({"runs on", flat_text(json["machine"])});

@@ -23,6 +23,16 @@ bool has_tokens(const Tokenizer& tokenizer, const GgufVocabulary& vocabulary) {
 
 }  // namespace
 
+std::filesystem::path tokenizer_beside(const std::filesystem::path& file,
+                                       const GgufVocabulary& vocabulary) {
+  const auto json = std::filesystem::absolute(file).parent_path() / "tokenizer.json";
+  std::error_code ignored;
+  if (!std::filesystem::exists(json, ignored) ||
+      !has_tokens(*Tokenizer::open(json.parent_path()), vocabulary))
+    return {};
+  return json;
+}
+
 std::unique_ptr<Tokenizer> open_tokenizer(const std::filesystem::path& model) {
   std::error_code ignored;
   const bool is_folder = std::filesystem::is_directory(model, ignored);
@@ -41,9 +51,9 @@ std::unique_ptr<Tokenizer> open_tokenizer(const std::filesystem::path& model) {
   if (checkpoint == nullptr || checkpoint->gguf() == nullptr) return Tokenizer::open(folder);
   return with_context(checkpoint->files().front().string(), [&] {
     GgufVocabulary vocabulary = read_gguf_vocabulary(*checkpoint->gguf());
-    if (has_json)
-      if (auto tokenizer = Tokenizer::open(folder); has_tokens(*tokenizer, vocabulary))
-        return tokenizer;
+    if (const auto beside = tokenizer_beside(checkpoint->files().front(), vocabulary);
+        !beside.empty())
+      return Tokenizer::open(beside.parent_path());
     if (const auto whole = checkpoint->gguf()->text(kGgufTokenizerJson))
       return Tokenizer::parse(*whole);
     return tokenizer_from_gguf(std::move(vocabulary));

@@ -1,6 +1,7 @@
 #include "model/source.h"
 
 #include <algorithm>
+#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
@@ -210,6 +211,10 @@ ModelSource::~ModelSource() = default;
 
 const std::filesystem::path& ModelSource::path() const { return parts_->path; }
 const std::filesystem::path& ModelSource::folder() const { return parts_->folder; }
+std::vector<std::filesystem::path> ModelSource::inputs() const {
+  if (parts_->checkpoint->gguf() != nullptr) return parts_->checkpoint->files();
+  return {parts_->folder};
+}
 const Json& ModelSource::config() const { return parts_->config; }
 const ModelSpec& ModelSource::spec() const { return *parts_->spec; }
 const HyperParams& ModelSource::hyper() const { return parts_->hyper; }
@@ -221,6 +226,23 @@ const TensorInfo& ModelSource::norm_tensor(std::size_t layer, Norm norm) const {
                      : parts_->spec->output_norms ? "pre_feedforward_layernorm.weight"
                                                   : "post_attention_layernorm.weight";
   return parts_->checkpoint->at(parts_->names->layer(layer) + name);
+}
+
+std::span<const std::byte> ModelSource::bytes(const TensorInfo& info,
+                                              std::vector<std::byte>& room) const {
+  const Parts& parts = *parts_;
+  const auto stored = parts.checkpoint->bytes(info);
+  const bool rotated = info.name.find(".self_attn.q_proj.") != info.name.npos ||
+                       info.name.find(".self_attn.k_proj.") != info.name.npos;
+  if (!rotated || !parts.spec->gguf_pairs_rows || parts.checkpoint->gguf() == nullptr)
+    return stored;
+  const auto rows = static_cast<std::size_t>(info.shape.front());
+  const std::size_t row_bytes = stored.size() / rows;
+  const auto row_of = rows_in_pairs(rows, parts.hyper.head_dim);
+  room.resize(stored.size());
+  for (std::size_t r = 0; r < rows; ++r)
+    std::memcpy(room.data() + r * row_bytes, stored.data() + row_of[r] * row_bytes, row_bytes);
+  return room;
 }
 
 float ModelSource::gain_offset() const { return parts_->gain_offset(); }

@@ -26,6 +26,8 @@ class ModelSource {
 
   const std::filesystem::path& path() const;  // what was opened, a folder or a file
   const std::filesystem::path& folder() const;
+  // What a job must leave as it is: the folder, or the files of a GGUF model.
+  std::vector<std::filesystem::path> inputs() const;
   const Json& config() const;  // as settled with the tensors
   const ModelSpec& spec() const;
   const HyperParams& hyper() const;
@@ -47,6 +49,9 @@ class ModelSource {
   const TensorNames& names() const;  // this checkpoint's own
   // "model.layers.3.self_attn.q_proj", under whatever prefix the checkpoint has.
   std::string module_path(std::size_t layer, Role role) const;
+  // The bytes of a tensor with its rows in the order of Hugging Face's folders: GGUF files have the
+  // rotated pairs of q and k side by side. In `room` where the checkpoint has them otherwise.
+  std::span<const std::byte> bytes(const TensorInfo& info, std::vector<std::byte>& room) const;
   // Lets the mapped pages of a layer's tensors leave memory.
   void drop_layer(std::size_t layer) const;
 

@@ -121,8 +121,11 @@ Plan make_plan(const ModelSource& source, const Recipe& recipe, const QuantizeOp
     bits += elements * recipe.layout->bits_per_weight(
                            module.shape, recipe.layout_settings.of_module(module.name));
   }
+  const bool blocks = !recipe.modules.empty() ||
+                      std::any_of(recipe.tensors.begin(), recipe.tensors.end(),
+                                  [](const PlannedTensor& t) { return t.type.blocks != nullptr; });
   for (const PlannedTensor& tensor : recipe.tensors) {
-    if (tensor.type.blocks == nullptr) continue;
+    if (blocks && tensor.type.blocks == nullptr) continue;
     weights += static_cast<double>(tensor.rows) * static_cast<double>(tensor.columns);
     bits += 8 * static_cast<double>(tensor.info().bytes);
   }

@@ -9,7 +9,9 @@
 #include "base/parallel.h"
 #include "base/sha256.h"
 #include "base/text.h"
+#include "checkpoint/gguf_metadata.h"
 #include "kernels/kernels.h"
+#include "model/gguf/folder_of_file.h"
 #include "model/gguf/model_of.h"
 #include "model/open_tokenizer.h"
 #include "model/transformer.h"
@@ -18,6 +20,7 @@
 #include "quantize/block_quantizer.h"
 #include "quantize/calibration/input_statistics.h"
 #include "quantize/nonfinite.h"
+#include "quantize/requantize.h"
 #include "quantize/resumable.h"
 #include "quantize/types/stored_tensor.h"
 
@@ -32,13 +35,13 @@ class Job {
 
   QuantizeResult run(bool dry_run) {
     for (const std::string& note : source_.notes()) log(note);
-    refuse_gguf();
     refuse_nonfinite();
     choose_layout();
     recipe_ = make_recipe(source_, options_, unusable_);
     result_.layout = layout().name;
     require_file_name();
     for (const std::string& note : recipe_.notes) log(note);
+    if (becomes_folder()) describe_folder();
     const auto tensors = planned_tensors();
     open_statistics();
     const bool calibrated = recipe_.calibrated() && !statistics_;
@@ -63,6 +66,7 @@ class Job {
       quantize_blocks();
       store_other_types();
       copy_other_tensors();
+      result_.output = writer_->path();
       writer_->finish(passport());
     } catch (const Error&) {
       tell_what_is_kept();
@@ -73,15 +77,6 @@ class Job {
   }
 
  private:
-  // Its tensors have other names and are mostly quantized already.
-  void refuse_gguf() const {
-    if (source_.checkpoint().gguf() != nullptr)
-      throw Error(ErrorKind::kUnsupported,
-                  cat(source_.checkpoint().files().front().string(),
-                      ": is a GGUF file, which can be run and measured but not quantized again"),
-                  "start from the Hugging Face folder (safetensors) of the same model");
-  }
-
   // "model.gguf" says what is wanted; a folder cannot have that name.
   void choose_layout() {
     const Layout* named = layouts::writing(output_);
@@ -95,12 +90,17 @@ class Job {
 
   void require_file_name() const {
     const std::string_view suffix = layout().suffix;
+    if (suffix.empty() && options_.max_part_bytes != 0)
+      throw Error(
+          ErrorKind::kInvalidArgument,
+          cat("--split-max-size would not be read: layout ", layout().name, " writes a folder"),
+          "leave it out; --max-shard-size is for folders");
     if (suffix.empty()) return;
     if (options_.max_shard_bytes != QuantizeOptions().max_shard_bytes)
       throw Error(
           ErrorKind::kInvalidArgument,
           cat("--max-shard-size would not be read: layout ", layout().name, " writes one file"),
-          "leave it out");
+          "leave it out; --split-max-size cuts such a file in parts");
     if (layouts::writing(output_) == &layout()) return;
     throw Error(
         ErrorKind::kInvalidArgument,
@@ -173,8 +173,15 @@ class Job {
 
   // A tensor of the output that is known before the end.
   void write_tensor(std::string_view name, std::span<const std::byte> bytes) {
-    writer_->add(name, bytes);
+    give(name, bytes);
     std::erase_if(carried_, [&](const TensorInfo& info) { return info.name == name; });
+  }
+
+  // As the output has it.
+  void give(std::string_view name, std::span<const std::byte> bytes) {
+    std::vector<std::byte> room;
+    const TensorInfo* info = becomes_folder() ? source_.checkpoint().find(name) : nullptr;
+    writer_->add(name, info != nullptr ? folder_bytes(source_, *info, bytes, room) : bytes);
   }
 
   void keep_and_write_tensor(std::string_view name, std::span<const std::byte> bytes) {
@@ -182,6 +189,14 @@ class Job {
     if (journal_) journal_->add(name, bytes);
   }
 
+  void describe_folder() {
+    std::vector<std::string> notes;
+    folder_ = folder_of_gguf(source_, notes);
+    for (const std::string& note : notes) log(note);
+  }
+
+  bool becomes_folder() const { return from_gguf() && layout().suffix.empty(); }
+  bool from_gguf() const { return source_.checkpoint().gguf() != nullptr; }
   const Layout& layout() const { return *recipe_.layout; }
 
   std::size_t window_length() const {
@@ -203,13 +218,17 @@ class Job {
   }
 
   OutputOptions output_options() const {
-    return {.replace = options_.force, .max_shard_bytes = options_.max_shard_bytes};
+    return {.replace = options_.force,
+            .max_shard_bytes = options_.max_shard_bytes,
+            .max_part_bytes = options_.max_part_bytes};
   }
 
   OutputModel output_model(const std::vector<TensorInfo>& tensors) const {
     OutputModel model{
-        .source = source_.folder(),
-        .config = &source_.config(),
+        .inputs = source_.inputs(),
+        .source = from_gguf() ? std::filesystem::path() : source_.folder(),
+        .side_files = folder_.files,
+        .config = becomes_folder() ? &folder_.config : &source_.config(),
         .tensors = tensors,
         .passport_bytes = 8192 + 1024 * (recipe_.modules.size() + recipe_.tensors.size()),
         .gguf = {}};
@@ -232,7 +251,8 @@ class Job {
         continue;
       }
       if (module == nullptr) {
-        tensors.push_back(info);
+        if (becomes_folder() && left_out_of_folder(info)) continue;
+        tensors.push_back(becomes_folder() ? folder_info(source_, info) : info);
         carried_.push_back(info);
         continue;
       }
@@ -364,18 +384,34 @@ class Job {
   }
 
   void copy_other_tensors() {
+    std::vector<std::byte> room;
     for (const TensorInfo& info : carried_) {
       throw_if_stopped();
-      writer_->add(info.name, source_.checkpoint().bytes(info));
+      give(info.name, source_.bytes(info, room));
       source_.checkpoint().drop(info);
     }
+    for (PlannedTensor& kept : kept_blocks(source_, recipe_))
+      result_.tensors.push_back({std::move(kept), 0});
   }
 
   void hash_inputs() {
     auto base = source_.checkpoint().files();
-    base.push_back(source_.folder() / "config.json");
+    if (!from_gguf()) base.push_back(source_.folder() / "config.json");
     base_hashes_ = hash_files(base);
-    tokenizer_hashes_ = hash_files(tokenizer_files(source_.folder()));
+    tokenizer_hashes_ = hash_files(from_gguf() ? beside_gguf() : tokenizer_files(source_.folder()));
+    for (const SideFile& file : folder_.files)
+      if (file.name.starts_with("tokenizer"))
+        tokenizer_hashes_[file.name] = sha256(std::as_bytes(std::span(file.text)));
+  }
+
+  // What calibration would read in place of the file's own lists.
+  std::vector<std::filesystem::path> beside_gguf() const {
+    const GgufMetadata& metadata = *source_.checkpoint().gguf();
+    if (!metadata.has("tokenizer.ggml.tokens")) return {};
+    auto beside =
+        tokenizer_beside(source_.checkpoint().files().front(), read_gguf_vocabulary(metadata));
+    if (beside.empty()) return {};
+    return {std::move(beside)};
   }
 
   PassportParts passport_parts() const {
@@ -400,6 +436,7 @@ class Job {
   const QuantizeSinks& sinks_;
   std::set<std::string> unusable_;
   Recipe recipe_;
+  FolderOfFile folder_;  // of a GGUF file that becomes one
   std::vector<TensorInfo> carried_;
   std::unique_ptr<ModelWriter> writer_;
   Json base_hashes_, tokenizer_hashes_;

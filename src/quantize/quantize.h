@@ -1,4 +1,5 @@
-// The whole job: a model folder in, a quantized checkpoint with its passport out, block by block.
+// The whole job: a model folder or GGUF file in, a quantized checkpoint with its passport out,
+// block by block.
 #pragma once
 
 #include <filesystem>
@@ -22,18 +23,19 @@ struct QuantizeSinks {
 struct QuantizeResult {
   Plan plan;
   std::string_view layout;
-  Calibration calibration;  // samples 0: none was needed
+  std::filesystem::path output;  // what to open: the first part of a file in several
+  Calibration calibration;       // samples 0: none was needed
   std::vector<ModuleReport> modules;
   std::vector<TensorReport> tensors;         // of other types, without a method
   std::vector<std::string> transform_notes;  // what transforms did, block by block
   std::size_t resumed_layers = 0;            // done by an earlier run of the same job
 };
 
-// `model`: a folder with config.json, tokenizer.json and safetensors. `output` is created, a folder
-// or a file; it holds the complete checkpoint or what it held before. With `dry_run` nothing is
-// written, calibration files are read, and the result has no modules. Throws Error; see Recipe,
-// Calibration and Plan for what is refused early. A long job keeps a journal beside its output
-// (nibble/resume.h); the same job goes on from there and gives the same bytes.
+// `model`: a folder with config.json, tokenizer.json and safetensors, or a GGUF file. `output` is
+// created, a folder or a file; it holds the complete checkpoint or what it held before. With
+// `dry_run` nothing is written, calibration files are read, and the result has no modules. Throws
+// Error; see Recipe, Calibration and Plan for what is refused early. A long job keeps a journal
+// beside its output (nibble/resume.h); the same job goes on from there and gives the same bytes.
 QuantizeResult quantize_model(const std::filesystem::path& model,
                               const std::filesystem::path& output, const QuantizeOptions& options,
                               const QuantizeSinks& sinks, bool dry_run);

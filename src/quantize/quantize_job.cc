@@ -31,6 +31,8 @@ QuantizeOptions options_of(const QuantizeJob& job) {
   options.compute = job.compute;
   options.memory_limit = job.memory_limit;
   options.max_shard_bytes = job.max_shard_bytes;
+  options.max_part_bytes = job.max_part_bytes;
+  options.allow_requantize = job.allow_requantize;
   options.allow_nonfinite = job.allow_nonfinite;
   options.force = job.replace;
   options.resume = job.resume;

@@ -9,6 +9,7 @@
 #include "quantize/layer/feedback_options.h"
 #include "quantize/layer/rounder.h"
 #include "quantize/patterns.h"
+#include "quantize/requantize.h"
 #include "quantize/types/choose_types.h"
 
 namespace nibble {
@@ -409,7 +410,7 @@ Recipe make_recipe(const ModelSource& source, const QuantizeOptions& asked,
   recipe.layout_settings.base.grid = &grid;
   if (const TensorInfo* first =
           source.checkpoint().find(source.module_path(0, Role::kQuery) + ".weight"))
-    recipe.layout_settings.dtype = first->dtype;
+    recipe.layout_settings.dtype = first->blocks != nullptr ? DType::kF16 : first->dtype;
   recipe.modules = modules_of(source, options, unusable, recipe);
   choose_types(source, options, unusable, recipe);
   recipe.modules = holdable(std::move(recipe.modules), recipe);
@@ -429,6 +430,7 @@ Recipe make_recipe(const ModelSource& source, const QuantizeOptions& asked,
   }
   resolve_all(options, settings, recipe);
   settings.require_read(recipe);
+  settle_blocks(source, options, recipe);
   describe(recipe);
   require_statistics_read(options, recipe);
   if (!recipe.calibrated() && !options.calibration.sources.empty())

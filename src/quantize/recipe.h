@@ -45,8 +45,11 @@ struct QuantizeOptions {
   Compute compute = Compute::kFloat32;
   std::uint64_t memory_limit = 0;  // bytes; 0: what the machine has
   std::uint64_t max_shard_bytes = 5'000'000'000;
-  bool allow_nonfinite = false;  // leave such tensors unquantized instead of refusing
-  bool force = false;            // replace an existing output
+  // Of a single file in parts: bytes of tensors in each; 0: one file.
+  std::uint64_t max_part_bytes = 0;
+  bool allow_requantize = false;  // decode what is quantized already, and quantize it again
+  bool allow_nonfinite = false;   // leave such tensors unquantized instead of refusing
+  bool force = false;             // replace an existing output
   Resume resume = Resume::kAuto;
 };
 

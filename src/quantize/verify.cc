@@ -145,7 +145,11 @@ class Verifier {
         check_hashes(object("tokenizer"), model_, "passport.tokenizer");
       else
         check_tensors(passport);
-      if (base) check_hashes(object("base"), *base, "passport.base");
+      // A file's own folder is where it and its other parts lie.
+      if (base)
+        check_hashes(object("base"),
+                     std::filesystem::is_directory(*base) ? *base : base->parent_path(),
+                     "passport.base");
       std::set<std::string> named;
       for (const Json& module : passport.value("modules", Json::array()))
         named.insert(within_body(json_string(module, "name", "")));

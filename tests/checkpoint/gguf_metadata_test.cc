@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "checkpoint/gguf_header.h"
+#include "checkpoint/gguf_pairs.h"
 #include "checkpoint/gguf_vocabulary.h"
 #include "nibble/error.h"
 #include "support/error_text.h"
@@ -42,6 +43,20 @@ TEST(GgufMetadata, GivesWhatIsThere) {
   EXPECT_EQ(metadata.flag("tokenizer.ggml.add_bos_token"), true);
   EXPECT_FALSE(metadata.integer("absent", 0, 1));
   EXPECT_FALSE(metadata.texts("absent", 1));
+}
+
+TEST(GgufMetadata, GivesItsPairsAsTheyLieInTheFile) {
+  const Opened opened(test::sample_gguf());
+  const auto records = opened.metadata.records();
+  ASSERT_EQ(records.size(), 12u);
+  EXPECT_EQ(records[0].key, "general.architecture");
+  EXPECT_EQ(records[4].key, "sample.wide");
+  EXPECT_EQ(records.back().key, "tokenizer.ggml.bos_token_id");
+  // One behind the other they are the whole part of the file.
+  GgufPairs pairs;
+  for (const auto& record : records) pairs.copy(record.bytes);
+  EXPECT_EQ(pairs.count(), 12u);
+  EXPECT_EQ(opened.file.substr(GgufFile::kFirstPair, pairs.bytes().size()), pairs.bytes());
 }
 
 TEST(GgufMetadata, RefusesValuesOutOfRangeAndOtherTypes) {

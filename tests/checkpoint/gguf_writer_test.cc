@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
+#include "checkpoint/gguf_header.h"
 #include "checkpoint/gguf_metadata.h"
 #include "support/error_text.h"
 #include "support/temp_dir.h"
@@ -60,12 +61,12 @@ GgufModel sample_model() {
 class Writing : public testing::Test {
  protected:
   std::unique_ptr<ModelWriter> open(const fs::path& target, bool replace = false,
-                                    std::uint64_t room = 4096) const {
+                                    std::uint64_t room = 4096, std::uint64_t part = 0) const {
     OutputModel model;
-    model.source = dir_.path() / "source";
+    model.inputs = {dir_.path() / "source"};
     model.gguf = sample_model;
     model.passport_bytes = room;
-    return create_gguf(target, model, 2, {.replace = replace});
+    return create_gguf(target, model, 2, {.replace = replace, .max_part_bytes = part});
   }
   static void fill(ModelWriter& writer) {
     writer.add("table", bytes_of<std::uint16_t>({1, 2, 3, 4, 5, 6}));
@@ -116,6 +117,52 @@ TEST_F(Writing, MakesVectorsFloatsAndAddsWhatTheyLack) {
   writer->finish(Json::object());
   EXPECT_EQ(values_of<float>(*open_checkpoint(file_), "output_norm.weight"),
             (std::vector<float>{1.5f, 0, 3}));
+}
+
+TEST_F(Writing, CutsIntoPartsThatReadAsOne) {
+  // The first tensor is larger than a part may be and lies alone; the next two share one.
+  const auto writer = open(file_, false, 4096, 64 + 32);
+  fill(*writer);
+  EXPECT_EQ(writer->path(), dir_ / "model-00001-of-00002.gguf");
+  writer->finish({{"schema", "x"}});
+  EXPECT_FALSE(fs::exists(file_));
+  const auto checkpoint = open_checkpoint(dir_ / "model-00001-of-00002.gguf");
+  EXPECT_EQ(checkpoint->files().size(), 2u);
+  EXPECT_EQ(checkpoint->tensors().size(), 4u);
+  EXPECT_EQ(values_of<float>(*checkpoint, "blk.0.attn_q.weight"),
+            (std::vector<float>{0, 2, 1, 3, 10, 12, 11, 13}));
+  EXPECT_EQ(values_of<float>(*checkpoint, "rope_freqs.weight"), (std::vector<float>{1, 8}));
+  EXPECT_EQ(checkpoint->gguf()->integer("split.tensors.count", 0, 99), 4);
+  EXPECT_EQ(checkpoint->gguf()->text("general.architecture"), "sample");
+  EXPECT_EQ(passport_in(dir_ / "model-00001-of-00002.gguf")["tensors_sha256"],
+            tensors_sha256(*checkpoint));
+  // The others have their tensors and their number, no more.
+  MappedFile second(dir_ / "model-00002-of-00002.gguf");
+  const GgufHeader header = read_gguf_header(second.bytes());
+  EXPECT_EQ(header.metadata.records().size(), 3u);
+  EXPECT_EQ(header.metadata.integer("split.no", 0, 9), 1);
+}
+
+TEST_F(Writing, GivesALargeTensorAPartOfItsOwn) {
+  const auto writer = open(file_, false, 4096, 1);
+  fill(*writer);
+  writer->finish(Json::object());
+  EXPECT_EQ(open_checkpoint(dir_ / "model-00001-of-00004.gguf")->files().size(), 4u);
+}
+
+TEST_F(Writing, LeavesNoPartBehindWithoutFinish) {
+  fill(*open(file_, false, 4096, 1));
+  EXPECT_TRUE(fs::is_empty(dir_.path()));
+}
+
+TEST_F(Writing, ReplacesPartsOnlyWhenAsked) {
+  for (const bool replace : {false, true}) {
+    const auto writer = open(file_, replace, 4096, 1);
+    fill(*writer);
+    writer->finish({{"replaced", replace}});
+    EXPECT_EQ(passport_in(dir_ / "model-00001-of-00004.gguf")["replaced"], replace);
+    EXPECT_EQ(error_kind([&] { open(file_, false, 4096, 1); }), ErrorKind::kInvalidArgument);
+  }
 }
 
 TEST_F(Writing, LeavesNothingBehindWithoutFinish) {

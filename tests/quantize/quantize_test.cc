@@ -87,6 +87,65 @@ TEST(QuantizeModel, GoesOnWhereItWasStoppedAndWritesTheSameBytes) {
   EXPECT_FALSE(fs::exists(folder / "parts.journal"));
 }
 
+// The demo model in one file of BF16.
+fs::path plain_file(const TempDir& folder) {
+  QuantizeOptions options;
+  options.method = "rtn";
+  options.dialect = "BF16";
+  quantize_model(kDemo, folder / "plain.gguf", options, {}, false);
+  return folder / "plain.gguf";
+}
+
+TEST(QuantizeModel, GoesOnFromAGgufFileToo) {
+  const TempDir folder;
+  const fs::path source = plain_file(folder);
+  QuantizeOptions options = small_job();
+  options.dialect = "Q4_0";
+  options.calibration.sources = {{calibration_text(folder), 1}};
+  options.calibration.samples = 2;
+  quantize_model(source, folder / "whole.gguf", options, {}, false);
+  const auto stopped = [&](std::size_t modules) {
+    EXPECT_THROW(
+        quantize_model(source, folder / "parts.gguf", options, stopping_after(modules), false),
+        Error);
+  };
+  stopped(10);
+  EXPECT_FALSE(fs::exists(folder / "parts.gguf"));
+  options.resume = Resume::kRequired;
+  const auto result = quantize_model(source, folder / "parts.gguf", options, {}, false);
+  EXPECT_GE(result.resumed_layers, 1u);
+  EXPECT_EQ(sha256_of_file(folder / "parts.gguf"), sha256_of_file(folder / "whole.gguf"));
+  // Another file under the same name is another job.
+  fs::remove(folder / "parts.gguf");
+  options.resume = Resume::kAuto;
+  stopped(10);
+  std::string bytes = read_file(source, 1 << 26);
+  bytes[bytes.size() - 100] ^= 1;
+  write_file(source, bytes);
+  options.resume = Resume::kRequired;
+  EXPECT_THROW(quantize_model(source, folder / "parts.gguf", options, {}, false), Error);
+}
+
+// From the file as from the folder. (With a transform they differ: the folder's norms are BF16.)
+TEST(QuantizeModel, ReadsTheSameModelFromAFile) {
+  const TempDir folder;
+  const fs::path source = plain_file(folder);
+  QuantizeOptions options = small_job();
+  options.group_size = 32;
+  options.calibration.sources = {{calibration_text(folder), 1}};
+  options.calibration.samples = 2;
+  // Its tokenizer cuts long numbers in another way; this text has none.
+  const auto one = quantize_model(kDemo, folder / "one", options, {}, false);
+  const auto two = quantize_model(source, folder / "two", options, {}, false);
+  EXPECT_EQ(one.calibration.hash, two.calibration.hash);
+  ASSERT_EQ(one.modules.size(), two.modules.size());
+  for (std::size_t i = 0; i < one.modules.size(); ++i) {
+    EXPECT_EQ(one.modules[i].module.name, two.modules[i].module.name);
+    EXPECT_EQ(one.modules[i].codes_sha256, two.modules[i].codes_sha256);
+  }
+  EXPECT_TRUE(verify_checkpoint(folder / "two", source).passed());
+}
+
 TEST(QuantizeModel, DoesNotGoOnWithAnotherText) {
   const TempDir folder;
   QuantizeOptions options = small_job();

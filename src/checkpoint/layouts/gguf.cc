@@ -128,8 +128,9 @@ std::vector<NamedBytes> write(const std::string& module, const Codes& codes,
 // Nobody refuses it, but it is not what was asked for.
 std::vector<Finding> other_types(std::span<const ShapedModule> modules,
                                  const LayoutSettings& settings) {
-  const BlockFormat& wanted = format_named(settings.dialect);
+  if (modules.empty()) return {};        // no method chooses any, so none is of another type
   if (!settings.mix.empty()) return {};  // its types are as many, and the plan names them
+  const BlockFormat& wanted = format_named(settings.dialect);
   std::map<std::string_view, std::set<std::size_t>> rows;
   std::map<std::string_view, std::size_t> counts;
   for (const ShapedModule& module : modules) {
@@ -152,20 +153,27 @@ std::vector<Finding> other_types(std::span<const ShapedModule> modules,
   return findings;
 }
 
-// What most quantized weights become, in the numbers of general.file_type.
+std::uint32_t plain_file_type(DType type) {
+  return type == DType::kF32 ? 0 : type == DType::kF16 ? 1 : 32;
+}
+
+// What most quantized weights become, in the numbers of general.file_type; where none is quantized,
+// what most matrices are.
 std::uint32_t file_type_of(const std::vector<TensorInfo>& tensors) {
   std::map<std::uint32_t, std::uint64_t> bytes;
   for (const TensorInfo& info : tensors)
     if (info.blocks != nullptr) bytes[info.blocks->file_type] += info.bytes;
+  if (bytes.empty())
+    for (const TensorInfo& info : tensors)
+      if (info.shape.size() > 1) bytes[plain_file_type(info.dtype)] += info.bytes;
   const auto most = std::max_element(
       bytes.begin(), bytes.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
-  return most->first;  // something is quantized, or there is no job
+  return most->first;  // a model has an embedding
 }
 
 void rehearse(const std::filesystem::path& target, const OutputModel& model,
               const OutputOptions& options) {
-  check_gguf_target(target, model, options);
-  model.gguf();
+  checked_gguf(target, model, options);
 }
 
 std::unique_ptr<ModelWriter> create(const Layout&, const LayoutSettings& settings,

@@ -11,6 +11,7 @@
 #include "checkpoint/gguf_metadata.h"
 #include "checkpoint/gguf_vocabulary.h"
 #include "model/gguf/config.h"
+#include "model/gguf/model_of_file.h"
 #include "model/gguf/names.h"
 #include "model/gguf/vocabulary_of.h"
 #include "nibble/error.h"
@@ -234,6 +235,7 @@ class Describer {
 
 GgufModel gguf_model_of(const ModelSource& source, const std::vector<TensorInfo>& output,
                         std::vector<std::string>& notes) {
+  if (source.checkpoint().gguf() != nullptr) return gguf_model_of_file(source, output);
   return Describer(source, notes).run(output);
 }
 

@@ -101,8 +101,12 @@ std::string listed(const Tokenizer& tokenizer, const Ids& ids, std::size_t first
 
 class Comparison {
  public:
-  Comparison(const Tokenizer& wanted, const GgufVocabulary& vocabulary)
-      : wanted_(wanted), pre_(vocabulary.pre), written_(tokenizer_from_gguf(vocabulary)) {}
+  // `lists_given`: the tokenizer.json was made of the lists, not they of it.
+  Comparison(const Tokenizer& wanted, const GgufVocabulary& vocabulary, bool lists_given)
+      : wanted_(wanted),
+        pre_(vocabulary.pre),
+        written_(tokenizer_from_gguf(vocabulary)),
+        lists_given_(lists_given) {}
 
   // `plain`: what decoding says is compared too.
   void check(std::string_view text, bool plain) const {
@@ -115,11 +119,20 @@ class Comparison {
   }
 
  private:
+  [[noreturn]] static void no_tokenizer_json(const std::string& what) {
+    throw Error(ErrorKind::kUnsupported, cat("a tokenizer.json cannot say ", what),
+                "put the model's own tokenizer.json beside the GGUF file");
+  }
+
   [[noreturn]] void refuse(std::string_view text, const Ids& ids, const Ids& others) const {
     const auto at = std::mismatch(ids.begin(), ids.end(), others.begin(), others.end());
     // With the token in front, so that neither list is empty where one goes on.
     const auto difference = static_cast<std::size_t>(at.first - ids.begin());
     const std::size_t first = difference - std::min<std::size_t>(difference, 1);
+    if (lists_given_)
+      no_tokenizer_json(cat("how to encode ", in_quotes(text), ": it would give ",
+                            listed(wanted_, ids, first), " where the GGUF file gives ",
+                            listed(*written_, others, first)));
     no_counterpart(cat("a GGUF file (tokenizer.ggml.pre ", pre_, ") cannot say how to encode ",
                        in_quotes(text), ": it would give ", listed(*written_, others, first),
                        " where tokenizer.json gives ", listed(wanted_, ids, first)));
@@ -127,6 +140,9 @@ class Comparison {
 
   void check_decoding(std::string_view text, const Ids& ids) const {
     const std::string wanted = wanted_.decode(ids), other = written_->decode(ids);
+    if (wanted != other && lists_given_)
+      no_tokenizer_json(cat("how to decode the tokens of ", in_quotes(text), ": it would give ",
+                            in_quotes(wanted), " where the GGUF file gives ", in_quotes(other)));
     if (wanted != other)
       no_counterpart(cat("decoder: a GGUF file would decode the tokens of ", in_quotes(text),
                          " as ", in_quotes(other), ", where tokenizer.json gives ",
@@ -136,6 +152,7 @@ class Comparison {
   const Tokenizer& wanted_;
   const std::string& pre_;
   std::unique_ptr<Tokenizer> written_;
+  bool lists_given_;
 };
 
 // A text that the piece may come from; empty when it is a part of a character.
@@ -151,10 +168,7 @@ std::string source_of(std::string_view piece, bool bytes) {
   return text;
 }
 
-}  // namespace
-
-void check_same_tokens(const Tokenizer& tokenizer, const GgufVocabulary& vocabulary) {
-  const Comparison comparison(tokenizer, vocabulary);
+void compare(const Comparison& comparison, const GgufVocabulary& vocabulary) {
   for (const std::string_view text : kTexts) comparison.check(text, true);
   const bool bytes = vocabulary.scores.empty();
   for (std::size_t id = 0; id < vocabulary.tokens.size(); ++id) {
@@ -171,6 +185,16 @@ void check_same_tokens(const Tokenizer& tokenizer, const GgufVocabulary& vocabul
       if (!bytes) comparison.check(cat("\n", text), true);
     }
   }
+}
+
+}  // namespace
+
+void check_same_tokens(const Tokenizer& tokenizer, const GgufVocabulary& vocabulary) {
+  compare(Comparison(tokenizer, vocabulary, false), vocabulary);
+}
+
+void check_same_tokens_as_lists(const Tokenizer& json, const GgufVocabulary& vocabulary) {
+  compare(Comparison(json, vocabulary, true), vocabulary);
 }
 
 std::size_t same_texts(const Tokenizer& tokenizer, const GgufVocabulary& vocabulary) {

@@ -13,6 +13,10 @@ namespace nibble {
 // tokenizer_from_gguf throws.
 void check_same_tokens(const Tokenizer& tokenizer, const GgufVocabulary& vocabulary);
 
+// The same the other way round: `json` was made of the lists. Throws kUnsupported showing the first
+// text that the tokenizer.json reads otherwise.
+void check_same_tokens_as_lists(const Tokenizer& json, const GgufVocabulary& vocabulary);
+
 // How many of these texts, vocabulary aside, become the same tokens.
 std::size_t same_texts(const Tokenizer& tokenizer, const GgufVocabulary& vocabulary);
 

@@ -118,7 +118,7 @@ class Builder {
     file_.rules = tokenizer::score_merges(std::move(pieces));
   }
 
-  std::unique_ptr<Tokenizer> build() {
+  DescribedTokenizer described() {
     tokenizer::SpecialNames names;
     if (given_.bos) names.set("bos_token", token_at("bos", *given_.bos));
     if (given_.eos) names.set("eos_token", token_at("eos", *given_.eos));
@@ -127,7 +127,7 @@ class Builder {
     names.add_eos = given_.add_eos.value_or(false) && given_.eos;
     file_.tree["added_tokens"] = std::move(added_);
     given_ = {};
-    return std::make_unique<tokenizer::Pipeline>(std::move(file_), names);
+    return {std::move(file_), std::move(names)};
   }
 
  private:
@@ -201,7 +201,7 @@ class Builder {
 
 }  // namespace
 
-std::unique_ptr<Tokenizer> tokenizer_from_gguf(GgufVocabulary vocabulary) {
+DescribedTokenizer describe_gguf_tokenizer(GgufVocabulary vocabulary) {
   std::vector<std::string> known;
   for (const NamedKind& entry : gguf_tokenizer_kinds()) {
     if (entry.name == vocabulary.model) {
@@ -210,7 +210,7 @@ std::unique_ptr<Tokenizer> tokenizer_from_gguf(GgufVocabulary vocabulary) {
         builder.byte_level();
       else
         builder.pieces();
-      return builder.build();
+      return builder.described();
     }
     known.emplace_back(entry.name);
   }
@@ -219,6 +219,11 @@ std::unique_ptr<Tokenizer> tokenizer_from_gguf(GgufVocabulary vocabulary) {
                   tokenizer::lossy_utf8(std::string_view(vocabulary.model).substr(0, 60)),
                   "\" is not supported; known: ", join(known, ", ")),
               "put the model's tokenizer.json beside the GGUF file");
+}
+
+std::unique_ptr<Tokenizer> tokenizer_from_gguf(GgufVocabulary vocabulary) {
+  DescribedTokenizer described = describe_gguf_tokenizer(std::move(vocabulary));
+  return std::make_unique<tokenizer::Pipeline>(std::move(described.file), described.names);
 }
 
 }  // namespace nibble

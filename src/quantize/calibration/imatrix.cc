@@ -29,7 +29,8 @@ class Imatrix {
       throw Error(ErrorKind::kInvalidArgument,
                   cat(output_.string(), ": an imatrix is a file whose name ends in .gguf"),
                   cat("name it ", output_.string(), ".gguf"));
-    check_gguf_target(output_, {.source = source_.folder(), .tensors = {}, .gguf = {}},
+    check_gguf_target(output_,
+                      {.inputs = source_.inputs(), .source = {}, .tensors = {}, .gguf = {}},
                       {.replace = options_.replace});
     const auto tokenizer = open_tokenizer(source_.path());
     result_.calibration =

@@ -154,6 +154,14 @@ QuantizeOptions with_base_type(const QuantizeOptions& asked, std::string& mix) {
       options.layout = "gguf";
       options.dialect.clear();
     }
+  // Plain numbers: of everything, as llama-quantize has it.
+  for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16})
+    if (!asked.types.mix && gguf_named_alike(name(dtype), options.dialect)) {
+      options.types.layers = name(dtype);
+      options.types.pure = true;
+      options.layout = "gguf";
+      options.dialect.clear();
+    }
   return options;
 }
 

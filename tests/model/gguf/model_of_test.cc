@@ -8,8 +8,8 @@
 #include "base/files.h"
 #include "checkpoint/gguf_writer.h"
 #include "model/golden_model.h"
+#include "model/logits_of.h"
 #include "model/open_tokenizer.h"
-#include "model/transformer.h"
 #include "nibble/error.h"
 #include "nibble/tokenizer.h"
 #include "support/error_text.h"
@@ -19,6 +19,7 @@ namespace nibble {
 namespace {
 
 using test::error_text;
+using test::logits_of;
 using test::TempDir;
 
 // Bytes spelled as characters, two merges, no special tokens.
@@ -45,7 +46,7 @@ class Written {
     const ModelSource source(dir_.path());
     const auto tensors = source.checkpoint().tensors();
     OutputModel output;
-    output.source = source.folder();
+    output.inputs = {source.folder()};
     output.tensors.assign(tensors.begin(), tensors.end());
     output.gguf = [&] { return gguf_model_of(source, output.tensors, notes_); };
     const auto writer = create_gguf(file(), output, 0, {});
@@ -57,15 +58,6 @@ class Written {
   TempDir dir_;
   std::vector<std::string> notes_;
 };
-
-Tensor logits_of(const fs::path& path, const std::vector<std::int32_t>& ids) {
-  const ModelSource source(path);
-  const Transformer model(source);
-  Tensor hidden(ids.size(), model.hyper().hidden), logits(ids.size(), model.hyper().vocabulary);
-  model.hidden_states(ids, ids.size(), hidden.view(), Compute::kFloat32);
-  model.logits(hidden.view(), logits.view(), Compute::kFloat32);
-  return logits;
-}
 
 class GoldenModelInOneFile : public testing::TestWithParam<const char*> {};
 

@@ -11,6 +11,7 @@
 #include "checkpoint/gguf_pairs.h"
 #include "model/gguf/cut_rules.h"
 #include "model/gguf/tokenizer.h"
+#include "model/gguf/tokenizer_json.h"
 #include "nibble/error.h"
 #include "nibble/tokenizer.h"
 #include "support/error_text.h"
@@ -75,9 +76,13 @@ std::vector<std::string> texts() {
 
 void expect_same_tokens(const fs::path& folder, const GgufVocabulary& vocabulary) {
   const auto expected = Tokenizer::open(folder), written = tokenizer_from_gguf(vocabulary);
+  std::vector<std::string> differences;
+  const auto back = Tokenizer::parse(tokenizer_json_of(vocabulary, differences));
+  EXPECT_TRUE(differences.empty()) << differences.front();
   for (const std::string& text : texts()) {
     const Ids ids = expected->encode(text);
     EXPECT_EQ(written->encode(text), ids) << text;
+    EXPECT_EQ(back->encode(text), ids) << text;
     EXPECT_EQ(written->encode(text, {.add_special = false, .parse_special = false}),
               expected->encode(text, {.add_special = false, .parse_special = false}))
         << text;

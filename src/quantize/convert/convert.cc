@@ -1,4 +1,4 @@
-#include "quantize/convert.h"
+#include "quantize/convert/convert.h"
 
 #include <algorithm>
 #include <cmath>
@@ -14,6 +14,8 @@
 #include "model/gguf/model_of.h"
 #include "model/source.h"
 #include "nibble/error.h"
+#include "quantize/convert/compare_weights.h"
+#include "quantize/convert/convert_gguf.h"
 #include "quantize/passport.h"
 #include "quantize/verify.h"
 
@@ -67,15 +69,13 @@ class Conversion {
   }
 
   void open_source() {
-    if (source_.checkpoint().gguf() != nullptr)
-      throw Error(ErrorKind::kUnsupported,
-                  cat(source_.path().string(), ": is a GGUF file, which is not converted yet"),
-                  "start from a quantized Hugging Face folder");
     from_ = layouts::claiming(source_.config());
     if (from_ == nullptr)
-      throw Error(ErrorKind::kInvalidArgument,
-                  cat(source_.path().string(), ": its weights are not quantized"),
-                  "nibble quantize makes codes of them; convert moves codes from layout to layout");
+      throw Error(
+          ErrorKind::kInvalidArgument,
+          cat(source_.path().string(), ": its weights are not quantized"),
+          "nibble quantize makes codes of them, or with --type BF16 a GGUF file without; convert "
+          "moves codes from layout to layout");
     stored_ = from_->open(source_.checkpoint(), source_.config()["quantization_config"]);
     result_.from = from_->name;
   }
@@ -101,6 +101,10 @@ class Conversion {
                       to_->suffix.empty() ? "a folder" : cat("a file that ends in ", to_->suffix),
                       ", and the output is named ", output_.string()));
     result_.to = to_->name;
+    if (to_->suffix.empty() && options_.max_part_bytes != 0)
+      throw Error(ErrorKind::kInvalidArgument,
+                  cat("--split-max-size would not be read: layout ", to_->name, " writes a folder"),
+                  "leave it out; --max-shard-size is for folders");
   }
 
   void find_modules() {
@@ -228,7 +232,8 @@ class Conversion {
   }
 
   void write(const std::vector<TensorInfo>& tensors) {
-    OutputModel model{.source = source_.folder(),
+    OutputModel model{.inputs = source_.inputs(),
+                      .source = source_.folder(),
                       .config = &source_.config(),
                       .tensors = tensors,
                       .passport_bytes = 8192 + 1024 * modules_.size(),
@@ -239,9 +244,10 @@ class Conversion {
       for (const std::string& note : notes) tell(note);
       return gguf;
     };
-    const auto writer =
-        to_->create(*to_, settings_, output_, model,
-                    {.replace = options_.replace, .max_shard_bytes = options_.max_shard_bytes});
+    const auto writer = to_->create(*to_, settings_, output_, model,
+                                    {.replace = options_.replace,
+                                     .max_shard_bytes = options_.max_shard_bytes,
+                                     .max_part_bytes = options_.max_part_bytes});
     Json passport = read_passport(source_);
     const bool told = passport.is_object() && passport.contains("modules");
     Json reports = Json::array();
@@ -259,6 +265,7 @@ class Conversion {
       writer->add(info.name, source_.checkpoint().bytes(info));
     }
     if (!told) passport = new_passport(std::move(reports));
+    result_.output = writer->path();
     writer->finish(moved(std::move(passport)));
   }
 
@@ -295,30 +302,10 @@ class Conversion {
 
   // Reads the output as any program would, and compares every weight.
   void compare() {
-    const ModelSource written(output_);
-    std::size_t done = 0;
-    for (std::size_t layer = 0; layer < source_.hyper().layers; ++layer) {
-      const Block before = source_.block(layer), after = written.block(layer);
-      for (std::size_t i = 0; i < kRoles; ++i) {
-        const Linear* const a = before.linears[i].get();
-        const Linear* const b = after.linears[i].get();
-        if (a == nullptr) continue;
-        const std::string name = source_.module_path(layer, static_cast<Role>(i));
-        show(name, static_cast<double>(2 * modules_.size() + done),
-             3.0 * static_cast<double>(modules_.size()));
-        if (stored_->holds(name)) ++done;
-        Tensor x(1, a->inputs()), y(1, a->inputs());
-        for (std::size_t r = 0; r < a->outputs(); ++r) {
-          a->decode(r, x.view());
-          b->decode(r, y.view());
-          if (!std::equal(x.view().row(0), x.view().row(0) + a->inputs(), y.view().row(0)))
-            throw Error(ErrorKind::kNumeric,
-                        cat("module \"", name, "\": row ", r, " of the output reads otherwise"),
-                        cat("do not use ", output_.string(), ", and report this"));
-        }
-      }
-    }
-    show("", 1, 1);
+    const auto count = static_cast<double>(modules_.size());
+    compare_weights(source_, result_.output, [&](const std::string& name, double share) {
+      show(name, (2 + share) * count, 3 * count);
+    });
   }
 
   ModelSource source_;
@@ -369,6 +356,7 @@ std::string loss_of(const Codes& codes, const Storable& storable) {
 ConvertResult convert_model(const std::filesystem::path& model, const std::filesystem::path& output,
                             const ConvertOptions& options, const ProgressSink& progress,
                             const LogSink& log) {
+  if (opens_as_gguf(model)) return convert_gguf(model, output, options, progress, log);
   return Conversion(model, output, options, progress, log).run();
 }
 

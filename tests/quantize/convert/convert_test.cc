@@ -1,6 +1,6 @@
 // Codes that change their layout stay the codes they were, or are refused before anything is
 // written.
-#include "quantize/convert.h"
+#include "quantize/convert/convert.h"
 
 #include <gtest/gtest.h>
 

@@ -17,18 +17,21 @@ struct ConvertOptions {
   std::string dialect;  // empty: the first that holds all modules without loss
   bool replace = false;
   std::uint64_t max_shard_bytes = 5'000'000'000;
+  std::uint64_t max_part_bytes = 0;  // of tensors in each part of a GGUF file; 0: one file
 };
 
 struct ConvertResult {
-  std::string from, to, dialect;  // layouts
+  std::string from, to, dialect;  // layouts; to: empty where nothing in the output is quantized
+  std::filesystem::path output;   // what to open: the first part of a file in several
   std::size_t modules = 0;        // quantized ones
   std::uint64_t input_bytes = 0, output_bytes = 0;
 };
 
-// `model`: a quantized folder. `output` is created; it holds the complete checkpoint or what it
-// held before. Every code, scale and zero is checked before anything is written, and every weight
-// is read back from the output and compared. Throws kUnsupported naming the first module that the
-// layout cannot hold as it is, and why; kInvalidArgument when nothing is quantized.
+// `model`: a quantized folder, or a GGUF file, which becomes another one (in other parts) or, where
+// none of its tensors is quantized, a folder. `output` is created; it holds the complete checkpoint
+// or what it held before. Every code, scale and zero is checked before anything is written, and
+// every weight is read back from the output and compared. Throws kUnsupported naming the first
+// module that the layout cannot hold as it is, and why; kInvalidArgument when nothing is quantized.
 ConvertResult convert_model(const std::filesystem::path& model, const std::filesystem::path& output,
                             const ConvertOptions& options, const ProgressSink& progress,
                             const LogSink& log);
