@@ -29,6 +29,8 @@ class FolderWriter final : public ModelWriter {
     shards_->finish();
     folder_.copy_side_files(source_);
     config_["quantization_config"] = layout_.config(settings_);
+    if (!layout_.config_key.empty())
+      config_[std::string(layout_.config_key)] = config_["quantization_config"];
     folder_.write_text("config.json", config_.dump(2) + "\n");
     for (const auto& [name, text] : layout_.files(settings_)) folder_.write_text(name, text);
     folder_.write_text(kPassportName, passport.dump(1) + "\n");

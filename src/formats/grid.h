@@ -29,7 +29,7 @@ struct Grid {
   std::string_view summary;
   int bits = 0;                          // of one code, 1 … 16
   std::size_t dimension = 1;             // weights that one code stands for, 1 … kMaxDimension
-  std::span<const float> codebook = {};  // [2^bits, dimension]; of dimension 1: rising
+  std::span<const float> codebook = {};  // [2^bits, dimension]; of dimension 1: rising; 0 may stand twice
 
   bool uniform() const { return codebook.empty(); }
   std::size_t levels() const { return std::size_t{1} << bits; }

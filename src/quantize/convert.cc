@@ -354,6 +354,10 @@ std::string loss_of(const Codes& codes, const Storable& storable) {
       return cat("scale ", scale, " is no ", name(storable.scale_type), " number");
   if (codes.grid->uniform())
     for (const float zero : codes.zeros) {
+      if (!storable.free_zeros && zero != static_cast<float>(codes.grid->levels() / 2))
+        return cat("zero ", zero, " is not the middle of the grid, the only one there is");
+      if (!storable.integer_zeros && zero != storable.nearest_zero(zero))
+        return cat("zero ", zero, " is no ", name(storable.zero_type), " number");
       if (storable.integer_zeros && zero != std::nearbyint(zero))
         return cat("zero ", zero, " is no integer");
       if (storable.integer_zeros &&
