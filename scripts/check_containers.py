@@ -2,7 +2,8 @@
 """Writes a model in each container, and compares what its own readers compute with what nibble computes.
 
 usage: check_containers.py NIBBLE MODEL [--file TEXT] [--windows 2] [--only WORD]
-needs: pip install torch transformers safetensors; compressed-tensors for its folders, gptqmodel and optimum for AWQ's
+needs: pip install torch transformers safetensors; compressed-tensors for its folders, gptqmodel and optimum for AWQ's,
+bitsandbytes and accelerate, hqq
 
 Two ways, each with a perplexity in float32 over windows of 512 tokens (nibble's protocol gptq-512):
   unpacked  weights by the package's own unpacking, in the original model: tells of the container alone
@@ -31,8 +32,14 @@ WINDOW = 512
 # Why a reader does not load a folder that is right: seen with folders that the package made itself.
 PACKED_ZEROS = "compressed-tensors 0.20.0 expects zeros that are not packed"
 
+# Not even refused: it takes random weights.
+NO_HQQ = "transformers 5.24.0 reads no HQQ"
+# bitsandbytes computes its 4-bit products in bfloat16 on a CPU.
+BFLOAT16 = 3e-3
+
 # name, arguments of nibble quantize, packages, tolerance of what is loaded, why it may be refused
-CT, AWQ = ["--layout", "compressed-tensors"], ["--layout", "awq"]
+CT, AWQ, HQQ = ["--layout", "compressed-tensors"], ["--layout", "awq"], ["--layout", "hqq"]
+BNB, BNB8 = ["--layout", "bitsandbytes"], ["--layout", "bitsandbytes-int8"]
 CASES = [
     ("ct 4:128", CT, ["compressed_tensors"], TOLERANCE, None),
     ("ct 4:128 asym", CT + ["--asym"], ["compressed_tensors"], TOLERANCE, PACKED_ZEROS),
@@ -48,6 +55,20 @@ CASES = [
     ("ct int-quantized", CT + ["--checkpoint-format", "int-quantized"], ["compressed_tensors"], ROUNDED_INPUTS, None),
     ("awq 4:128", AWQ + ["--asym"], ["gptqmodel", "optimum"], TOLERANCE, None),
     ("awq 4:64 sym", AWQ + ["--group-size", "64"], ["gptqmodel", "optimum"], TOLERANCE, None),
+    ("bnb nf4", BNB + ["--grid", "nf4"], ["bitsandbytes"], BFLOAT16, None),
+    ("bnb nf4 double", BNB + ["--grid", "nf4", "--checkpoint-format", "double"], ["bitsandbytes"], BFLOAT16, None),
+    ("bnb fp4", BNB + ["--grid", "fp4"], ["bitsandbytes"], BFLOAT16, None),
+    ("bnb fp4 double", BNB + ["--grid", "fp4", "--checkpoint-format", "double"], ["bitsandbytes"], BFLOAT16, None),
+    ("bnb fp4 as theirs", BNB + ["--grid", "fp4", "--scales", "absmax"], ["bitsandbytes"], BFLOAT16, None),
+    ("bnb int8", BNB8, ["bitsandbytes"], ROUNDED_INPUTS, None),
+    ("bnb int8 absmax", BNB8 + ["--scales", "absmax", "--skip", "layers.0.mlp.up"], ["bitsandbytes"], ROUNDED_INPUTS,
+     None),
+    ("hqq 2:32", HQQ + ["--grid", "int2", "--group-size", "32", "--method", "hqq"], ["hqq"], TOLERANCE, NO_HQQ),
+    ("hqq 3:64", HQQ + ["--grid", "int3", "--method", "hqq"], ["hqq"], TOLERANCE, NO_HQQ),
+    ("hqq 4:64", HQQ + ["--method", "hqq"], ["hqq"], TOLERANCE, NO_HQQ),
+    ("hqq 4:128 sym", HQQ + ["--group-size", "128"], ["hqq"], TOLERANCE, NO_HQQ),
+    ("hqq 5, 6, 8", HQQ + ["--grid", "int5", "--override", "down_proj=int6:64", "--override", "up_proj=int8:64"], ["hqq"],
+     TOLERANCE, NO_HQQ),
 ]
 
 
@@ -116,10 +137,48 @@ def unpacked_awq(folder, tensors):
         yield module, ((codes - zeros[group]) * scales[group]).T
 
 
+def parts_of(tensors, module):
+    return {name[len(module) + 1:]: value for name, value in tensors.items() if name.startswith(module + ".")}
+
+
+def unpacked_bitsandbytes(folder, tensors):
+    """Module -> weight, by bitsandbytes from its own state; 8 bits by its published rule."""
+    from bitsandbytes import functional
+    for name in [name for name in tensors if name.endswith((".weight.quant_map", ".SCB"))]:
+        module = name.removesuffix(".SCB").removesuffix(".weight.quant_map")
+        parts = parts_of(tensors, module)
+        if "SCB" in parts:
+            yield module, parts["weight"].float() * parts["SCB"][:, None] / 127
+            continue
+        state = {key.removeprefix("weight."): value for key, value in parts.items() if key != "weight"}
+        state = functional.QuantState.from_dict(state, device="cpu")
+        state.dtype = torch.float32
+        yield module, functional.dequantize_4bit(parts["weight"], state)
+
+
+def unpacked_hqq(folder, tensors):
+    """Module -> weight: loaded and unpacked by the library; its product in float32, not in the type it computes in."""
+    from hqq.core.quantize import HQQLinear, Quantizer
+    for name in [name for name in tensors if name.endswith(".W_q")]:
+        module = name.removesuffix(".W_q")
+        dtype = tensors[module + ".scale"].dtype
+        layer = HQQLinear(None, None, compute_dtype=dtype, device="cpu", initialize=False)
+        layer.load_state_dict(parts_of(tensors, module))
+        meta = layer.meta | {"compute_dtype": torch.float32, "scale": layer.meta["scale"].float(),
+                             "zero": layer.meta["zero"].float()}
+        weight = Quantizer.dequantize(layer.W_q, meta)
+        if not torch.allclose(layer.dequantize().float(), weight, atol=2 ** -6 * weight.abs().max().item()):
+            raise ValueError(f"{module}: the library's own weights are others")
+        yield module, weight
+
+
+UNPACK = {"awq": unpacked_awq, "compressed-tensors": unpacked_compressed, "bitsandbytes": unpacked_bitsandbytes,
+          "hqq": unpacked_hqq}
+
+
 def unpacked(folder, base):
     tensors = tensors_of(folder)
-    quantized = json.loads((Path(folder) / "config.json").read_text())["quantization_config"]["quant_method"]
-    unpack = unpacked_awq if quantized == "awq" else unpacked_compressed
+    unpack = UNPACK[json.loads((Path(folder) / "config.json").read_text())["quantization_config"]["quant_method"]]
     model = load(base)
     with torch.no_grad():
         for module, weight in unpack(folder, tensors):
@@ -135,9 +194,10 @@ def judged(value, expected, tolerance):
 def run(case, arguments, ids, folder):
     name, options, packages, tolerance, refusal = case
     missing = [package for package in packages if importlib.util.find_spec(package) is None]
-    if name.startswith("ct") and missing:
+    if missing and not name.startswith("awq"):
         return ["skipped: no " + ", ".join(missing)], True
-    nibble(arguments.nibble, "quantize", arguments.model, folder, "--method", "rtn", *options)
+    method = [] if "--method" in options else ["--method", "rtn"]
+    nibble(arguments.nibble, "quantize", arguments.model, folder, *method, *options)
     nibble(arguments.nibble, "verify", folder)
     expected = json.loads(nibble(arguments.nibble, "perplexity", folder, "--file", arguments.file, "--protocol",
                                  f"gptq-{WINDOW}", "--windows", arguments.windows, "--json"))["perplexity"]
@@ -145,6 +205,8 @@ def run(case, arguments, ids, folder):
     columns = [f"{expected:.5f}", text]
     if missing:
         return columns + ["skipped: no " + ", ".join(missing)], right
+    if refusal == NO_HQQ:
+        return columns + [f"not loaded: {refusal}"], right
     try:
         model = load(folder)
     except Exception as problem:  # whatever a reader throws

@@ -202,8 +202,8 @@ std::vector<NamedBytes> write(const std::string& module, const Codes& original,
   const auto& stored = four_bits(codes.grid->name)->stored;
   std::vector<std::byte> nibbles(codes.codes.size() / 2);
   for (std::size_t i = 0; i < nibbles.size(); ++i)
-    nibbles[i] = static_cast<std::byte>(stored[codes.codes[2 * i]] << 4 |
-                                        stored[codes.codes[2 * i + 1]]);
+    nibbles[i] =
+        static_cast<std::byte>(stored[codes.codes[2 * i]] << 4 | stored[codes.codes[2 * i + 1]]);
   add(std::move(nibbles));
   const std::size_t blocks = codes.scales.size();
   if (nested)

@@ -22,6 +22,8 @@ namespace {
 constexpr std::string_view kScales = ".SCB";
 constexpr float kUnits = 127, kMiddle = 128;
 
+std::string_view grid_of(std::string_view) { return "int8"; }
+
 std::span<const std::size_t> usual_groups(const Grid&, std::string_view) { return {}; }
 
 std::string refusal(const CodeShape& shape) {
@@ -36,8 +38,8 @@ std::string refusal(const CodeShape& shape) {
 // The number that is stored for a scale: it comes back as it was where any number does that.
 float magnitude_of(float scale) {
   const float product = scale * kUnits;
-  for (const float near : {product, std::nextafter(product, INFINITY),
-                           std::nextafter(product, -INFINITY)})
+  for (const float near :
+       {product, std::nextafter(product, INFINITY), std::nextafter(product, -INFINITY)})
     if (near / kUnits == scale) return near;
   return product;
 }
@@ -178,6 +180,7 @@ extern const Layout bitsandbytes_int8{
     .open = open,
     .module_of = module_of,
     .check = check,
+    .grid_of = grid_of,
     .usual_groups = usual_groups,
     .refusal = refusal,
     .storable = storable,

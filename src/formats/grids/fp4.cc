@@ -10,8 +10,8 @@ namespace {
 
 constexpr float kSmallest = 0.0625f / 12;
 constexpr std::array<float, 16> kLevels = {
-    -1.0f, -8.0f / 12, -0.5f, -4.0f / 12, -0.25f, -2.0f / 12, -kSmallest, 0.0f,
-    0.0f,  kSmallest,  2.0f / 12, 0.25f,  4.0f / 12, 0.5f,    8.0f / 12,  1.0f};
+    -1.0f, -8.0f / 12, -0.5f,     -4.0f / 12, -0.25f,    -2.0f / 12, -kSmallest, 0.0f,
+    0.0f,  kSmallest,  2.0f / 12, 0.25f,      4.0f / 12, 0.5f,       8.0f / 12,  1.0f};
 
 }  // namespace
 

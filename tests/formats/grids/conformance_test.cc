@@ -67,8 +67,7 @@ INSTANTIATE_TEST_SUITE_P(Grids, EveryGrid,
 
 TEST(Grids, WhoseCodesAreOneWeightRiseWithThem) {
   for (const Grid* grid : grids::all())
-    for (std::size_t code = 1; grid->dimension == 1 && code < grid->levels(); ++code)
-    {
+    for (std::size_t code = 1; grid->dimension == 1 && code < grid->levels(); ++code) {
       const float below = grid->value(static_cast<Code>(code - 1), {1, 0});
       const float here = grid->value(static_cast<Code>(code), {1, 0});
       EXPECT_TRUE(below < here || (below == 0 && here == 0)) << grid->name << " " << code;
