@@ -416,8 +416,10 @@ class Modules final : public StoredModules {
   const CheckpointReader& reader_;
 };
 
+// Older configs have no name.
 bool claims(const Json& config) {
-  return json_string(config, "quant_method", "") == "bitsandbytes" &&
+  const std::string method = json_string(config, "quant_method", "");
+  return (method == "bitsandbytes" || (method.empty() && config.contains("load_in_4bit"))) &&
          !json_bool(config, "load_in_8bit", false);
 }
 

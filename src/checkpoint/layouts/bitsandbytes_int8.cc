@@ -143,9 +143,10 @@ class Modules final : public StoredModules {
   const CheckpointReader& reader_;
 };
 
+// Older configs have no name.
 bool claims(const Json& config) {
-  return json_string(config, "quant_method", "") == "bitsandbytes" &&
-         json_bool(config, "load_in_8bit", false);
+  const std::string method = json_string(config, "quant_method", "");
+  return (method == "bitsandbytes" || method.empty()) && json_bool(config, "load_in_8bit", false);
 }
 
 std::unique_ptr<StoredModules> open(const CheckpointReader& reader, const Json&) {

@@ -56,6 +56,15 @@ TEST(Bitsandbytes, ACodebookOfAnotherKindIsRefused) {
   EXPECT_NE(refusal.find("not fp4's at code 3"), std::string::npos) << refusal;
 }
 
+TEST(Bitsandbytes, AConfigOfTheTimeBeforeNamesIsKnown) {
+  const auto claiming = [](Json config) {
+    const Layout* layout = layouts::claiming({{"quantization_config", std::move(config)}});
+    return layout == nullptr ? "" : std::string(layout->name);
+  };
+  EXPECT_EQ(claiming({{"load_in_4bit", true}, {"load_in_8bit", false}}), "bitsandbytes");
+  EXPECT_EQ(claiming({{"load_in_8bit", true}}), "bitsandbytes-int8");
+}
+
 Codes bytes_of_rows(std::size_t rows) {
   Codes codes = make_codes(grids::uniform(8), rows, 32, 32);
   Random random(7);
