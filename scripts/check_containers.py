@@ -3,11 +3,11 @@
 
 usage: check_containers.py NIBBLE MODEL [--file TEXT] [--windows 2] [--only WORD]
 needs: pip install torch transformers safetensors; compressed-tensors for its folders, gptqmodel and optimum for AWQ's,
-bitsandbytes and accelerate, hqq
+bitsandbytes and accelerate, hqq, mlx (mlx[cpu] where there is no Metal) and mlx-lm
 
 Two ways, each with a perplexity in float32 over windows of 512 tokens (nibble's protocol gptq-512):
   unpacked  weights by the package's own unpacking, in the original model: tells of the container alone
-  loaded    transformers loads the folder: tells of config.json too
+  loaded    transformers loads the folder, MLX's mlx_lm: tells of config.json too
 Ends with 1 when a perplexity differs from nibble's by more than 1e-3, or by more than is said beside a case.
 """
 import argparse
@@ -21,11 +21,13 @@ import tempfile
 import warnings
 from pathlib import Path
 
+import numpy
 import torch
 import transformers
 from safetensors import safe_open
 
 TOLERANCE = 1e-3
+SINGLE = 1e-5
 # Readers of int-quantized round the inputs of each token to 8 bits; nibble's perplexity leaves them exact.
 ROUNDED_INPUTS = 5e-3
 WINDOW = 512
@@ -39,6 +41,7 @@ BFLOAT16 = 3e-3
 
 # name, arguments of nibble quantize, packages, tolerance of what is loaded, why it may be refused
 CT, AWQ, HQQ = ["--layout", "compressed-tensors"], ["--layout", "awq"], ["--layout", "hqq"]
+MLX = ["--layout", "mlx"]
 BNB, BNB8 = ["--layout", "bitsandbytes"], ["--layout", "bitsandbytes-int8"]
 CASES = [
     ("ct 4:128", CT, ["compressed_tensors"], TOLERANCE, None),
@@ -69,6 +72,12 @@ CASES = [
     ("hqq 4:128 sym", HQQ + ["--group-size", "128"], ["hqq"], TOLERANCE, NO_HQQ),
     ("hqq 5, 6, 8", HQQ + ["--grid", "int5", "--override", "down_proj=int6:64", "--override", "up_proj=int8:64"], ["hqq"],
      TOLERANCE, NO_HQQ),
+    ("mlx 4:64", MLX, ["mlx_lm"], SINGLE, None),
+    ("mlx 4:64 asym", MLX + ["--asym"], ["mlx_lm"], SINGLE, None),
+    ("mlx 2:32 asym", MLX + ["--grid", "int2", "--group-size", "32", "--asym"], ["mlx_lm"], SINGLE, None),
+    ("mlx 3:64", MLX + ["--grid", "int3"], ["mlx_lm"], SINGLE, None),
+    ("mlx mixed", MLX + ["--grid", "int5", "--override", "down_proj=int6:128", "--override", "up_proj=int8:32", "--skip",
+                         "layers.0.mlp.gate"], ["mlx_lm"], SINGLE, None),
 ]
 
 
@@ -172,13 +181,42 @@ def unpacked_hqq(folder, tensors):
         yield module, weight
 
 
+def unpacked_mlx(folder, tensors):
+    """Module -> weight, by mx.dequantize with its scales widened to float32, which loses nothing."""
+    import mlx.core as mx
+    config = json.loads((Path(folder) / "config.json").read_text())["quantization"]
+    arrays = {}
+    for path in sorted(Path(folder).glob("*.safetensors")):
+        arrays.update(mx.load(str(path)))
+    for name in [name for name in arrays if name.endswith(".biases")]:
+        module = name.removesuffix(".biases")
+        own = config.get(module, config)
+        weight = mx.dequantize(arrays[module + ".weight"], arrays[module + ".scales"].astype(mx.float32),
+                               arrays[name].astype(mx.float32), own["group_size"], own["bits"])
+        yield module, torch.from_numpy(numpy.array(weight))
+
+
+def perplexity_of_mlx(folder, ids, windows):
+    """By its own quantized products, in float32."""
+    import mlx.core as mx
+    import mlx_lm
+    model = mlx_lm.load(str(folder))[0]
+    model.set_dtype(mx.float32)
+    total = 0.0
+    for window in range(windows):
+        part = ids[window * WINDOW:(window + 1) * WINDOW]
+        logits = torch.from_numpy(numpy.array(model(mx.array([part]))[0])).double()
+        total += torch.nn.functional.cross_entropy(logits[:-1], torch.tensor(part[1:]), reduction="sum").item()
+    return math.exp(total / (windows * (WINDOW - 1)))
+
+
 UNPACK = {"awq": unpacked_awq, "compressed-tensors": unpacked_compressed, "bitsandbytes": unpacked_bitsandbytes,
-          "hqq": unpacked_hqq}
+          "hqq": unpacked_hqq, None: unpacked_mlx}
 
 
 def unpacked(folder, base):
     tensors = tensors_of(folder)
-    unpack = UNPACK[json.loads((Path(folder) / "config.json").read_text())["quantization_config"]["quant_method"]]
+    unpack = UNPACK[json.loads((Path(folder) / "config.json").read_text())["quantization_config"].get("quant_method")]
     model = load(base)
     with torch.no_grad():
         for module, weight in unpack(folder, tensors):
@@ -207,6 +245,9 @@ def run(case, arguments, ids, folder):
         return columns + ["skipped: no " + ", ".join(missing)], right
     if refusal == NO_HQQ:
         return columns + [f"not loaded: {refusal}"], right
+    if name.startswith("mlx"):
+        text, also = judged(perplexity_of_mlx(folder, ids, arguments.windows), expected, tolerance)
+        return columns + [text], right and also
     try:
         model = load(folder)
     except Exception as problem:  # whatever a reader throws

@@ -3,17 +3,21 @@
 
 usage: check_peers.py NIBBLE MODEL [--file TEXT] [--windows 2] [--only WORD]
 needs: pip install torch transformers safetensors, and of these packages what is there:
-bitsandbytes with accelerate, auto-round
+bitsandbytes with accelerate, auto-round, mlx (mlx[cpu] where there is no Metal) with mlx-lm
 
-Two ways, each with a perplexity in float32 over windows of 512 tokens (nibble's protocol gptq-512):
-  unpacked  the folder's weights, unpacked by the package or by its published rule, in the original model
+Three ways; a perplexity is in float32 over windows of 512 tokens (nibble's protocol gptq-512):
+  weights   of the folder, unpacked by the package or by its published rule, beside nibble's (nibble diff): what
+            differs at all, and the largest error of a layer, RMS relative to its weights
+  unpacked  perplexity of the original model with these weights
   peer      the package, or transformers by its help, loads the folder and runs it
-Ends with 1 when a perplexity differs from nibble's by more than is said beside a case.
+Ends with 1 when one differs from nibble's by more than is said beside a case.
 """
 import argparse
 import importlib.util
 import json
 import logging
+import math
+import subprocess
 import sys
 import tempfile
 import warnings
@@ -25,8 +29,10 @@ import transformers
 import check_containers as containers
 
 UNPACKED = 1e-6
+WEIGHTS = 2e-7  # a rounding of float32
 # Their kernels compute in float16 or bfloat16.
 HALF = 2e-3
+SINGLE = 1e-5
 # LLM.int8 rounds inputs to bytes.
 ROUNDED_INPUTS = 5e-3
 
@@ -43,6 +49,17 @@ def made_by_auto_round(base, folder, export, **options):
     rounder = AutoRound(str(base), iters=0, disable_opt_rtn=True, device_map="cpu", **options)
     rounder.quantize_and_save(str(folder), format=export)
     return next(path.parent for path in sorted(Path(folder).rglob("config.json")))
+
+
+def made_by_mlx(base, folder, **options):
+    import mlx_lm
+    mlx_lm.convert(str(base), mlx_path=str(folder), quantize=True, **options)
+
+
+def mixed(path, _module, *_):
+    if "layers.1.mlp.down" in path:
+        return False
+    return {"bits": 8, "group_size": 32} if "v_proj" in path else True
 
 
 def unpacked_gptq(tensors, settings_of, plus_one):
@@ -99,7 +116,25 @@ CASES = [
                        "v_proj": {"bits": 2, "group_size": 64}}}, HALF),
     ("auto-round awq asym", "auto_round", made_by_auto_round,
      {"export": "auto_round:auto_awq", "bits": 4, "group_size": 128, "sym": False}, HALF),
+    ("mlx 4:64", "mlx_lm", made_by_mlx, {"q_bits": 4, "q_group_size": 64}, SINGLE),
+    ("mlx 2:32", "mlx_lm", made_by_mlx, {"q_bits": 2, "q_group_size": 32}, SINGLE),
+    ("mlx 3:64", "mlx_lm", made_by_mlx, {"q_bits": 3, "q_group_size": 64}, SINGLE),
+    ("mlx 5:128", "mlx_lm", made_by_mlx, {"q_bits": 5, "q_group_size": 128}, SINGLE),
+    ("mlx 6:64 float16", "mlx_lm", made_by_mlx, {"q_bits": 6, "q_group_size": 64, "dtype": "float16"}, SINGLE),
+    ("mlx 8:64 float32", "mlx_lm", made_by_mlx, {"q_bits": 8, "q_group_size": 64, "dtype": "float32"}, SINGLE),
+    ("mlx mixed", "mlx_lm", made_by_mlx, {"q_bits": 4, "q_group_size": 64, "quant_predicate": mixed}, SINGLE),
 ]
+
+
+def weights_beside(program, model, folder, float_folder):
+    model.save_pretrained(float_folder)
+    done = subprocess.run([program, "diff", str(float_folder), str(folder), "--json"], capture_output=True, text=True)
+    if done.returncode not in (0, 5):
+        sys.exit(f"nibble diff: {done.stderr}")
+    parts = json.loads(done.stdout)["parts"]
+    unequal = sum(part["unequal"] for part in parts) / sum(part["weights"] for part in parts)
+    worst = max(math.sqrt(part["relative_squared"]) for part in parts)
+    return f"{unequal:.0%}, {worst:.0e}", worst <= WEIGHTS
 
 
 def run(case, arguments, ids, folder):
@@ -113,10 +148,14 @@ def run(case, arguments, ids, folder):
         arguments.nibble, "perplexity", folder, "--file", arguments.file, "--protocol", f"gptq-{containers.WINDOW}",
         "--windows", arguments.windows, "--json"))["perplexity"]
     model = containers.unpacked(folder, arguments.model)
+    weights, alike = weights_beside(arguments.nibble, model, folder, Path(folder) / "float")
     text, right = containers.judged(containers.perplexity(model, ids, arguments.windows), expected, UNPACKED)
-    loaded = containers.perplexity(containers.load(folder), ids, arguments.windows)
+    if make is made_by_mlx:
+        loaded = containers.perplexity_of_mlx(folder, ids, arguments.windows)
+    else:
+        loaded = containers.perplexity(containers.load(folder), ids, arguments.windows)
     peer, also = containers.judged(loaded, expected, tolerance)
-    return [f"{expected:.5f}", text, peer], right and also
+    return [f"{expected:.5f}", weights, text, peer], alike and right and also
 
 
 def main():
@@ -133,7 +172,7 @@ def main():
     warnings.filterwarnings("ignore")
     text = Path(arguments.file).read_text(encoding="utf-8")
     ids = transformers.AutoTokenizer.from_pretrained(arguments.model)(text, add_special_tokens=False).input_ids
-    print(f"{'case':24} {'nibble':>9}  {'unpacked':20}  peer")
+    print(f"{'case':24} {'nibble':>9}  {'weights':12} {'unpacked':20}  peer")
     wrong = 0
     for case in CASES:
         if arguments.only not in case[0]:
@@ -141,8 +180,9 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             columns, right = run(case, arguments, ids, Path(folder) / "out")
         wrong += not right
-        columns += [""] * (3 - len(columns))
-        print(f"{case[0]:24} {columns[0]:>9}  {columns[1]:20}  {columns[2]}{'' if right else '  WRONG'}", flush=True)
+        columns += [""] * (4 - len(columns))
+        print(f"{case[0]:24} {columns[0]:>9}  {columns[1]:12} {columns[2]:20}  {columns[3]}"
+              f"{'' if right else '  WRONG'}", flush=True)
     print("all right" if wrong == 0 else f"{wrong} wrong")
     sys.exit(1 if wrong else 0)
 

@@ -120,10 +120,11 @@ class Conversion {
     if (modules_.empty())
       throw Error(ErrorKind::kInvalidArgument,
                   cat(source_.path().string(), ": none of its layers is quantized"));
-    if (stored_->holds(source_.names().head()))
-      throw Error(ErrorKind::kUnsupported,
-                  cat("module \"", source_.names().head(), "\" is quantized; only the layers' own ",
-                      "modules are converted"));
+    for (const std::string& module : {source_.names().head(), source_.names().embedding()})
+      if (stored_->holds(module))
+        throw Error(ErrorKind::kUnsupported,
+                    cat("module \"", module, "\" is quantized; only the layers' own modules are ",
+                        "converted"));
     result_.modules = modules_.size();
     describe_modules();
   }
