@@ -3,7 +3,8 @@
 
 usage: check_peers.py NIBBLE MODEL [--file TEXT] [--windows 2] [--only WORD]
 needs: pip install torch transformers safetensors, and of these packages what is there:
-bitsandbytes with accelerate, auto-round, mlx (mlx[cpu] where there is no Metal) with mlx-lm
+bitsandbytes with accelerate, auto-round, mlx (mlx[cpu] where there is no Metal) with mlx-lm,
+torchao
 
 Three ways; a perplexity is in float32 over windows of 512 tokens (nibble's protocol gptq-512):
   weights   of the folder, unpacked by the package or by its published rule, beside nibble's (nibble diff): what
@@ -56,6 +57,26 @@ def made_by_mlx(base, folder, **options):
     mlx_lm.convert(str(base), mlx_path=str(folder), quantize=True, **options)
 
 
+def made_by_torchao(base, folder, kind, **options):
+    from torchao import quantization
+    from torchao.quantization.quant_primitives import MappingType
+    for key, value in options.items():
+        if key.endswith("granularity"):
+            options[key] = quantization.PerGroup(value)
+        if key == "mapping_type":
+            options[key] = MappingType[value]
+    config = transformers.TorchAoConfig(getattr(quantization, kind)(**options))
+    model = transformers.AutoModelForCausalLM.from_pretrained(base, quantization_config=config, dtype=torch.float32)
+    model.save_pretrained(folder)
+
+
+def unpacked_torchao(folder, _tensors):
+    """Module -> weight: loaded by transformers, which checks what the file says of each tensor, and made dense."""
+    for name, module in containers.load(folder).named_modules():
+        if hasattr(getattr(module, "weight", None), "dequantize") and type(module.weight) is not torch.nn.Parameter:
+            yield name, module.weight.dequantize()
+
+
 def mixed(path, _module, *_):
     if "layers.1.mlp.down" in path:
         return False
@@ -92,7 +113,7 @@ def unpacked_auto_round(folder, tensors):
     return unpacked_gptq(tensors, settings_of, 1 if "auto_gptq" in config["packing_format"] else 0)
 
 
-containers.UNPACK["auto-round"] = unpacked_auto_round
+containers.UNPACK |= {"auto-round": unpacked_auto_round, "torchao": unpacked_torchao}
 
 # name, package, how it is made, tolerance of the peer
 CASES = [
@@ -123,6 +144,15 @@ CASES = [
     ("mlx 6:64 float16", "mlx_lm", made_by_mlx, {"q_bits": 6, "q_group_size": 64, "dtype": "float16"}, SINGLE),
     ("mlx 8:64 float32", "mlx_lm", made_by_mlx, {"q_bits": 8, "q_group_size": 64, "dtype": "float32"}, SINGLE),
     ("mlx mixed", "mlx_lm", made_by_mlx, {"q_bits": 4, "q_group_size": 64, "quant_predicate": mixed}, SINGLE),
+    ("torchao int8", "torchao", made_by_torchao, {"kind": "Int8WeightOnlyConfig", "version": 2}, SINGLE),
+    ("torchao int4:32", "torchao", made_by_torchao,
+     {"kind": "IntxWeightOnlyConfig", "weight_dtype": torch.int4, "granularity": 32}, SINGLE),
+    ("torchao int3:64 asym", "torchao", made_by_torchao,
+     {"kind": "IntxWeightOnlyConfig", "weight_dtype": torch.int3, "granularity": 64, "mapping_type": "ASYMMETRIC"},
+     SINGLE),
+    ("torchao 8da4w:32", "torchao", made_by_torchao,
+     {"kind": "Int8DynamicActivationIntxWeightConfig", "weight_dtype": torch.int4, "weight_granularity": 32},
+     ROUNDED_INPUTS),
 ]
 
 

@@ -72,7 +72,6 @@ constexpr std::array kMethodKinds = {
     Named{"higgs", "HIGGS"},
     Named{"eetq", "EETQ"},
     Named{"quanto", "Quanto"},
-    Named{"torchao", "torchao"},
     Named{"quark", "Quark"},
     Named{"modelopt", "ModelOpt"},
     Named{"bitnet", "BitNet"},
