@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "checkpoint/layout.h"
 #include "nibble/error.h"
+#include "support/damaged_config.h"
 #include "support/error_text.h"
 #include "support/memory_checkpoint.h"
 #include "support/sample_codes.h"
@@ -115,6 +116,29 @@ TEST(AutoRound, WhatIsNotReadIsNamed) {
   awq["extra_config"] = {{"m", {{"group_size", 64}}}};
   EXPECT_NE(error_text([&] { auto_round().open(checkpoint, awq); }).find("one kind for all"),
             std::string::npos);
+}
+
+TEST(AutoRound, SurvivesADamagedConfig) {
+  std::vector<NamedBytes> tensors;
+  add_gptq(tensors, "m", codes_of_bits(4, 32, 1), "gptq");
+  const MemoryCheckpoint checkpoint(std::move(tensors));
+  Json config = config_of("auto_round:auto_gptq");
+  config["extra_config"] = {{"m", {{"bits", 4}, {"group_size", 32}, {"sym", false}}},
+                            {"other.*", {{"bits", 16}, {"data_type", "fp"}}}};
+  config["act_bits"] = 16;
+  config["rotation_config"] = nullptr;
+  std::size_t refused = 0;
+  test::with_each_value_damaged(config, [&](const Json& damaged) {
+    const auto kind = test::error_kind([&] {
+      if (auto_round().claims(damaged))
+        codes_of(*auto_round().open(checkpoint, damaged)->open("m"));
+    });
+    if (!kind) return;
+    EXPECT_TRUE(kind == ErrorKind::kCorruptFile || kind == ErrorKind::kUnsupported)
+        << damaged.dump();
+    ++refused;
+  });
+  EXPECT_GT(refused, 20u);
 }
 
 }  // namespace

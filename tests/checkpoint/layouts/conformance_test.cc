@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "checkpoint/layout.h"
 #include "nibble/error.h"
+#include "support/damaged_config.h"
 #include "support/memory_checkpoint.h"
 #include "support/sample_codes.h"
 
@@ -172,6 +173,28 @@ TEST_P(EveryFolderLayout, RefusesATensorThatIsCutShort) {
     }
   }
   EXPECT_EQ(refused, count);
+}
+
+// Whatever a config says, what is not refused is read.
+TEST_P(EveryFolderLayout, SurvivesADamagedConfig) {
+  const MemoryCheckpoint checkpoint(written());
+  std::size_t refused = 0;
+  test::with_each_value_damaged(config(), [&](const Json& damaged) {
+    try {
+      if (!layout().claims(damaged)) return;
+      codes_of(*layout().open(checkpoint, damaged)->open("model.layers.0.mlp.up_proj"));
+      layout().check(checkpoint, damaged);
+    } catch (const Error& error) {
+      EXPECT_TRUE(error.kind() == ErrorKind::kCorruptFile ||
+                  error.kind() == ErrorKind::kUnsupported)
+          << damaged.dump() << ": " << error.what();
+      ++refused;
+    }
+  });
+  // Where tensors say everything nothing is.
+  if (layout().recognises == nullptr) {
+    EXPECT_GT(refused, 0u);
+  }
 }
 
 TEST_P(EveryFolderLayout, PassesItsOwnCheck) {

@@ -5,6 +5,7 @@
 
 #include "checkpoint/layout.h"
 #include "nibble/error.h"
+#include "support/damaged_config.h"
 #include "support/error_text.h"
 #include "support/memory_checkpoint.h"
 
@@ -113,6 +114,20 @@ TEST(Torchao, WhatIsBrokenOrNotReadIsNamed) {
                     })
                 .find("non-finite"),
             std::string::npos);
+}
+
+TEST(Torchao, SurvivesADamagedConfig) {
+  std::size_t refused = 0;
+  test::with_each_value_damaged(kFour, [&](const Json& damaged) {
+    const auto kind = test::error_kind([&] {
+      if (torchao().claims(damaged)) decoded(stored(), damaged);
+    });
+    if (!kind) return;
+    EXPECT_TRUE(kind == ErrorKind::kCorruptFile || kind == ErrorKind::kUnsupported)
+        << damaged.dump();
+    ++refused;
+  });
+  EXPECT_GT(refused, 20u);
 }
 
 }  // namespace
