@@ -74,13 +74,12 @@ class Translation {
         extra != config_.end() && !extra->is_null())
       with_context("\"extra_config\"", [&] {
         if (!extra->is_object()) throw Error(ErrorKind::kCorruptFile, "is not an object");
-        for (const auto& [key, value] : extra->items()) {
-          with_context(cat("\"", key.substr(0, 100), "\""), [&] {
-            if (!value.is_object()) throw Error(ErrorKind::kCorruptFile, "is not an object");
-            all_symmetric &= json_bool(value, "sym", symmetric);
-            add(key, value, is_module(key) ? by_name : by_expression);
+        for (auto item = extra->begin(); item != extra->end(); ++item)
+          with_context(cat("\"", item.key().substr(0, 100), "\""), [&] {
+            if (!item->is_object()) throw Error(ErrorKind::kCorruptFile, "is not an object");
+            all_symmetric &= json_bool(*item, "sym", symmetric);
+            add(item.key(), *item, is_module(item.key()) ? by_name : by_expression);
           });
-        }
       });
     if (packing_.awq) {
       result["version"] = "gemm";

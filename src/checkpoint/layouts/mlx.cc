@@ -152,10 +152,10 @@ class Modules final : public StoredModules {
  public:
   Modules(const CheckpointReader& reader, const Json& config)
       : reader_(reader), base_(read_settings(config, {&grids::uniform(4), 64})) {
-    for (const auto& [key, value] : config.items())
-      if (value.is_object())
-        with_context(cat("\"", key.substr(0, 100), "\""),
-                     [&] { own_.emplace(key, read_settings(value, base_)); });
+    for (auto item = config.begin(); item != config.end(); ++item)
+      if (item->is_object())
+        with_context(cat("\"", item.key().substr(0, 100), "\""),
+                     [&] { own_.emplace(item.key(), read_settings(*item, base_)); });
   }
 
   bool holds(const std::string& module) const override {
