@@ -2,11 +2,12 @@
 """Writes a model in each container, and compares what its own readers compute with what nibble computes.
 
 usage: check_containers.py NIBBLE MODEL [--file TEXT] [--windows 2] [--only WORD]
-needs: pip install torch transformers safetensors; compressed-tensors for its folders, gptqmodel and optimum for AWQ's
+needs: pip install torch transformers safetensors; compressed-tensors for its folders, gptqmodel and optimum for AWQ's,
+bitsandbytes and accelerate, hqq, mlx (mlx[cpu] where there is no Metal) and mlx-lm
 
 Two ways, each with a perplexity in float32 over windows of 512 tokens (nibble's protocol gptq-512):
   unpacked  weights by the package's own unpacking, in the original model: tells of the container alone
-  loaded    transformers loads the folder: tells of config.json too
+  loaded    transformers loads the folder, MLX's mlx_lm: tells of config.json too
 Ends with 1 when a perplexity differs from nibble's by more than 1e-3, or by more than is said beside a case.
 """
 import argparse
@@ -20,11 +21,13 @@ import tempfile
 import warnings
 from pathlib import Path
 
+import numpy
 import torch
 import transformers
 from safetensors import safe_open
 
 TOLERANCE = 1e-3
+SINGLE = 1e-5
 # Readers of int-quantized round the inputs of each token to 8 bits; nibble's perplexity leaves them exact.
 ROUNDED_INPUTS = 5e-3
 WINDOW = 512
@@ -33,8 +36,15 @@ BFLOAT16, FLOAT_INPUTS = 1e-2, 3e-2
 # Why a reader does not load a folder that is right: seen with folders that the package made itself.
 PACKED_ZEROS = "compressed-tensors 0.20.0 expects zeros that are not packed"
 
+# Not even refused: it takes random weights.
+NO_HQQ = "transformers 5.24.0 reads no HQQ"
+# bitsandbytes computes its 4-bit products in bfloat16 on a CPU.
+HALF_INSIDE = 3e-3
+
 # name, arguments of nibble quantize, packages, tolerance of what is loaded, why it may be refused
-CT, AWQ = ["--layout", "compressed-tensors"], ["--layout", "awq"]
+CT, AWQ, HQQ = ["--layout", "compressed-tensors"], ["--layout", "awq"], ["--layout", "hqq"]
+MLX = ["--layout", "mlx"]
+BNB, BNB8 = ["--layout", "bitsandbytes"], ["--layout", "bitsandbytes-int8"]
 CASES = [
     ("ct 4:128", CT, ["compressed_tensors"], TOLERANCE, None),
     ("ct 4:128 asym", CT + ["--asym"], ["compressed_tensors"], TOLERANCE, PACKED_ZEROS),
@@ -57,6 +67,26 @@ CASES = [
     ("fp8", ["--layout", "fp8"], ["accelerate"], BFLOAT16, None),
     ("awq 4:128", AWQ + ["--asym"], ["gptqmodel", "optimum"], TOLERANCE, None),
     ("awq 4:64 sym", AWQ + ["--group-size", "64"], ["gptqmodel", "optimum"], TOLERANCE, None),
+    ("bnb nf4", BNB + ["--grid", "nf4"], ["bitsandbytes"], HALF_INSIDE, None),
+    ("bnb nf4 double", BNB + ["--grid", "nf4", "--checkpoint-format", "double"], ["bitsandbytes"], HALF_INSIDE, None),
+    ("bnb fp4", BNB + ["--grid", "fp4"], ["bitsandbytes"], HALF_INSIDE, None),
+    ("bnb fp4 double", BNB + ["--grid", "fp4", "--checkpoint-format", "double"], ["bitsandbytes"], HALF_INSIDE, None),
+    ("bnb fp4 as theirs", BNB + ["--grid", "fp4", "--scales", "absmax"], ["bitsandbytes"], HALF_INSIDE, None),
+    ("bnb int8", BNB8, ["bitsandbytes"], ROUNDED_INPUTS, None),
+    ("bnb int8 absmax", BNB8 + ["--scales", "absmax", "--skip", "layers.0.mlp.up"], ["bitsandbytes"], ROUNDED_INPUTS,
+     None),
+    ("hqq 2:32", HQQ + ["--grid", "int2", "--group-size", "32", "--method", "hqq"], ["hqq"], TOLERANCE, NO_HQQ),
+    ("hqq 3:64", HQQ + ["--grid", "int3", "--method", "hqq"], ["hqq"], TOLERANCE, NO_HQQ),
+    ("hqq 4:64", HQQ + ["--method", "hqq"], ["hqq"], TOLERANCE, NO_HQQ),
+    ("hqq 4:128 sym", HQQ + ["--group-size", "128"], ["hqq"], TOLERANCE, NO_HQQ),
+    ("hqq 5, 6, 8", HQQ + ["--grid", "int5", "--override", "down_proj=int6:64", "--override", "up_proj=int8:64"], ["hqq"],
+     TOLERANCE, NO_HQQ),
+    ("mlx 4:64", MLX, ["mlx_lm"], SINGLE, None),
+    ("mlx 4:64 asym", MLX + ["--asym"], ["mlx_lm"], SINGLE, None),
+    ("mlx 2:32 asym", MLX + ["--grid", "int2", "--group-size", "32", "--asym"], ["mlx_lm"], SINGLE, None),
+    ("mlx 3:64", MLX + ["--grid", "int3"], ["mlx_lm"], SINGLE, None),
+    ("mlx mixed", MLX + ["--grid", "int5", "--override", "down_proj=int6:128", "--override", "up_proj=int8:32", "--skip",
+                         "layers.0.mlp.gate"], ["mlx_lm"], SINGLE, None),
 ]
 
 
@@ -134,10 +164,77 @@ def unpacked_awq(folder, tensors):
         yield module, ((codes - zeros[group]) * scales[group]).T
 
 
+def parts_of(tensors, module):
+    return {name[len(module) + 1:]: value for name, value in tensors.items() if name.startswith(module + ".")}
+
+
+def unpacked_bitsandbytes(folder, tensors):
+    """Module -> weight, by bitsandbytes from its own state; 8 bits by its published rule."""
+    from bitsandbytes import functional
+    for name in [name for name in tensors if name.endswith((".weight.quant_map", ".SCB"))]:
+        module = name.removesuffix(".SCB").removesuffix(".weight.quant_map")
+        parts = parts_of(tensors, module)
+        if "SCB" in parts:
+            yield module, parts["weight"].float() * parts["SCB"][:, None] / 127
+            continue
+        state = {key.removeprefix("weight."): value for key, value in parts.items() if key != "weight"}
+        state = functional.QuantState.from_dict(state, device="cpu")
+        state.dtype = torch.float32
+        yield module, functional.dequantize_4bit(parts["weight"], state)
+
+
+def unpacked_hqq(folder, tensors):
+    """Module -> weight: loaded and unpacked by the library; its product in float32, not in the type it computes in."""
+    from hqq.core.quantize import HQQLinear, Quantizer
+    for name in [name for name in tensors if name.endswith(".W_q")]:
+        module = name.removesuffix(".W_q")
+        dtype = tensors[module + ".scale"].dtype
+        layer = HQQLinear(None, None, compute_dtype=dtype, device="cpu", initialize=False)
+        layer.load_state_dict(parts_of(tensors, module))
+        meta = layer.meta | {"compute_dtype": torch.float32, "scale": layer.meta["scale"].float(),
+                             "zero": layer.meta["zero"].float()}
+        weight = Quantizer.dequantize(layer.W_q, meta)
+        if not torch.allclose(layer.dequantize().float(), weight, atol=2 ** -6 * weight.abs().max().item()):
+            raise ValueError(f"{module}: the library's own weights are others")
+        yield module, weight
+
+
+def unpacked_mlx(folder, tensors):
+    """Module -> weight, by mx.dequantize with its scales widened to float32, which loses nothing."""
+    import mlx.core as mx
+    config = json.loads((Path(folder) / "config.json").read_text())["quantization"]
+    arrays = {}
+    for path in sorted(Path(folder).glob("*.safetensors")):
+        arrays.update(mx.load(str(path)))
+    for name in [name for name in arrays if name.endswith(".biases")]:
+        module = name.removesuffix(".biases")
+        own = config.get(module, config)
+        weight = mx.dequantize(arrays[module + ".weight"], arrays[module + ".scales"].astype(mx.float32),
+                               arrays[name].astype(mx.float32), own["group_size"], own["bits"])
+        yield module, torch.from_numpy(numpy.array(weight))
+
+
+def perplexity_of_mlx(folder, ids, windows):
+    """By its own quantized products, in float32."""
+    import mlx.core as mx
+    import mlx_lm
+    model = mlx_lm.load(str(folder))[0]
+    model.set_dtype(mx.float32)
+    total = 0.0
+    for window in range(windows):
+        part = ids[window * WINDOW:(window + 1) * WINDOW]
+        logits = torch.from_numpy(numpy.array(model(mx.array([part]))[0])).double()
+        total += torch.nn.functional.cross_entropy(logits[:-1], torch.tensor(part[1:]), reduction="sum").item()
+    return math.exp(total / (windows * (WINDOW - 1)))
+
+
+UNPACK = {"awq": unpacked_awq, "compressed-tensors": unpacked_compressed, "bitsandbytes": unpacked_bitsandbytes,
+          "hqq": unpacked_hqq, "fp8": unpacked_fp8, None: unpacked_mlx}
+
+
 def unpacked(folder, base):
     tensors = tensors_of(folder)
-    quantized = json.loads((Path(folder) / "config.json").read_text())["quantization_config"]["quant_method"]
-    unpack = {"awq": unpacked_awq, "fp8": unpacked_fp8}.get(quantized, unpacked_compressed)
+    unpack = UNPACK[json.loads((Path(folder) / "config.json").read_text())["quantization_config"].get("quant_method")]
     model = load(base)
     with torch.no_grad():
         for module, weight in unpack(folder, tensors):
@@ -153,9 +250,10 @@ def judged(value, expected, tolerance):
 def run(case, arguments, ids, folder):
     name, options, packages, tolerance, refusal = case
     missing = [package for package in packages if importlib.util.find_spec(package) is None]
-    if name.startswith("ct") and missing:
+    if missing and not name.startswith("awq"):
         return ["skipped: no " + ", ".join(missing)], True
-    nibble(arguments.nibble, "quantize", arguments.model, folder, "--method", "rtn", *options)
+    method = [] if "--method" in options else ["--method", "rtn"]
+    nibble(arguments.nibble, "quantize", arguments.model, folder, *method, *options)
     nibble(arguments.nibble, "verify", folder)
     expected = json.loads(nibble(arguments.nibble, "perplexity", folder, "--file", arguments.file, "--protocol",
                                  f"gptq-{WINDOW}", "--windows", arguments.windows, "--json"))["perplexity"]
@@ -163,6 +261,11 @@ def run(case, arguments, ids, folder):
     columns = [f"{expected:.5f}", text]
     if missing:
         return columns + ["skipped: no " + ", ".join(missing)], right
+    if refusal == NO_HQQ:
+        return columns + [f"not loaded: {refusal}"], right
+    if name.startswith("mlx"):
+        text, also = judged(perplexity_of_mlx(folder, ids, arguments.windows), expected, tolerance)
+        return columns + [text], right and also
     try:
         model = load(folder, torch.bfloat16 if tolerance >= BFLOAT16 else torch.float32)
     except Exception as problem:  # whatever a reader throws

@@ -35,7 +35,11 @@ class FolderWriter final : public ModelWriter {
     shards_->finish();
     if (!source_.empty()) folder_.copy_side_files(source_);
     for (const SideFile& file : side_files_) folder_.write_text(file.name, file.text);
-    if (layout_ != nullptr) config_["quantization_config"] = layout_->config(settings_);
+    if (layout_ != nullptr) {
+      config_["quantization_config"] = layout_->config(settings_);
+      if (!layout_->config_key.empty())
+        config_[std::string(layout_->config_key)] = config_["quantization_config"];
+    }
     folder_.write_text("config.json", config_.dump(2) + "\n");
     if (layout_ != nullptr)
       for (const auto& [name, text] : layout_->files(settings_)) folder_.write_text(name, text);

@@ -61,23 +61,13 @@ constexpr std::array kFolderKinds = {
     Named{".mlpackage", "a Core ML model"},
 };
 constexpr std::array kMethodKinds = {
-    Named{"bitsandbytes", "bitsandbytes"},
-    Named{"fp8", "FP8"},
-    Named{"fbgemm_fp8", "FP8 (FBGEMM)"},
-    Named{"mxfp4", "MXFP4"},
-    Named{"auto-round", "AutoRound"},
-    Named{"exl2", "EXL2"},
-    Named{"exl3", "EXL3"},
-    Named{"aqlm", "AQLM"},
-    Named{"quip", "QuIP#"},
-    Named{"vptq", "VPTQ"},
-    Named{"higgs", "HIGGS"},
-    Named{"eetq", "EETQ"},
-    Named{"quanto", "Quanto"},
-    Named{"torchao", "torchao"},
-    Named{"quark", "Quark"},
-    Named{"modelopt", "ModelOpt"},
-    Named{"bitnet", "BitNet"},
+    Named{"fp8", "FP8"},           Named{"fbgemm_fp8", "FP8 (FBGEMM)"},
+    Named{"mxfp4", "MXFP4"},       Named{"exl2", "EXL2"},
+    Named{"exl3", "EXL3"},         Named{"aqlm", "AQLM"},
+    Named{"quip", "QuIP#"},        Named{"vptq", "VPTQ"},
+    Named{"higgs", "HIGGS"},       Named{"eetq", "EETQ"},
+    Named{"quanto", "Quanto"},     Named{"quark", "Quark"},
+    Named{"modelopt", "ModelOpt"}, Named{"bitnet", "BitNet"},
 };
 
 [[noreturn]] void refuse(const std::string& path, std::string_view what, std::string_view fix) {
@@ -187,10 +177,7 @@ void refuse_foreign_tensors(const CheckpointReader& reader) {
 }
 
 void refuse_foreign_quantization(const Json& config) {
-  std::string method = json_string(config, "quant_method", "");
-  // bitsandbytes' older configs have no name.
-  if (method.empty() && (config.contains("load_in_4bit") || config.contains("load_in_8bit")))
-    method = "bitsandbytes";
+  const std::string method = json_string(config, "quant_method", "");
   if (method.empty())
     throw Error(ErrorKind::kUnsupported,
                 "\"quantization_config\" does not say which method it is of (quant_method)",

@@ -35,7 +35,9 @@ struct Finding {
 // Which scales, zeros and groups a layout can hold.
 struct Storable {
   DType scale_type = DType::kF16;  // float16, bfloat16, float32; without sign F8_E8M0, F8_E4M3
-  bool integer_zeros = true;       // zeros are integers, otherwise any number
+  bool free_zeros = true;          // otherwise every zero is the middle of its grid
+  bool integer_zeros = true;       // zeros are integers, otherwise numbers of `zero_type`
+  DType zero_type = DType::kF32;   // float16, bfloat16 or float32
   float lowest_zero = 0;
   bool group_index = false;  // columns may be put into groups in any order
   // Brings the scales and zeros of a whole matrix to the nearest that can be stored, where they are
@@ -46,6 +48,8 @@ struct Storable {
 
   // The nearest scale that can be stored: never 0, which nothing can be divided by, never infinite.
   float nearest_scale(float scale) const;
+  // The nearest zero that can be stored, wherever it lies.
+  float nearest_zero(float zero) const;
   // Scales were found together: none of them is moved alone afterwards.
   bool joint() const { return together != nullptr || (blocks != nullptr && blocks->joint()); }
 };
@@ -125,6 +129,9 @@ struct Layout {
                                          const Json& config) = nullptr;
   // Do tensors tell of this layout where no config does? Null: they do not.
   bool (*recognises)(const CheckpointReader& reader) = nullptr;
+  // Where these readers look in config.json, beside quantization_config or instead of it: the same
+  // object is read and written there. Empty: nowhere else.
+  std::string_view config_key = {};
   // The file of settings that older tools write instead of a quantization_config; empty: none.
   std::string_view side_config = {};
   // The module that a tensor of this name belongs to as its codes ("….q_proj.qweight"), if any.

@@ -149,9 +149,9 @@ struct ModelSource::Parts {
   }
 
   // A pair that is tied may lie under either name.
-  std::string embedding_name() const {
+  std::string embedding_module() const {
     const bool own = !hyper.tied_head || has_module(*checkpoint, names->embedding());
-    return (own ? names->embedding() : names->head()) + ".weight";
+    return own ? names->embedding() : names->head();
   }
 
   void settle() {
@@ -283,7 +283,8 @@ Block ModelSource::block(std::size_t layer) const {
 }
 
 std::unique_ptr<Linear> ModelSource::embedding() const {
-  return parts_->matrix(parts_->embedding_name(), parts_->hyper.vocabulary, parts_->hyper.hidden);
+  const Parts& parts = *parts_;
+  return parts.linear(parts.embedding_module(), parts.hyper.vocabulary, parts.hyper.hidden, false);
 }
 
 std::vector<float> ModelSource::final_norm() const {

@@ -116,7 +116,7 @@ std::string dialect_for(const Layout& layout, const Grid& grid, const QuantizeOp
 const Layout& layout_of(const QuantizeOptions& options, const Grid& grid) {
   const auto holds = [&](const Layout& layout) {
     const auto usual = layout.usual_groups(grid, options.dialect);
-    return layout.refusal(code_shape(4096, 4096, {&grid, usual.empty() ? 128 : usual.front()}))
+    return layout.refusal(code_shape(4096, 4096, {&grid, usual.empty() ? 0 : usual.front()}))
         .empty();
   };
   std::vector<std::string> able;

@@ -100,7 +100,6 @@ TEST(ForeignQuantization, EachMethodIsNamed) {
   };
   expect_named(refusal({{"quant_method", "eetq"}}), "the model is quantized with EETQ");
   expect_named(refusal({{"quant_method", "sorcery"}}), "not known here, \"sorcery\"");
-  expect_named(refusal({{"load_in_8bit", true}}), "with bitsandbytes");
   expect_named(refusal(Json::object()), "does not say which method");
 }
 

@@ -23,7 +23,7 @@ std::string refusal(const CodeShape& shape) {
 Storable storable(const CodeShape&, const LayoutSettings&) {
   Storable storable;
   storable.scale_type = DType::kF32;
-  storable.lowest_zero = 128;  // the only one there is
+  storable.free_zeros = false;  // 128 is the only one there is
   return storable;
 }
 

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
+
 #include "base/random.h"
+#include "base/text.h"
 #include "model/golden_model.h"
 #include "model/transformer.h"
 #include "nibble/error.h"
@@ -55,6 +58,38 @@ TEST(ModelSource, MissesALayerBeforeAnyWork) {
                             [](Json& config) { config["num_hidden_layers"] = 3; });
   EXPECT_NE(error_text([&] { ModelSource source(folder.path()); }).find("model.layers.2."),
             std::string::npos);
+}
+
+// MLX quantizes the embedding too. Its rows are 32 weights long here, one group each.
+TEST(ModelSource, AQuantizedEmbeddingGivesItsRows) {
+  const TempDir folder;
+  test::EditedModel model(kGoldenModels / "llama_groups");
+  auto entry = model.tensors.at("model.embed_tokens.weight");
+  const auto rows = static_cast<std::size_t>(entry.info.shape[0]);
+  const auto set = [&](const char* name, DType type, std::int64_t columns, auto values) {
+    entry.info.dtype = type;
+    entry.info.shape = {static_cast<std::int64_t>(rows), columns};
+    entry.bytes.resize(values.size() * 4);
+    std::memcpy(entry.bytes.data(), values.data(), entry.bytes.size());
+    entry.info.bytes = entry.bytes.size();
+    model.tensors[cat("model.embed_tokens.", name)] = entry;
+  };
+  set("weight", DType::kU32, 4, std::vector<std::uint32_t>(rows * 4, 0x76543210));
+  std::vector<float> scales(rows), biases(rows, -1);
+  for (std::size_t r = 0; r < rows; ++r) scales[r] = static_cast<float>(r);
+  set("scales", DType::kF32, 1, scales);
+  set("biases", DType::kF32, 1, biases);
+  model.config["quantization"] = {{"group_size", 32}, {"bits", 4}};
+  model.write(folder.path());
+  const ModelSource source(folder.path());
+  const auto embedding = source.embedding();
+  ASSERT_EQ(embedding->outputs(), rows);
+  Tensor row(1, 32);
+  for (const std::size_t r : {std::size_t{0}, std::size_t{19}, rows - 1}) {
+    embedding->decode(r, row.view());
+    for (std::size_t i = 0; i < 32; ++i)
+      EXPECT_NEAR(row.data()[i], static_cast<float>(r * (i % 8)) - 1, 1e-4) << r << " " << i;
+  }
 }
 
 TEST(ModelSource, NamesAQuantizationItCannotRead) {

@@ -17,7 +17,7 @@ inline Codes sample_codes(const CodeShape& shape, const Storable& storable) {
       const auto size = static_cast<float>(0.001 + 0.01 * random.uniform());
       GroupParams params{storable.nearest_scale(size), 0};
       const auto lowest = static_cast<std::uint64_t>(storable.lowest_zero);
-      if (shape.grid->uniform() && storable.blocks != nullptr)
+      if (shape.grid->uniform() && (storable.blocks != nullptr || !storable.free_zeros))
         params.zero = static_cast<float>(shape.grid->levels() / 2);
       else if (shape.grid->uniform())
         params.zero = static_cast<float>(lowest + random.below(shape.grid->levels() - lowest));

@@ -3,13 +3,15 @@
 //
 //   m.weight             U8 [out·in/2, 1]  element 2j in the high nibble of byte j, 2j + 1 in the
 //   low m.weight.absmax      F32 [blocks]      scales; with double quantization U8: codes of scales
-//   m.weight.quant_map   F32 [16]          the codebook
-//   m.weight.quant_state.bitsandbytes__nf4 U8  JSON: quant_type, blocksize, dtype, shape
+//   m.weight.quant_map   F32 [16]          the codebook, in the library's order of codes
+//   m.weight.quant_state.bitsandbytes__nf4 U8  JSON: quant_type, blocksize, dtype, shape; or …__fp4
 //   double quantization, in blocks of 256 scales:
 //   m.weight.nested_absmax     F32 [blocks/256]
 //   m.weight.nested_quant_map  F32 [256]
 //     scale = nested_quant_map[code] · nested_absmax[block] + nested_offset (in the JSON)
 //   weight = quant_map[code] · scale
+//
+// Of fp4 the library's codes are the bits of the number, sign first, which do not rise with it.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -18,6 +20,7 @@
 
 #include "base/text.h"
 #include "checkpoint/layout.h"
+#include "checkpoint/layouts/module_tensors.h"
 #include "nibble/error.h"
 
 namespace nibble::layouts {
@@ -29,6 +32,22 @@ constexpr std::size_t kNested = 256;  // scales that share a second scale
 constexpr std::size_t kStateBytes =
     192;  // JSON and spaces: its length is announced before it is known
 constexpr std::string_view kState = ".weight.quant_state.bitsandbytes__";
+
+// A grid that such files hold: the library's code for each of the grid's.
+struct FourBits {
+  std::string_view grid;
+  std::array<std::uint8_t, 16> stored;
+};
+constexpr std::array<FourBits, 2> kGrids = {
+    {{"nf4", {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}},
+     {"fp4", {11, 10, 13, 12, 15, 14, 9, 0, 8, 1, 6, 7, 4, 5, 2, 3}}}};
+
+// Null: such files do not hold this grid.
+const FourBits* four_bits(std::string_view grid) {
+  for (const FourBits& one : kGrids)
+    if (one.grid == grid) return &one;
+  return nullptr;
+}
 
 bool is_double(std::string_view dialect) { return dialect == "double"; }
 
@@ -110,8 +129,8 @@ void quantize_scales(Codes& codes) {
 std::span<const std::size_t> usual_groups(const Grid&, std::string_view) { return kUsualGroups; }
 
 std::string refusal(const CodeShape& shape) {
-  if (shape.grid->name != "nf4")
-    return cat("bitsandbytes' 4-bit files hold codes of nf4, not ", shape.grid->name);
+  if (four_bits(shape.grid->name) == nullptr)
+    return cat("bitsandbytes' 4-bit files hold codes of nf4 and fp4, not ", shape.grid->name);
   const std::size_t group = shape.group_size;
   if (group < 32 || group > 4096 || (group & (group - 1)) != 0)
     return cat("bitsandbytes' blocks are 32, 64, … 4096 weights, not ", group);
@@ -169,12 +188,6 @@ std::vector<TensorInfo> plan(const std::string& module, const CodeShape& shape,
   return tensors;
 }
 
-std::vector<std::byte> bytes_of(const void* from, std::size_t count) {
-  std::vector<std::byte> bytes(count);
-  std::memcpy(bytes.data(), from, count);
-  return bytes;
-}
-
 std::vector<NamedBytes> write(const std::string& module, const Codes& original,
                               const LayoutSettings& settings) {
   const bool nested = is_double(settings.dialect);
@@ -186,16 +199,21 @@ std::vector<NamedBytes> write(const std::string& module, const Codes& original,
   const auto add = [&](std::vector<std::byte> bytes) {
     tensors.push_back({std::move(infos[tensors.size()]), std::move(bytes)});
   };
+  const auto& stored = four_bits(codes.grid->name)->stored;
   std::vector<std::byte> nibbles(codes.codes.size() / 2);
   for (std::size_t i = 0; i < nibbles.size(); ++i)
-    nibbles[i] = static_cast<std::byte>(codes.codes[2 * i] << 4 | codes.codes[2 * i + 1]);
+    nibbles[i] =
+        static_cast<std::byte>(stored[codes.codes[2 * i]] << 4 | stored[codes.codes[2 * i + 1]]);
   add(std::move(nibbles));
   const std::size_t blocks = codes.scales.size();
   if (nested)
     add(bytes_of(codes.stored_scales.data(), blocks));
   else
     add(bytes_of(codes.scales.data(), 4 * blocks));
-  add(bytes_of(codes.grid->codebook.data(), 4 * codes.grid->codebook.size()));
+  std::array<float, 16> map{};
+  for (std::size_t code = 0; code < map.size(); ++code)
+    map[stored[code]] = codes.grid->codebook[code];
+  add(bytes_of(map.data(), 4 * map.size()));
   Json state = {{"quant_type", codes.grid->name},
                 {"blocksize", codes.group_size},
                 {"dtype", dtype_name(settings.dtype)},
@@ -252,7 +270,11 @@ class BlockCodes final : public StoredCodes {
  public:
   // `codes`: nibbles of all weights; they stay where they are.
   BlockCodes(CodeShape shape, std::span<const std::byte> codes, std::vector<float> scales)
-      : StoredCodes(std::move(shape)), codes_(codes), scales_(std::move(scales)) {}
+      : StoredCodes(std::move(shape)), codes_(codes), scales_(std::move(scales)) {
+    const auto& stored = four_bits(this->shape().grid->name)->stored;
+    for (std::size_t code = 0; code < stored.size(); ++code)
+      code_of_[stored[code]] = static_cast<std::uint32_t>(code);
+  }
 
   std::size_t bytes() const override { return codes_.size() + 4 * scales_.size(); }
 
@@ -266,7 +288,8 @@ class BlockCodes final : public StoredCodes {
         const std::size_t at = ((first + lane) * columns + 4 * step) / 2;
         const auto a = std::to_integer<std::uint32_t>(codes_[at]);
         const auto b = std::to_integer<std::uint32_t>(codes_[at + 1]);
-        *out = a >> 4 | (a & 15) << 8 | b >> 4 << 16 | (b & 15) << 24;
+        *out = code_of_[a >> 4] | code_of_[a & 15] << 8 | code_of_[b >> 4] << 16 |
+               code_of_[b & 15] << 24;
       }
   }
 
@@ -282,7 +305,15 @@ class BlockCodes final : public StoredCodes {
  private:
   std::span<const std::byte> codes_;
   std::vector<float> scales_;
+  std::array<std::uint32_t, 16> code_of_{};  // of each of the library's codes
 };
+
+// The grid whose quant_state is there; null: none.
+const FourBits* grid_of(const CheckpointReader& reader, const std::string& module) {
+  for (const FourBits& one : kGrids)
+    if (reader.find(cat(module, kState, one.grid)) != nullptr) return &one;
+  return nullptr;
+}
 
 // One module's tensors, each checked for its type and size.
 class Reading {
@@ -291,23 +322,23 @@ class Reading {
       : reader_(reader), module_(module) {}
 
   std::unique_ptr<StoredCodes> codes() const {
-    const TensorInfo* state_tensor = reader_.find(module_ + std::string(kState) + "nf4");
-    if (state_tensor == nullptr)
+    const FourBits* kind = grid_of(reader_, module_);
+    if (kind == nullptr)
       throw Error(ErrorKind::kUnsupported,
-                  cat("module \"", module_, "\" is stored as another grid than nf4"));
-    const auto text = reader_.bytes(*state_tensor);
+                  cat("module \"", module_, "\" is stored as another grid than nf4 or fp4"));
+    const auto text = reader_.bytes(reader_.at(cat(module_, kState, kind->grid)));
     const Json state =
         Json::parse(reinterpret_cast<const char*>(text.data()),
                     reinterpret_cast<const char*>(text.data()) + text.size(), nullptr, false);
     if (!state.is_object()) corrupt(module_, "its quant_state is not a JSON object");
-    const CodeShape shape = shape_of(state);
+    const CodeShape shape = shape_of(state, grids::named(kind->grid));
     const std::size_t weights = shape.rows * shape.columns;
     const std::size_t blocks = shape.rows * shape.groups();
     const auto map = floats("quant_map", 16);
     for (std::size_t i = 0; i < map.size(); ++i)
-      if (std::fabs(map[i] - shape.grid->codebook[i]) > 1e-6f)
-        throw Error(ErrorKind::kUnsupported,
-                    cat("module \"", module_, "\": its quant_map is not nf4's at code ", i));
+      if (!(std::fabs(map[kind->stored[i]] - shape.grid->codebook[i]) <= 1e-6f))
+        throw Error(ErrorKind::kUnsupported, cat("module \"", module_, "\": its quant_map is not ",
+                                                 kind->grid, "'s at code ", kind->stored[i]));
     std::vector<float> scales =
         state.contains("nested_offset") ? nested_scales(state, blocks) : floats("absmax", blocks);
     for (const float scale : scales)
@@ -317,7 +348,7 @@ class Reading {
   }
 
  private:
-  CodeShape shape_of(const Json& state) const {
+  CodeShape shape_of(const Json& state, const Grid& grid) const {
     const auto sizes = state.find("shape");
     if (sizes == state.end() || !sizes->is_array() || sizes->size() != 2)
       corrupt(module_, "its quant_state has no \"shape\" of two sizes");
@@ -329,7 +360,7 @@ class Reading {
       return value.get<std::size_t>();
     };
     const auto block = static_cast<std::size_t>(json_int(state, "blocksize", 64, 1, 1 << 20));
-    const CodeShape shape = code_shape(size(0), size(1), {&grids::named("nf4"), block});
+    const CodeShape shape = code_shape(size(0), size(1), {&grid, block});
     if (shape.columns % block != 0 || shape.columns % 4 != 0)
       throw Error(ErrorKind::kUnsupported,
                   cat("module \"", module_, "\": blocks of ", block,
@@ -375,8 +406,7 @@ class Modules final : public StoredModules {
  public:
   explicit Modules(const CheckpointReader& reader) : reader_(reader) {}
   bool holds(const std::string& module) const override {
-    return reader_.find(cat(module, kState, "nf4")) != nullptr ||
-           reader_.find(cat(module, kState, "fp4")) != nullptr;
+    return grid_of(reader_, module) != nullptr;
   }
   std::unique_ptr<StoredCodes> open(const std::string& module) const override {
     return Reading(reader_, module).codes();
@@ -386,15 +416,14 @@ class Modules final : public StoredModules {
   const CheckpointReader& reader_;
 };
 
+// Older configs have no name.
 bool claims(const Json& config) {
-  return json_string(config, "quant_method", "") == "bitsandbytes";
+  const std::string method = json_string(config, "quant_method", "");
+  return (method == "bitsandbytes" || (method.empty() && config.contains("load_in_4bit"))) &&
+         !json_bool(config, "load_in_8bit", false);
 }
 
-std::unique_ptr<StoredModules> open(const CheckpointReader& reader, const Json& config) {
-  if (json_bool(config, "load_in_8bit", false))
-    throw Error(ErrorKind::kUnsupported,
-                "\"load_in_8bit\" is true: bitsandbytes' 8-bit checkpoints cannot be read yet",
-                "start from the original checkpoint");
+std::unique_ptr<StoredModules> open(const CheckpointReader& reader, const Json&) {
   return std::make_unique<Modules>(reader);
 }
 

@@ -1,5 +1,5 @@
-// Reads HQQ checkpoints as the hqq library's save_to_safetensors writes them. For a layer "m" with
-// weight [out, in], whose elements in order are cut into groups, a row each of a matrix of codes:
+// HQQ checkpoints as the hqq library's save_to_safetensors writes them. For a layer "m" with weight
+// [out, in], whose elements in order are cut into groups, a row each of a matrix of codes:
 //
 //   m.W_q           U8 or I32: rows that lie S apart share an element, the first of them in its
 //                   highest bits; S = rows / fields
@@ -8,196 +8,54 @@
 //   m.nbits, m.group_size, m.axis  I32 numbers; m.packing and others: text and truth values
 //   weight = (code − zero) · scale
 //
-// Nothing but the tensors says so: there is no quantization_config.
+// The tensors say everything: the library writes no quantization_config. Here they are written,
+// with one, which transformers 4 wants; hqq_codes.cc reads them.
+#include "checkpoint/layouts/hqq.h"
+
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
-#include "checkpoint/layout.h"
-#include "nibble/error.h"
-#include "tensor/half.h"
+#include "checkpoint/layouts/module_tensors.h"
+#include "checkpoint/layouts/reader_warnings.h"
 
 namespace nibble::layouts {
 namespace {
 
-constexpr std::string_view kCodes = ".W_q";
-constexpr std::int64_t kMostColumns = 1 << 28;
+constexpr std::array<std::size_t, 3> kUsualGroups = {64, 128, 32};
 
-[[noreturn]] void corrupt(const std::string& module, const std::string& what) {
-  throw Error(ErrorKind::kCorruptFile, cat("module \"", module, "\": ", what));
+std::span<const std::size_t> usual_groups(const Grid&, std::string_view) { return kUsualGroups; }
+
+std::string refusal(const CodeShape& shape) {
+  const int width = shape.bits();
+  if (!shape.grid->uniform() || grids::find(shape.grid->name) != shape.grid)
+    return cat("HQQ files hold codes of int2 to int6 and int8, not ", shape.grid->name);
+  if (shape.columns % shape.group_size != 0)
+    return cat("groups of ", shape.group_size, " do not divide rows of ", shape.columns);
+  const std::size_t rows = shape.rows * shape.groups(), fields = hqq_packing(width).fields;
+  if (width != 3 && rows % fields != 0)
+    return cat("HQQ files pack ", fields, " groups together; this matrix has ", rows);
+  return {};
 }
 
-[[noreturn]] void unsupported(const std::string& module, const std::string& what) {
-  throw Error(ErrorKind::kUnsupported, cat("module \"", module, "\": ", what),
-              "quantize the original along axis 1 with 2, 3, 4, 5, 6 or 8 bits");
+Storable storable(const CodeShape&, const LayoutSettings& settings) {
+  Storable storable;
+  storable.scale_type = storable.zero_type = float_type_of(settings.dtype);
+  storable.integer_zeros = false;
+  return storable;
 }
 
-// How many codes share an element, of how many bytes.
-struct Packing {
-  std::size_t fields, bytes;
-};
-Packing packing_of(int bits) {
-  if (bits == 3) return {10, 4};  // two bits stay empty
-  return {bits == 4 ? 2u : bits == 2 ? 4u : 1u, 1};
+double bits_per_weight(const CodeShape& shape, const LayoutSettings& settings) {
+  const HqqPacking packing = hqq_packing(shape.bits());
+  const double width =
+      8.0 * static_cast<double>(packing.bytes) / static_cast<double>(packing.fields);
+  return width + 2.0 * bits(float_type_of(settings.dtype)) / static_cast<double>(shape.group_size);
 }
-
-struct Parts {
-  std::span<const std::byte> codes;
-  std::vector<float> scales, zeros;
-};
-
-class HqqCodes final : public StoredCodes {
- public:
-  HqqCodes(CodeShape shape, Parts parts)
-      : StoredCodes(std::move(shape)),
-        parts_(std::move(parts)),
-        packing_(packing_of(this->shape().bits())),
-        apart_((parts_.scales.size() + packing_.fields - 1) / packing_.fields) {}
-
-  std::size_t bytes() const override {
-    return parts_.codes.size() + 4 * (parts_.scales.size() + parts_.zeros.size());
-  }
-
-  void read_codes(std::size_t first, std::size_t block, std::size_t blocks,
-                  std::uint32_t* out) const override {
-    std::fill(out, out + 8 * blocks * kRowsTogether, 0u);
-    const std::size_t begin = 32 * block, end = std::min(shape().columns, 32 * (block + blocks));
-    for (std::size_t lane = 0; lane < kRowsTogether && first + lane < shape().rows; ++lane)
-      for (std::size_t column = begin; column < end;) {
-        const std::size_t group = column / shape().group_size;
-        const std::size_t stop = std::min(end, (group + 1) * shape().group_size);
-        const std::size_t row = (first + lane) * shape().groups() + group;
-        for (; column < stop; ++column)
-          out[(column - begin) / 4 * kRowsTogether + lane] |= code(row, column % shape().group_size)
-                                                              << (8 * (column % 4));
-      }
-  }
-
-  void read_scales(std::size_t first, float* scales, float* zeros) const override {
-    const std::size_t groups = shape().groups();
-    for (std::size_t g = 0; g < groups; ++g)
-      for (std::size_t row = first; row < first + kRowsTogether; ++row) {
-        const bool there = row < shape().rows;
-        *scales++ = there ? parts_.scales[row * groups + g] : 0;
-        *zeros++ = there ? parts_.zeros[row * groups + g] : 0;
-      }
-  }
-
- private:
-  // Of a row of groups.
-  std::uint32_t code(std::size_t row, std::size_t at) const {
-    const auto width = static_cast<std::size_t>(shape().bits());
-    std::uint32_t element = 0;
-    std::memcpy(&element,
-                parts_.codes.data() + (row % apart_ * shape().group_size + at) * packing_.bytes,
-                packing_.bytes);
-    const std::size_t behind = packing_.fields - 1 - row / apart_;
-    return element >> (width * behind) & ((1u << width) - 1);
-  }
-
-  Parts parts_;
-  Packing packing_;
-  std::size_t apart_;
-};
-
-// One module's tensors, each checked for its type and size.
-class Reading {
- public:
-  Reading(const CheckpointReader& reader, const std::string& module)
-      : reader_(reader), module_(module) {}
-
-  std::unique_ptr<StoredCodes> codes() const {
-    const int width = static_cast<int>(number("nbits", 1, 8));
-    if (width == 1 || width == 7) unsupported(module_, cat("codes of ", width, " bits"));
-    if (number("axis", 0, 1) != 1) unsupported(module_, "its groups run along axis 0");
-    for (const std::string_view flag : {"quant_scale", "quant_zero", "view_as_float"})
-      if (truth(flag)) unsupported(module_, cat(flag, " is set"));
-    const auto sizes = values<std::int64_t>("shape", DType::kI64, 2);
-    if (sizes[0] < 1 || sizes[1] < 1 || sizes[0] > kMostColumns || sizes[1] > kMostColumns)
-      corrupt(module_, cat("its shape is ", list_text(sizes)));
-    const auto group = static_cast<std::size_t>(number("group_size", 1, kMostColumns));
-    const CodeShape shape =
-        code_shape(static_cast<std::size_t>(sizes[0]), static_cast<std::size_t>(sizes[1]),
-                   {&grids::uniform(width), group});
-    if (shape.columns % group != 0)
-      unsupported(module_, cat("groups of ", group, " cross from row to row of ", shape.columns));
-    const std::size_t rows = shape.rows * shape.groups();
-    const Packing packing = packing_of(width);
-    const TensorInfo& codes = reader_.at(cat(module_, kCodes));
-    if (codes.dtype != (packing.bytes == 4 ? DType::kI32 : DType::kU8))
-      corrupt(module_, cat("W_q has type ", name(codes.dtype)));
-    Parts parts;
-    parts.codes =
-        bytes(codes, (rows + packing.fields - 1) / packing.fields * group * packing.bytes);
-    parts.scales = floats("scale", rows);
-    parts.zeros = floats("zero", rows);
-    if (width == 5 || width == 6) check_codes(parts.codes, width);
-    return std::make_unique<HqqCodes>(shape, std::move(parts));
-  }
-
- private:
-  std::span<const std::byte> bytes(const TensorInfo& info, std::size_t size) const {
-    const auto found = reader_.bytes(info);
-    if (found.size() != size)
-      corrupt(module_, cat(info.name, " has ", found.size(), " bytes; expected ", size));
-    return found;
-  }
-
-  template <typename Value>
-  std::vector<Value> values(std::string_view suffix, DType type, std::size_t count) const {
-    const TensorInfo& info = reader_.at(cat(module_, ".", suffix));
-    if (info.dtype != type)
-      corrupt(module_, cat(info.name, " has type ", name(info.dtype), "; expected ", name(type)));
-    std::vector<Value> result(count);
-    std::memcpy(result.data(), bytes(info, count * sizeof(Value)).data(), count * sizeof(Value));
-    return result;
-  }
-
-  std::int64_t number(std::string_view suffix, std::int64_t low, std::int64_t high) const {
-    const auto value = values<std::int32_t>(suffix, DType::kI32, 1).front();
-    if (value < low || value > high)
-      corrupt(module_, cat("its ", suffix, " is ", value, "; expected ", low, " to ", high));
-    return value;
-  }
-
-  bool truth(std::string_view suffix) const {
-    return reader_.find(cat(module_, ".", suffix)) != nullptr &&
-           values<std::uint8_t>(suffix, DType::kU8, 1).front() != 0;
-  }
-
-  std::vector<float> floats(std::string_view suffix, std::size_t count) const {
-    const TensorInfo& info = reader_.at(cat(module_, ".", suffix));
-    std::vector<float> result(count);
-    if (info.dtype == DType::kF32) {
-      result = values<float>(suffix, DType::kF32, count);
-    } else {
-      const bool half = info.dtype == DType::kF16;
-      const auto bits = values<std::uint16_t>(suffix, half ? DType::kF16 : DType::kBF16, count);
-      std::transform(bits.begin(), bits.end(), result.begin(),
-                     half ? half_to_float : bfloat16_to_float);
-    }
-    if (!std::all_of(result.begin(), result.end(), [](float v) { return std::isfinite(v); }))
-      corrupt(module_, cat(info.name, " holds a non-finite value"));
-    return result;
-  }
-
-  // Bytes have room for more.
-  void check_codes(std::span<const std::byte> codes, int width) const {
-    for (const std::byte code : codes)
-      if (std::to_integer<int>(code) >> width != 0)
-        corrupt(module_,
-                cat("a code is ", std::to_integer<int>(code), ", outside of ", width, " bits"));
-  }
-
-  const CheckpointReader& reader_;
-  const std::string& module_;
-};
 
 std::optional<std::string> module_of(const TensorInfo& tensor) {
-  if (!tensor.name.ends_with(kCodes)) return std::nullopt;
-  return tensor.name.substr(0, tensor.name.size() - kCodes.size());
+  if (!tensor.name.ends_with(kHqqCodes)) return std::nullopt;
+  return tensor.name.substr(0, tensor.name.size() - kHqqCodes.size());
 }
 
 bool recognises(const CheckpointReader& reader) {
@@ -208,43 +66,129 @@ bool recognises(const CheckpointReader& reader) {
   });
 }
 
-class Modules final : public StoredModules {
- public:
-  explicit Modules(const CheckpointReader& reader) : reader_(reader) {}
-  bool holds(const std::string& module) const override {
-    return reader_.find(cat(module, kCodes)) != nullptr;
+std::string_view torch_name(DType type) {
+  return type == DType::kF16   ? "torch.float16"
+         : type == DType::kF32 ? "torch.float32"
+                               : "torch.bfloat16";
+}
+
+// Elements as they lie: [elements, group_size].
+std::vector<std::byte> packed(const Codes& codes) {
+  const HqqPacking packing = hqq_packing(codes.bits());
+  const std::size_t group = codes.group_size, rows = codes.rows * codes.groups();
+  const std::size_t apart = (rows + packing.fields - 1) / packing.fields;
+  std::vector<std::uint32_t> elements(apart * group);
+  for (std::size_t row = 0; row < rows; ++row) {
+    const auto behind = static_cast<int>(packing.fields - 1 - row / apart);
+    for (std::size_t i = 0; i < group; ++i)
+      elements[row % apart * group + i] |= std::uint32_t{codes.codes[row * group + i]}
+                                           << (codes.bits() * behind);
   }
-  std::unique_ptr<StoredCodes> open(const std::string& module) const override {
-    return Reading(reader_, module).codes();
+  std::vector<std::byte> bytes(elements.size() * packing.bytes);
+  for (std::size_t i = 0; i < elements.size(); ++i)
+    std::memcpy(bytes.data() + i * packing.bytes, &elements[i], packing.bytes);
+  return bytes;
+}
+
+class Writing {
+ public:
+  Writing(const std::string& module, const CodeShape& shape, const LayoutSettings& settings)
+      : module_(module), shape_(shape), type_(float_type_of(settings.dtype)) {}
+
+  // `codes` is null where only names and sizes are wanted.
+  std::vector<NamedBytes> run(const Codes* codes) {
+    const HqqPacking packing = hqq_packing(shape_.bits());
+    const std::size_t rows = shape_.rows * shape_.groups();
+    const std::size_t elements = (rows + packing.fields - 1) / packing.fields;
+    const DType code_type = packing.bytes == 4 ? DType::kI32 : DType::kU8;
+    add("W_q", code_type, {elements, shape_.group_size}, codes ? packed(*codes) : Bytes());
+    add("scale", type_, {rows, 1}, codes ? float_bytes(codes->scales, type_) : Bytes());
+    add("zero", type_, {rows, 1}, codes ? float_bytes(codes->zeros, type_) : Bytes());
+    const std::array<std::int64_t, 2> sizes = {static_cast<std::int64_t>(shape_.rows),
+                                               static_cast<std::int64_t>(shape_.columns)};
+    add("shape", DType::kI64, {2}, bytes_of(sizes.data(), sizeof(sizes)));
+    number("nbits", shape_.bits());
+    number("group_size", static_cast<std::int32_t>(shape_.group_size));
+    number("axis", 1);
+    word("packing", packing.name);
+    word("unpack_view_dtype", packing.bytes == 4 ? "torch.int32" : "torch.uint8");
+    word("compute_dtype", torch_name(type_));
+    for (const std::string_view flag : kHqqFlags) {
+      const bool set = flag == "channel_wise" || flag == "encoded_state_dict" ||
+                       flag == "stores_quant_config" || flag == "optimize";
+      add(flag, DType::kU8, {}, {std::byte{set}});
+    }
+    return std::move(tensors_);
   }
 
  private:
-  const CheckpointReader& reader_;
+  using Bytes = std::vector<std::byte>;
+
+  void add(std::string_view suffix, DType type, std::initializer_list<std::size_t> sizes,
+           Bytes bytes) {
+    tensors_.push_back({planned(cat(module_, ".", suffix), type, sizes), std::move(bytes)});
+  }
+  void number(std::string_view suffix, std::int32_t value) {
+    add(suffix, DType::kI32, {}, bytes_of(&value, sizeof(value)));
+  }
+  void word(std::string_view suffix, std::string_view text) {
+    add(suffix, DType::kU8, {text.size()}, bytes_of(text.data(), text.size()));
+  }
+
+  const std::string& module_;
+  const CodeShape& shape_;
+  DType type_;
+  std::vector<NamedBytes> tensors_;
 };
+
+std::vector<TensorInfo> plan(const std::string& module, const CodeShape& shape,
+                             const LayoutSettings& settings) {
+  std::vector<TensorInfo> infos;
+  for (NamedBytes& tensor : Writing(module, shape, settings).run(nullptr))
+    infos.push_back(std::move(tensor.info));
+  return infos;
+}
+
+std::vector<NamedBytes> write(const std::string& module, const Codes& codes,
+                              const LayoutSettings& settings) {
+  return Writing(module, codes, settings).run(&codes);
+}
 
 bool claims(const Json& config) { return json_string(config, "quant_method", "") == "hqq"; }
 
-std::unique_ptr<StoredModules> open(const CheckpointReader& reader, const Json&) {
-  return std::make_unique<Modules>(reader);
+Json params_of(const ModuleSettings& module) {
+  return {{"weight_quant_params",
+           {{"nbits", module.grid->bits},
+            {"group_size", module.group_size == 0 ? Json(nullptr) : Json(module.group_size)},
+            {"channel_wise", true},
+            {"optimize", true},
+            {"round_zero", false},
+            {"axis", 1},
+            {"view_as_float", false}}},
+          {"scale_quant_params", nullptr},
+          {"zero_quant_params", nullptr},
+          {"offload_meta", false}};
 }
 
-std::vector<Finding> check(const CheckpointReader& reader, const Json&) {
-  std::vector<Finding> findings;
-  for (const TensorInfo& info : reader.tensors()) {
-    const auto module = module_of(info);
-    if (!module) continue;
-    try {
-      Reading(reader, *module).codes();
-    } catch (const Error& problem) {
-      findings.push_back({true, "hqq.tensors", problem.what()});
-    }
-  }
-  return findings;
+Json config(const LayoutSettings& settings) {
+  Json skipped = settings.skipped;
+  skipped.push_back("lm_head");
+  return {{"quant_method", "hqq"},
+          {"quant_config", params_of(settings.base)},
+          {"skip_modules", std::move(skipped)}};
 }
 
-std::span<const std::size_t> usual_groups(const Grid&, std::string_view) { return {}; }
+std::vector<std::pair<std::string, std::string>> files(const LayoutSettings&) { return {}; }
 
-std::string refusal(const CodeShape&) { return "HQQ files are read, and not written"; }
+// Seen with the versions that are named.
+std::vector<Finding> consumers(std::span<const ShapedModule> modules, const LayoutSettings&) {
+  ReaderWarnings warnings;
+  for (std::size_t i = 0; i < modules.size(); ++i)
+    warnings.add(
+        "transformers.hqq",
+        "transformers 5.24 takes random weights for HQQ layers; the hqq library reads them");
+  return warnings.findings(modules.size());
+}
 
 }  // namespace
 
@@ -252,12 +196,19 @@ extern const Layout hqq{
     .name = "hqq",
     .summary = "HQQ, save_to_safetensors: the hqq library",
     .claims = claims,
-    .open = open,
+    .open = open_hqq,
     .recognises = recognises,
     .module_of = module_of,
-    .check = check,
+    .check = check_hqq,
     .usual_groups = usual_groups,
     .refusal = refusal,
+    .storable = storable,
+    .bits_per_weight = bits_per_weight,
+    .plan = plan,
+    .write = write,
+    .config = config,
+    .files = files,
+    .consumers = consumers,
 };
 
 }  // namespace nibble::layouts

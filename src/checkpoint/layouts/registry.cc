@@ -98,6 +98,13 @@ Json with_side_config(Json config, const std::filesystem::path& folder,
   if (const auto own = config.find("quantization_config"); own != config.end() && !own->is_null())
     return config;
   for (const Layout* layout : all())
+    if (const auto other = config.find(layout->config_key);
+        !layout->config_key.empty() && other != config.end() && other->is_object() &&
+        layout->claims(*other)) {
+      config["quantization_config"] = *other;
+      return config;
+    }
+  for (const Layout* layout : all())
     if (layout->recognises != nullptr && layout->recognises(reader)) {
       config["quantization_config"] = {{"quant_method", layout->name}};
       return config;
@@ -149,6 +156,12 @@ float Storable::nearest_scale(float scale) const {
   scale = std::copysign(std::clamp(std::fabs(scale), smallest, largest), scale);
   if (half) return half_to_float(float_to_half(scale));
   return scale_type == DType::kBF16 ? bfloat16_to_float(float_to_bfloat16(scale)) : scale;
+}
+
+float Storable::nearest_zero(float zero) const {
+  if (integer_zeros) return std::nearbyint(zero);
+  if (zero_type == DType::kF16) return half_to_float(float_to_half(zero));
+  return zero_type == DType::kBF16 ? bfloat16_to_float(float_to_bfloat16(zero)) : zero;
 }
 
 CodeShape code_shape(std::size_t rows, std::size_t columns, const ModuleSettings& settings) {

@@ -30,10 +30,11 @@ class Measuring {
       throw Error(ErrorKind::kInvalidArgument,
                   cat(output_.string(), ": statistics are a file whose name ends in .gguf"),
                   cat("name it ", output_.string(), ".gguf"));
-    check_gguf_target(output_, {.source = source_.folder(), .tensors = {}, .gguf = {}},
+    check_gguf_target(output_,
+                      {.inputs = source_.inputs(), .source = {}, .tensors = {}, .gguf = {}},
                       {.replace = options_.replace});
     auto files = source_.checkpoint().files();
-    files.push_back(source_.folder() / "config.json");
+    if (source_.checkpoint().gguf() == nullptr) files.push_back(source_.folder() / "config.json");
     base_ = hash_files(files);
     if (!options_.calibration.sources.empty()) gather();
     open_journal();

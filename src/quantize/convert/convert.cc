@@ -124,10 +124,11 @@ class Conversion {
     if (modules_.empty())
       throw Error(ErrorKind::kInvalidArgument,
                   cat(source_.path().string(), ": none of its layers is quantized"));
-    if (stored_->holds(source_.names().head()))
-      throw Error(ErrorKind::kUnsupported,
-                  cat("module \"", source_.names().head(), "\" is quantized; only the layers' own ",
-                      "modules are converted"));
+    for (const std::string& module : {source_.names().head(), source_.names().embedding()})
+      if (stored_->holds(module))
+        throw Error(ErrorKind::kUnsupported,
+                    cat("module \"", module, "\" is quantized; only the layers' own modules are ",
+                        "converted"));
     result_.modules = modules_.size();
     describe_modules();
   }
@@ -339,6 +340,10 @@ std::string loss_of(const Codes& codes, const Storable& storable) {
       return cat("scale ", scale, " is no ", name(storable.scale_type), " number");
   if (codes.grid->uniform())
     for (const float zero : codes.zeros) {
+      if (!storable.free_zeros && zero != static_cast<float>(codes.grid->levels() / 2))
+        return cat("zero ", zero, " is not the middle of the grid, the only one there is");
+      if (!storable.integer_zeros && zero != storable.nearest_zero(zero))
+        return cat("zero ", zero, " is no ", name(storable.zero_type), " number");
       if (storable.integer_zeros && zero != std::nearbyint(zero))
         return cat("zero ", zero, " is no integer");
       if (storable.integer_zeros &&

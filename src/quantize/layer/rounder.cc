@@ -103,6 +103,11 @@ bool textbook_scales(const Options& options) {
 void decide_symmetry(const Grid& grid, const Storable& storable, Options& options) {
   if (storable.blocks != nullptr) require_scales_of(*storable.blocks, options);
   if (!options.has("symmetry")) return;
+  if (!storable.free_zeros && options.decided("symmetry") &&
+      options.text("symmetry") == "asymmetric")
+    throw Error(ErrorKind::kInvalidArgument,
+                "--symmetry asymmetric: this layout has no zeros of groups",
+                "leave it out, or choose another --layout (nibble formats lists them)");
   static const OptionSpec answers{
       .name = "symmetry", .help = {}, .initial = {}, .words = kSymmetries};
   if (!grid.uniform()) {

@@ -48,8 +48,7 @@ class UniformRounder final : public Rounder {
   }
 
   float stored_zero(float zero) const override {
-    if (storable().integer_zeros) zero = std::nearbyint(zero);
-    return std::clamp(zero, lowest_zero_, max_code_);
+    return std::clamp(storable().nearest_zero(zero), lowest_zero_, max_code_);
   }
 
   GroupParams fit(const GroupView& group) const override {

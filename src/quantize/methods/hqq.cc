@@ -115,6 +115,8 @@ Outcome quantize(const Task& task) {
 }
 
 std::string refusal(const CodeShape& shape, const Storable& storable, const Options&) {
+  if (shape.grid->uniform() && !storable.free_zeros)
+    return "hqq moves zeros, and this layout has none; gptq and rtn write it";
   if (storable.blocks == nullptr || (!shape.grid->uniform() && !storable.blocks->joint()))
     return {};
   return cat("hqq moves ", shape.grid->uniform() ? "zeros" : "scales",

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "checkpoint/layout.h"
 #include "nibble/error.h"
+#include "support/damaged_config.h"
 #include "support/memory_checkpoint.h"
 #include "support/sample_codes.h"
 
@@ -34,7 +35,7 @@ constexpr std::size_t kRows = 192, kColumns = 256;
 
 CodeShape shape_of(const Case& one) {
   const auto usual = one.layout->usual_groups(*one.grid, one.dialect);
-  return code_shape(kRows, kColumns, {one.grid, usual.empty() ? 64 : usual.front()});
+  return code_shape(kRows, kColumns, {one.grid, usual.empty() ? 0 : usual.front()});
 }
 
 std::vector<Case> cases_of(bool folders) {
@@ -163,7 +164,7 @@ TEST_P(EveryFolderLayout, RefusesATensorThatIsCutShort) {
     NamedBytes& tensor = tensors[cut];
     tensor.bytes.resize(tensor.bytes.size() / 4);  // descriptions end in spaces
     tensor.info.bytes = tensor.bytes.size();
-    tensor.info.shape[0] = (tensor.info.shape[0] + 3) / 4;
+    if (!tensor.info.shape.empty()) tensor.info.shape[0] = (tensor.info.shape[0] + 3) / 4;
     const MemoryCheckpoint checkpoint(std::move(tensors));
     try {
       const auto modules = layout().open(checkpoint, config());
@@ -176,6 +177,28 @@ TEST_P(EveryFolderLayout, RefusesATensorThatIsCutShort) {
     }
   }
   EXPECT_EQ(refused, count);
+}
+
+// Whatever a config says, what is not refused is read.
+TEST_P(EveryFolderLayout, SurvivesADamagedConfig) {
+  const MemoryCheckpoint checkpoint(written());
+  std::size_t refused = 0;
+  test::with_each_value_damaged(config(), [&](const Json& damaged) {
+    try {
+      if (!layout().claims(damaged)) return;
+      codes_of(*layout().open(checkpoint, damaged)->open("model.layers.0.mlp.up_proj"));
+      layout().check(checkpoint, damaged);
+    } catch (const Error& error) {
+      EXPECT_TRUE(error.kind() == ErrorKind::kCorruptFile ||
+                  error.kind() == ErrorKind::kUnsupported)
+          << damaged.dump() << ": " << error.what();
+      ++refused;
+    }
+  });
+  // Where tensors say everything nothing is.
+  if (layout().recognises == nullptr) {
+    EXPECT_GT(refused, 0u);
+  }
 }
 
 TEST_P(EveryFolderLayout, PassesItsOwnCheck) {

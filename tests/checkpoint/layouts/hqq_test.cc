@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
@@ -119,6 +120,41 @@ TEST(Hqq, WhatIsBrokenOrNotReadIsNamed) {
   EXPECT_NE(refusal("m.view_as_float", tensor<std::uint8_t>("view_as_float", DType::kU8, {1}))
                 .find("view_as_float is set"),
             std::string::npos);
+}
+
+// What the library's own loader asks for, by its names.
+TEST(Hqq, WritesEveryMemberThatTheLibraryLoads) {
+  LayoutSettings settings;
+  settings.dtype = DType::kF16;
+  std::map<std::string, std::string> texts;
+  for (const NamedBytes& tensor : hqq().write("m", codes_for(3), settings)) {
+    texts[tensor.info.name].assign(reinterpret_cast<const char*>(tensor.bytes.data()),
+                                   tensor.bytes.size());
+  }
+  for (const char* name : {"W_q", "nbits", "group_size", "shape", "scale", "zero", "axis",
+                           "packing", "unpack_view_dtype", "view_as_float", "quant_scale",
+                           "quant_zero", "compute_dtype", "offload_meta", "encoded_state_dict",
+                           "stores_quant_config", "channel_wise", "optimize", "round_zero"})
+    EXPECT_TRUE(texts.contains(cat("m.", name))) << name;
+  EXPECT_EQ(texts.size(), 19u);
+  EXPECT_EQ(texts["m.packing"], "3bit_32");
+  EXPECT_EQ(texts["m.unpack_view_dtype"], "torch.int32");
+  EXPECT_EQ(texts["m.compute_dtype"], "torch.float16");
+}
+
+TEST(Hqq, CodesLieAsTheLibraryPacksThem) {
+  LayoutSettings settings;
+  settings.dtype = DType::kF32;
+  for (const int bits : {2, 3, 4, 5, 6, 8}) {
+    const Codes codes = codes_for(bits);
+    EXPECT_EQ(hqq().write("m", codes, settings).front().bytes, packed(codes).back().bytes) << bits;
+  }
+}
+
+TEST(Hqq, RefusesGroupsThatItCannotPackTogether) {
+  EXPECT_NE(hqq().refusal(code_shape(3, 32, {&grids::uniform(4), 32})).find("pack 2 groups"),
+            std::string::npos);
+  EXPECT_EQ(hqq().refusal(code_shape(3, 32, {&grids::uniform(3), 32})), "");
 }
 
 }  // namespace

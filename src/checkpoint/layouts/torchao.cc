@@ -1,0 +1,176 @@
+// Checkpoints of torchao as transformers saves them, integer weights only. For a layer "m" with
+// weight [out, in] and G groups of columns:
+//
+//   m._weight_qdata       I8 [out, in]  signed codes of any width, a byte each
+//   m._weight_scale       [out, G]      F16, BF16 or F32
+//   m._weight_zero_point  I8 [out, G]   0 where the weights are symmetric
+//   weight[o, i] = scale[o, g] · (code − zero_point[o, g])
+//
+// Here codes and zeros have the middle of their grid added. How wide codes are stands in
+// config.json: quant_type.default._data.weight_dtype, 8 bits where it does not. They are read, and
+// not written: every tensor is described once more in the metadata of its file.
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+#include "checkpoint/layout.h"
+#include "checkpoint/layouts/module_tensors.h"
+#include "checkpoint/layouts/row_codes.h"
+#include "nibble/error.h"
+
+namespace nibble::layouts {
+namespace {
+
+constexpr std::string_view kCodes = "._weight_qdata", kScales = "._weight_scale",
+                           kZeros = "._weight_zero_point";
+constexpr std::string_view kFix = "start from the original checkpoint";
+
+constexpr std::array<std::string_view, 2> kWeightOnly = {"Int8WeightOnlyConfig",
+                                                         "IntxWeightOnlyConfig"};
+constexpr std::array<std::string_view, 2> kRoundInputs = {"Int8DynamicActivationInt8WeightConfig",
+                                                          "Int8DynamicActivationIntxWeightConfig"};
+
+struct Settings {
+  int bits = 8;
+  bool rounds_inputs = false;
+};
+
+const Json& member(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  if (found == object.end() || !found->is_object())
+    throw Error(ErrorKind::kUnsupported, cat("\"", key, "\" is not there or no object"), kFix);
+  return *found;
+}
+
+Settings read_settings(const Json& config) {
+  return with_context("\"quant_type\"", [&] {
+    const Json& kind = member(member(config, "quant_type"), "default");
+    const std::string type = json_string(kind, "_type", "");
+    const auto is_one_of = [&](const auto& names) {
+      return std::find(names.begin(), names.end(), type) != names.end();
+    };
+    Settings settings;
+    settings.rounds_inputs = is_one_of(kRoundInputs);
+    if (!settings.rounds_inputs && !is_one_of(kWeightOnly))
+      throw Error(ErrorKind::kUnsupported,
+                  cat("is ", type.substr(0, 80), "; supported: ", kWeightOnly[0], ", ",
+                      kWeightOnly[1], ", ", kRoundInputs[0], ", ", kRoundInputs[1]),
+                  kFix);
+    const Json& data = member(kind, "_data");
+    const auto width = data.find("weight_dtype");
+    if (width == data.end() || width->is_null()) return settings;
+    const std::string name = width->is_object() ? json_string(*width, "_data", "") : width->dump();
+    const Grid* grid = grids::find(name);
+    if (grid == nullptr || !grid->uniform())
+      throw Error(ErrorKind::kUnsupported,
+                  cat("weight_dtype is ", name.substr(0, 40), "; supported: int2 to int6 and int8"),
+                  kFix);
+    settings.bits = grid->bits;
+    return settings;
+  });
+}
+
+// Bytes have room for more.
+void check_codes(const ModuleTensors& tensors, std::span<const std::byte> codes, int bits) {
+  const int middle = 1 << (bits - 1);
+  for (const std::byte byte : codes)
+    if (const int code = static_cast<std::int8_t>(byte); code < -middle || code >= middle)
+      tensors.corrupt(cat("a code is ", code, ", outside of ", bits, " bits"));
+}
+
+std::unique_ptr<StoredCodes> codes_in(const CheckpointReader& reader, const std::string& module,
+                                      int bits) {
+  const ModuleTensors tensors(reader, module);
+  const auto [rows, columns] = tensors.matrix(kCodes, DType::kI8);
+  const TensorInfo* scale = tensors.find(kScales);
+  const std::size_t groups = scale != nullptr && scale->shape.size() == 2 && scale->shape[1] > 0
+                                 ? static_cast<std::size_t>(scale->shape[1])
+                                 : 1;
+  if (columns % groups != 0)
+    tensors.corrupt(cat("rows of ", columns, " are no ", groups, " groups of one size"));
+  CodeShape shape = code_shape(rows, columns, {&grids::uniform(bits), columns / groups});
+  std::vector<float> scales = tensors.floats(kScales, {rows, groups}), zeros;
+  const float middle = static_cast<float>(1 << (bits - 1));
+  if (tensors.find(kZeros) != nullptr)
+    for (const std::byte zero : tensors.bytes(kZeros, DType::kI8, {rows, groups}))
+      zeros.push_back(static_cast<float>(static_cast<std::int8_t>(zero)) + middle);
+  const auto codes = tensors.bytes(kCodes, DType::kI8, {rows, columns});
+  if (bits < 8) check_codes(tensors, codes, bits);
+  auto beside = float_scales(shape, std::move(scales), std::move(zeros), middle);
+  return byte_rows(std::move(shape), codes, std::move(beside));
+}
+
+std::optional<std::string> module_of(const TensorInfo& tensor) {
+  if (!tensor.name.ends_with(kCodes)) return std::nullopt;
+  return tensor.name.substr(0, tensor.name.size() - kCodes.size());
+}
+
+class Modules final : public StoredModules {
+ public:
+  Modules(const CheckpointReader& reader, const Json& config)
+      : reader_(reader), settings_(read_settings(config)) {
+    if (settings_.rounds_inputs)
+      notes_.push_back(
+          "the config asks readers to round the inputs of linear layers too: here --compute tells");
+  }
+  bool holds(const std::string& module) const override {
+    return reader_.find(cat(module, kCodes)) != nullptr;
+  }
+  std::unique_ptr<StoredCodes> open(const std::string& module) const override {
+    return codes_in(reader_, module, settings_.bits);
+  }
+  std::span<const std::string> notes() const override { return notes_; }
+
+ private:
+  const CheckpointReader& reader_;
+  Settings settings_;
+  std::vector<std::string> notes_;
+};
+
+bool claims(const Json& config) { return json_string(config, "quant_method", "") == "torchao"; }
+
+std::unique_ptr<StoredModules> open(const CheckpointReader& reader, const Json& config) {
+  return std::make_unique<Modules>(reader, config);
+}
+
+std::vector<Finding> check(const CheckpointReader& reader, const Json& config) {
+  const Settings settings = read_settings(config);
+  std::vector<Finding> findings;
+  std::size_t modules = 0;
+  for (const TensorInfo& info : reader.tensors()) {
+    const auto module = module_of(info);
+    if (!module) continue;
+    ++modules;
+    try {
+      codes_in(reader, *module, settings.bits);
+    } catch (const Error& problem) {
+      findings.push_back({true, "torchao.tensors", problem.what()});
+    }
+  }
+  if (modules == 0)
+    findings.push_back({true, "torchao.modules",
+                        cat("the config says torchao, but no tensor is called *", kCodes)});
+  return findings;
+}
+
+std::span<const std::size_t> usual_groups(const Grid&, std::string_view) { return {}; }
+
+std::string refusal(const CodeShape& shape) {
+  return cat("torchao's files are read, and not written, be it codes of ", shape.grid->name);
+}
+
+}  // namespace
+
+extern const Layout torchao{
+    .name = "torchao",
+    .summary = "torchao, integer weights: transformers",
+    .claims = claims,
+    .open = open,
+    .module_of = module_of,
+    .check = check,
+    .usual_groups = usual_groups,
+    .refusal = refusal,
+};
+
+}  // namespace nibble::layouts
