@@ -10,7 +10,7 @@
 #include "formats/block_format.h"
 #include "formats/format.h"
 #include "formats/grid.h"
-#include "nn/panels/pack_codes.h"
+#include "nn/packed_linear.h"
 #include "nn/panels/panels.h"
 
 namespace nibble::cli {
@@ -49,7 +49,7 @@ Json json_of(std::string_view name, const Abilities& abilities) {
 void print_tables() {
   Table values({"grid", "run", "bits/weight", "what a code means"});
   for (const Grid* grid : grids::all())
-    values.add({std::string(grid->name), has_code_panel(*grid) ? "yes" : "decoded",
+    values.add({std::string(grid->name), has_kernels(*grid) ? "yes" : "decoded",
                 fmt::format("{:.4g}", grid->bits_per_weight()),
                 fmt::format("one of {}", grid->summary)});
   Table running({"format", "bits", "codes in a block", "bytes in a block"});
@@ -86,7 +86,7 @@ void print_object() {
     values.push_back({{"name", grid->name},
                       {"bits", grid->bits},
                       {"dimension", grid->dimension},
-                      {"kernels", has_code_panel(*grid)},
+                      {"kernels", has_kernels(*grid)},
                       {"summary", grid->summary}});
   for (const Format* format : formats::all())
     running.push_back({{"name", format->name},

@@ -29,6 +29,9 @@ std::span<const Format* const> all();
 // The format that holds codes of 1 … 8 bits: one of list.def, which the kernels read, or else a
 // dense stream. Throws kUnsupported.
 const Format& with_bits(int bits);
+// The one that codes of a grid run in: some widths take a byte for each code, for which there are
+// kernels, rather than a dense stream.
+const Format& running(const Grid& grid);
 }  // namespace formats
 
 // A matrix ready for the kernels. Columns are re-ordered so that each group is contiguous and

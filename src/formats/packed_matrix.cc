@@ -19,7 +19,7 @@ PackedMatrix pack(const Codes& codes) {
                     " weights each, which no run-time format packs"));
   SlotOrder order = slot_order(codes);
   PackedMatrix packed;
-  packed.format = &formats::with_bits(codes.bits());
+  packed.format = &formats::running(*codes.grid);
   packed.grid = codes.grid;
   packed.rows = codes.rows;
   packed.columns = codes.columns;

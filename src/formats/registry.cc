@@ -26,4 +26,8 @@ const Format& with_bits(int bits) {
   throw Error(ErrorKind::kUnsupported, cat("no format holds codes of ", bits, " bits"));
 }
 
+const Format& running(const Grid& grid) {
+  return with_bits(grid.uniform() && (grid.bits == 5 || grid.bits == 6) ? 8 : grid.bits);
+}
+
 }  // namespace nibble::formats

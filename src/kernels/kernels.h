@@ -17,6 +17,7 @@ struct PackedRows {
   const float* zeros;     // [rows, groups]
   size_t groups;
   size_t blocks_per_group;
+  const float* table = nullptr;  // [16]: what codes of 4 bits stand for, where that is no number
 };
 
 // Products of many rows on registers that hold tiles of them (Intel AMX). A tile of bfloat16 has 16
@@ -102,11 +103,20 @@ struct Kernels {
   void (*gemv_int8)(const PackedRows* w, const float* x, const float* x_sums, size_t rows,
                     float* y);
 
+  // The same of 4-bit codes that stand for what the table has, and of the rising codes of 8-bit
+  // floats (formats/grids/fp8.cc), 0 … 253.
+  void (*gemv_table4)(const PackedRows* w, const float* x, const float* x_sums, size_t rows,
+                      float* y);
+  void (*gemv_float8)(const PackedRows* w, const float* x, const float* x_sums, size_t rows,
+                      float* y);
+
   // Float weights of `rows` rows in slot order; out [rows, stride].
   void (*decode_int2)(const PackedRows* w, size_t rows, float* out, size_t stride);
   void (*decode_int3)(const PackedRows* w, size_t rows, float* out, size_t stride);
   void (*decode_int4)(const PackedRows* w, size_t rows, float* out, size_t stride);
   void (*decode_int8)(const PackedRows* w, size_t rows, float* out, size_t stride);
+  void (*decode_table4)(const PackedRows* w, size_t rows, float* out, size_t stride);
+  void (*decode_float8)(const PackedRows* w, size_t rows, float* out, size_t stride);
 
   // Panels against rows rounded to bytes, one entry for each PanelType; see panel_types.h.
   const PanelKernels* panels;

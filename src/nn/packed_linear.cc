@@ -12,7 +12,7 @@ namespace {
 using Gemv = void (*)(const PackedRows*, const float*, const float*, std::size_t, float*);
 using Decode = void (*)(const PackedRows*, std::size_t, float*, std::size_t);
 
-// The kernels for evenly spaced codes of some widths; null for what is decoded by its definition.
+// Null for what is decoded by its definition.
 struct WidthKernels {
   Gemv gemv = nullptr;
   Decode decode = nullptr;
@@ -20,8 +20,10 @@ struct WidthKernels {
 
 WidthKernels kernels_of(const Grid& grid) {
   const Kernels& table = kernels();
+  if (grid.name == "fp8") return {table.gemv_float8, table.decode_float8};
+  if (!grid.uniform() && grid.bits == 4) return {table.gemv_table4, table.decode_table4};
   if (!grid.uniform()) return {};
-  switch (grid.bits) {
+  switch (formats::running(grid).bits) {
     case 2:
       return {table.gemv_int2, table.decode_int2};
     case 3:
@@ -82,8 +84,10 @@ class PackedLinear final : public Linear {
   PackedRows rows_from(std::size_t first) const {
     return {weights_.blocks.data() + first * weights_.row_bytes(),
             weights_.scales.data() + first * weights_.groups,
-            weights_.zeros.data() + first * weights_.groups, weights_.groups,
-            weights_.blocks_per_group};
+            weights_.zeros.data() + first * weights_.groups,
+            weights_.groups,
+            weights_.blocks_per_group,
+            weights_.grid->codebook.data()};
   }
 
   void decode_slots(std::size_t first, Matrix out) const {
@@ -114,6 +118,10 @@ class PackedLinear final : public Linear {
 };
 
 }  // namespace
+
+bool has_kernels(const Grid& grid) {
+  return grid.dimension == 1 && grid.bits <= 8 && kernels_of(grid).gemv != nullptr;
+}
 
 std::unique_ptr<Linear> packed_linear(PackedMatrix weights, std::vector<float> bias) {
   return std::make_unique<PackedLinear>(std::move(weights), std::move(bias));

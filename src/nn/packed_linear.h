@@ -9,6 +9,9 @@
 
 namespace nibble {
 
+// Is there a product that reads codes of this grid as they are? Others are decoded for each.
+bool has_kernels(const Grid& grid);
+
 std::unique_ptr<Linear> packed_linear(PackedMatrix weights, std::vector<float> bias = {});
 
 }  // namespace nibble

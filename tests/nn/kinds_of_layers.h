@@ -34,11 +34,11 @@ inline Codes codes_of_grid(const Grid& grid, std::size_t rows, std::uint64_t see
   Codes codes = make_codes(grid, rows, kKindInputs, 32);
   for (std::size_t r = 0; r < rows; ++r) {
     for (std::size_t i = 0; i < codes.codes_per_row(); ++i)
-      codes.set_code(r, i, static_cast<Code>(random.below(grid.levels())));
+      codes.set_code(r, i, static_cast<Code>(random.below(grid.used_levels())));
     for (std::size_t g = 0; g < codes.groups(); ++g)
       codes.set_params(r, g,
                        {half_to_float(float_to_half(static_cast<float>(random.uniform() - 0.5))),
-                        grid.uniform() ? static_cast<float>(random.below(grid.levels())) : 0});
+                        grid.uniform() ? static_cast<float>(random.below(grid.used_levels())) : 0});
   }
   return codes;
 }

@@ -5,7 +5,7 @@
 namespace nibble::grids {
 
 extern const Grid mxfp4{.name = "mxfp4",
-                        .summary = "4-bit floats; scales are powers of two",
+                        .summary = "16 values of 4-bit floats; scales are powers of two",
                         .bits = 4,
                         .codebook = kFloat4Values,
                         .even_ties = true};

@@ -5,7 +5,7 @@
 namespace nibble::grids {
 
 extern const Grid nvfp4{.name = "nvfp4",
-                        .summary = "4-bit floats; scales are 8-bit floats",
+                        .summary = "16 values of 4-bit floats; scales are 8-bit floats",
                         .bits = 4,
                         .codebook = kFloat4Values,
                         .even_ties = true};

@@ -115,6 +115,27 @@ inline void to_floats(Bytes codes, Floats* out) {
   out[0] = to_floats(_mm256_cvtepu8_epi32(codes));
   out[1] = to_floats(_mm256_cvtepu8_epi32(_mm_unpackhi_epi64(codes, codes)));
 }
+// The entries of a table of 16 that sixteen codes name.
+inline void from_table(Bytes codes, const float* table, Floats* out) {
+  const Floats lower = load(table), upper = load(table + 8);
+  for (int i = 0; i < 2; ++i, codes = _mm_unpackhi_epi64(codes, codes)) {
+    const Ints index = _mm256_cvtepu8_epi32(codes);
+    // Bit 3 chooses the half, as the sign of what is blended by.
+    out[i] =
+        _mm256_blendv_ps(_mm256_permutevar8x32_ps(lower, index),
+                         _mm256_permutevar8x32_ps(upper, index), float_bits(moved_up<28>(index)));
+  }
+}
+// 8-bit floats by their rising codes: from 127 on the magnitude's bits follow, below it they fall
+// with the code. Shifted they are those of a float32 whose exponent is 120 too small.
+inline void float8_values(Bytes codes, Floats* out) {
+  for (int i = 0; i < 2; ++i, codes = _mm_unpackhi_epi64(codes, codes)) {
+    const Ints above = add_ints(_mm256_cvtepu8_epi32(codes), all_ints(-127));
+    const Ints negative = _mm256_srai_epi32(above, 31);
+    const Ints size = moved_up<20>(_mm256_xor_si256(above, negative));
+    out[i] = mul(float_bits(or_ints(size, moved_up<31>(negative))), 0x1p120f);
+  }
+}
 inline void to_floats(const int8_t* sixteen, Floats* out) {
   for (int i = 0; i < 2; ++i)
     out[i] = to_floats(

@@ -128,6 +128,18 @@ inline Words to_bfloat(Floats v) {
 
 // Sixteen codes.
 inline void to_floats(Bytes codes, Floats* out) { out[0] = to_floats(_mm512_cvtepu8_epi32(codes)); }
+// The entries of a table of 16 that sixteen codes name.
+inline void from_table(Bytes codes, const float* table, Floats* out) {
+  out[0] = _mm512_permutexvar_ps(_mm512_cvtepu8_epi32(codes), load(table));
+}
+// 8-bit floats by their rising codes: from 127 on the magnitude's bits follow, below it they fall
+// with the code. Shifted they are those of a float32 whose exponent is 120 too small.
+inline void float8_values(Bytes codes, Floats* out) {
+  const Ints above = add_ints(_mm512_cvtepu8_epi32(codes), all_ints(-127));
+  const Ints negative = _mm512_sub_epi32(_mm512_setzero_si512(), _mm512_srli_epi32(above, 31));
+  const Ints size = moved_up<20>(_mm512_xor_si512(above, negative));
+  out[0] = mul(float_bits(or_ints(size, moved_up<31>(negative))), 0x1p120f);
+}
 inline void to_floats(const int8_t* sixteen, Floats* out) {
   out[0] =
       to_floats(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(sixteen))));

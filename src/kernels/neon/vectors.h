@@ -101,6 +101,29 @@ inline void to_floats(Bytes codes, Floats* out) {
   out[2] = vcvtq_f32_u32(vmovl_u16(vget_low_u16(high)));
   out[3] = vcvtq_f32_u32(vmovl_high_u16(high));
 }
+// The entries of a table of 16 that sixteen codes name.
+inline void from_table(Bytes codes, const float* table, Floats* out) {
+  uint8_t index[16];
+  float lanes[16];
+  vst1q_u8(index, codes);
+  for (int i = 0; i < 16; ++i) lanes[i] = table[index[i]];
+  for (int i = 0; i < 4; ++i) out[i] = load(lanes + 4 * i);
+}
+// 8-bit floats by their rising codes: from 127 on the magnitude's bits follow, below it they fall
+// with the code. Shifted they are those of a float32 whose exponent is 120 too small.
+inline void float8_values(Bytes codes, Floats* out) {
+  const uint16x8_t low = vmovl_u8(vget_low_u8(codes)), high = vmovl_high_u8(codes);
+  const Ints wide[4] = {vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(low))),
+                        vreinterpretq_s32_u32(vmovl_high_u16(low)),
+                        vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(high))),
+                        vreinterpretq_s32_u32(vmovl_high_u16(high))};
+  for (int i = 0; i < 4; ++i) {
+    const Ints above = add_ints(wide[i], all_ints(-127));
+    const Ints negative = vshrq_n_s32(above, 31);
+    const Ints size = moved_up<20>(veorq_s32(above, negative));
+    out[i] = mul(float_bits(or_ints(size, moved_up<31>(negative))), 0x1p120f);
+  }
+}
 inline void to_floats(const int8_t* sixteen, Floats* out) {
   for (int i = 0; i < 2; ++i) {
     const int16x8_t words = vmovl_s8(vld1_s8(sixteen + 8 * i));

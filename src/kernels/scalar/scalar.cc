@@ -1,6 +1,7 @@
 // The specification: what every other table must compute.
 #include <cmath>
 
+#include "formats/float8.h"
 #include "formats/format.h"
 #include "kernels/scalar/panels.h"
 #include "kernels/tables.h"
@@ -104,7 +105,13 @@ void gemv_small(const uint16_t* w, size_t stride, const float* x, size_t rows, s
   }
 }
 
-template <int Bits>
+float own_value(const PackedRows*, uint8_t code) { return static_cast<float>(code); }
+float table_value(const PackedRows* w, uint8_t code) { return w->table[code]; }
+float float8_value(const PackedRows*, uint8_t code) {
+  return float8_to_float(static_cast<uint8_t>(code < 127 ? 0x80 | (126 - code) : code - 127));
+}
+
+template <int Bits, float (*Value)(const PackedRows*, uint8_t) = own_value>
 void gemv_packed(const PackedRows* w, const float* x, const float* x_sums, size_t rows, float* y) {
   const Format& format = formats::with_bits(Bits);
   const uint8_t* block = w->blocks;
@@ -117,7 +124,7 @@ void gemv_packed(const PackedRows* w, const float* x, const float* x_sums, size_
       for (size_t b = 0; b < w->blocks_per_group; ++b, block += format.block_bytes) {
         format.unpack(block, codes);
         for (size_t i = 0; i < kBlockCodes; ++i)
-          products += static_cast<double>(codes[i]) * input[b * kBlockCodes + i];
+          products += static_cast<double>(Value(w, codes[i])) * input[b * kBlockCodes + i];
       }
       const size_t at = r * w->groups + g;
       sum += w->scales[at] * (products - static_cast<double>(w->zeros[at]) * x_sums[g]);
@@ -126,7 +133,7 @@ void gemv_packed(const PackedRows* w, const float* x, const float* x_sums, size_
   }
 }
 
-template <int Bits>
+template <int Bits, float (*Value)(const PackedRows*, uint8_t) = own_value>
 void decode_packed(const PackedRows* w, size_t rows, float* out, size_t stride) {
   const Format& format = formats::with_bits(Bits);
   const uint8_t* block = w->blocks;
@@ -138,7 +145,7 @@ void decode_packed(const PackedRows* w, size_t rows, float* out, size_t stride) 
         const size_t at = r * w->groups + g;
         float* values = out + r * stride + (g * w->blocks_per_group + b) * kBlockCodes;
         for (size_t i = 0; i < kBlockCodes; ++i)
-          values[i] = w->scales[at] * (static_cast<float>(codes[i]) - w->zeros[at]);
+          values[i] = w->scales[at] * (Value(w, codes[i]) - w->zeros[at]);
       }
 }
 
@@ -179,10 +186,14 @@ const Kernels table{
     .gemv_int3 = gemv_packed<3>,
     .gemv_int4 = gemv_packed<4>,
     .gemv_int8 = gemv_packed<8>,
+    .gemv_table4 = gemv_packed<4, table_value>,
+    .gemv_float8 = gemv_packed<8, float8_value>,
     .decode_int2 = decode_packed<2>,
     .decode_int3 = decode_packed<3>,
     .decode_int4 = decode_packed<4>,
     .decode_int8 = decode_packed<8>,
+    .decode_table4 = decode_packed<4, table_value>,
+    .decode_float8 = decode_packed<8, float8_value>,
     .panels = panel_kernels,
     .gemm_columns = kGemmColumns,
     .int8_gemm = int8_gemm,

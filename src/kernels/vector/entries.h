@@ -18,6 +18,10 @@ void decode_int2(const PackedRows* w, size_t rows, float* out, size_t stride);
 void decode_int3(const PackedRows* w, size_t rows, float* out, size_t stride);
 void decode_int4(const PackedRows* w, size_t rows, float* out, size_t stride);
 void decode_int8(const PackedRows* w, size_t rows, float* out, size_t stride);
+void gemv_table4(const PackedRows* w, const float* x, const float* x_sums, size_t rows, float* y);
+void gemv_float8(const PackedRows* w, const float* x, const float* x_sums, size_t rows, float* y);
+void decode_table4(const PackedRows* w, size_t rows, float* out, size_t stride);
+void decode_float8(const PackedRows* w, size_t rows, float* out, size_t stride);
 
 // Products of panels with few rows, and panels as dense operands.
 extern const PanelKernels panel_kernels[kPanelTypes];

@@ -44,12 +44,30 @@ struct Int8 {
   }
 };
 
+// Codes that are numbers themselves.
 template <typename Codes>
-inline void block_floats(const uint8_t* block, Floats* out) {
+inline void block_floats(const PackedRows*, const uint8_t* block, Floats* out) {
   Bytes low, high;
   Codes::codes(block, &low, &high);
   to_floats(low, out);
   to_floats(high, out + kVectors / 2);
+}
+
+// And those that stand for others.
+struct Table4 : Int4 {};
+template <>
+inline void block_floats<Table4>(const PackedRows* w, const uint8_t* block, Floats* out) {
+  Bytes low, high;
+  Int4::codes(block, &low, &high);
+  from_table(low, w->table, out);
+  from_table(high, w->table, out + kVectors / 2);
+}
+
+struct Float8 : Int8 {};
+template <>
+inline void block_floats<Float8>(const PackedRows*, const uint8_t* block, Floats* out) {
+  float8_values(sixteen(block), out);
+  float8_values(sixteen(block + 16), out + kVectors / 2);
 }
 
 // `Rows` rows at once share the loads of x.
@@ -72,7 +90,7 @@ void rows_at_once(const PackedRows* w, size_t row, const float* x, const float* 
       for (size_t i = 0; i < kVectors; ++i) in[i] = load(x + kLanes * i);
       for (size_t r = 0; r < Rows; ++r) {
         Floats codes[kVectors];
-        block_floats<Codes>(block[r], codes);
+        block_floats<Codes>(w, block[r], codes);
         block[r] += Codes::kBytes;
         for (size_t i = 0; i < kVectors; ++i)
           sum[r][i % 2] = plus_product(sum[r][i % 2], codes[i], in[i]);
@@ -105,7 +123,7 @@ void decode(const PackedRows* w, size_t rows, float* out, size_t stride) {
       const Floats scale = all(w->scales[at]), zero = all(w->zeros[at]);
       for (size_t b = 0; b < w->blocks_per_group; ++b, block += Codes::kBytes, values += 32) {
         Floats codes[kVectors];
-        block_floats<Codes>(block, codes);
+        block_floats<Codes>(w, block, codes);
         for (size_t i = 0; i < kVectors; ++i)
           store(values + kLanes * i, mul(scale, sub(codes[i], zero)));
       }
@@ -127,6 +145,8 @@ NIBBLE_PACKED(int2, Int2)
 NIBBLE_PACKED(int3, Int3)
 NIBBLE_PACKED(int4, Int4)
 NIBBLE_PACKED(int8, Int8)
+NIBBLE_PACKED(table4, Table4)
+NIBBLE_PACKED(float8, Float8)
 #undef NIBBLE_PACKED
 
 }  // namespace nibble::NIBBLE_ISA
