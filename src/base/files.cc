@@ -278,6 +278,15 @@ void AtomicFile::commit() {
 
 void check_partial(const fs::path& path) { handle_stale(path.string() + ".partial", Stale::kKeep); }
 
+void refuse_dangling_link(const fs::path& path) {
+  std::error_code ignored;
+  if (!fs::is_symlink(fs::symlink_status(path, ignored)) || fs::exists(path, ignored)) return;
+  throw Error(ErrorKind::kInvalidArgument,
+              cat(path.string(), ": is a link to ", fs::read_symlink(path, ignored).string(),
+                  ", which is not there"),
+              "remove the link, make what it leads to, or choose another output");
+}
+
 void write_file(const fs::path& path, std::string_view text) {
   AtomicFile file(path, text.size());
   file.write(text);

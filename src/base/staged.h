@@ -16,6 +16,9 @@ inline constexpr const char* kStagedMark = ".nibble-staged";
 // unless a killed run left it, kResource while another one writes it.
 void check_partial(const fs::path& path);
 
+// Throws kInvalidArgument where an output would lie at a link that leads nowhere.
+void refuse_dangling_link(const fs::path& path);
+
 // From now on remove_staged() removes this file or folder, until unstage() is called.
 void stage(const fs::path& path);
 void unstage(const fs::path& path);

@@ -289,6 +289,7 @@ void check_gguf_target(const fs::path& target, const OutputModel& output,
     throw Error(ErrorKind::kInvalidArgument,
                 cat(target.string(), ": is a folder; this layout writes one file"),
                 cat("give a file: ", (target / "model.gguf").string()));
+  refuse_dangling_link(target);
   check_partial(target);
   if (!fs::exists(target, ignored)) return;
   const auto refuse_input = [&](const fs::path& file) {

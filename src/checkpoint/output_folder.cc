@@ -120,6 +120,7 @@ void remove_staging(const fs::path& staging, std::error_code& failure) {
 
 void check_target(const fs::path& target, bool force) {
   std::error_code failure;
+  refuse_dangling_link(target);
   if (!fs::exists(target, failure)) return;
   if (!fs::is_directory(target, failure))
     throw Error(ErrorKind::kInvalidArgument,
