@@ -20,6 +20,10 @@
 namespace nibble {
 namespace {
 
+// Set while a file is partial, and never on a user's: on a plain file it means nothing to Linux. It
+// comes with the file's creation, so that no moment is without it.
+constexpr mode_t kPartialMark = S_ISVTX;
+
 constexpr std::size_t kStep =
     64u << 20;  // bytes for one write call; the kernel's own limit is 2 GiB
 
@@ -92,29 +96,44 @@ bool still_at(int descriptor, const fs::path& path) {
          opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
 }
 
-// Removes a partial file that a killed run left behind. The lock of a living run prevents that.
-void remove_stale(const fs::path& partial) {
+[[noreturn]] void refuse_strange(const fs::path& partial) {
+  throw Error(ErrorKind::kInvalidArgument,
+              cat(partial.string(), ": is in the way: the output is written under this name until ",
+                  "it is complete, and nothing tells that an earlier run left it there"),
+              "move it away, or choose another output");
+}
+
+enum class Stale { kKeep, kRemove };
+
+// A partial file that a killed run left behind, which the lock of a living one prevents, is kept
+// or removed; any other is refused.
+void handle_stale(const fs::path& partial, Stale what) {
   const Descriptor file(
       ::open(partial.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
   if (file.get() < 0) {
     if (errno == ENOENT) return;
+    if (errno == EISDIR || errno == ELOOP || errno == ENXIO) refuse_strange(partial);
     fail(partial, "replace the partial file of an earlier run", errno);
   }
   if (flock(file.get(), LOCK_EX | LOCK_NB) != 0)
     throw Error(ErrorKind::kResource,
                 cat(partial.string(), ": another process is writing this file now"),
                 "wait until it has ended, or choose another output");
-  if (still_at(file.get(), partial) && ::unlink(partial.c_str()) != 0 && errno != ENOENT)
+  struct stat status {};
+  if (fstat(file.get(), &status) != 0) fail(partial, "examine the file", errno);
+  if (!S_ISREG(status.st_mode) || (status.st_mode & kPartialMark) == 0) refuse_strange(partial);
+  if (what == Stale::kRemove && still_at(file.get(), partial) && ::unlink(partial.c_str()) != 0 &&
+      errno != ENOENT)
     fail(partial, "remove the partial file of an earlier run", errno);
 }
 
 int create_locked(const fs::path& partial) {
   for (int attempt = 0; attempt < 100; ++attempt) {
-    const int descriptor =
-        ::open(partial.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+    const int descriptor = ::open(
+        partial.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666 | kPartialMark);
     if (descriptor < 0) {
       if (errno != EEXIST) fail(partial, "create the file", errno);
-      remove_stale(partial);
+      handle_stale(partial, Stale::kRemove);
       continue;
     }
     // Between creation and lock another run may have taken the file for a stale one.
@@ -241,6 +260,11 @@ void AtomicFile::commit() {
   if (ftruncate(descriptor_, static_cast<off_t>(position_)) != 0)
     fail(partial_, "set the size of the file", errno);
   if (fsync(descriptor_) != 0) fail(partial_, "bring the file to the disk", errno);
+  struct stat status {};
+  if (fstat(descriptor_, &status) != 0 ||
+      ((status.st_mode & kPartialMark) != 0 &&
+       fchmod(descriptor_, status.st_mode & 07777 & ~kPartialMark) != 0))
+    fail(partial_, "set the rights of the file", errno);
   if (::rename(partial_.c_str(), path_.c_str()) != 0) {
     const int code = errno;
     fail(path_, "rename the finished file", code);
@@ -250,6 +274,17 @@ void AtomicFile::commit() {
   const int descriptor = std::exchange(descriptor_, -1);
   if (::close(descriptor) != 0) fail(path_, "close the file", errno);
   sync_folder(path_.has_parent_path() ? path_.parent_path() : fs::path("."));
+}
+
+void check_partial(const fs::path& path) { handle_stale(path.string() + ".partial", Stale::kKeep); }
+
+void refuse_dangling_link(const fs::path& path) {
+  std::error_code ignored;
+  if (!fs::is_symlink(fs::symlink_status(path, ignored)) || fs::exists(path, ignored)) return;
+  throw Error(ErrorKind::kInvalidArgument,
+              cat(path.string(), ": is a link to ", fs::read_symlink(path, ignored).string(),
+                  ", which is not there"),
+              "remove the link, make what it leads to, or choose another output");
 }
 
 void write_file(const fs::path& path, std::string_view text) {

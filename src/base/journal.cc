@@ -61,10 +61,39 @@ std::string difference(const Json& before, const Json& now) {
   return cat(name, " (", text(before), ", now ", text(now), ")");
 }
 
+// Is this a name that journals have? Anything else in the folder is somebody else's.
+bool is_own_name(std::string_view name) {
+  constexpr std::string_view kState = "state-", kPartial = ".partial";
+  if (name.starts_with(kState))
+    return name.find_first_not_of("0123456789", kState.size()) == name.npos;
+  if (name == kRecords) return true;
+  if (name.ends_with(kPartial)) name.remove_suffix(kPartial.size());
+  return name == kJob || name == kHead;
+}
+
+bool says(const fs::path& file, std::string_view text) {
+  std::error_code ignored;
+  return fs::is_regular_file(file, ignored) && fs::file_size(file, ignored) <= kMaxHead &&
+         read_file(file, kMaxHead).find(text) != std::string::npos;
+}
+
+// The folder may be a user's, with files that happen to have these names.
+void refuse_strange(const fs::path& folder) {
+  if (says(folder / kJob, kSchema) || says(folder / kHead, "\"records_sha256\"")) return;
+  for (const auto& entry : fs::directory_iterator(folder))
+    if (const std::string name = entry.path().filename().string(); is_own_name(name))
+      throw Error(
+          ErrorKind::kInvalidArgument,
+          cat((folder / name).string(), ": is in the way: a journal has a file of this name, ",
+              "and nothing tells that this is one"),
+          "move it away, or choose another output");
+}
+
 }  // namespace
 
 Journal::Journal(fs::path folder, const Json& job, Resume resume) : folder_(std::move(folder)) {
   lock();
+  refuse_strange(folder_);
   read_head(job, resume);
   if (state_.is_null()) {
     clear();
@@ -172,7 +201,7 @@ void Journal::check_records(const Json& head) {
     throw Error(ErrorKind::kCorruptFile, "its records differ from what was kept");
 }
 
-// Only what a journal consists of: the folder may be the user's.
+// Only what a journal consists of: the folder may be the user's. What tells whose it is goes last.
 void Journal::clear() {
   std::error_code failure;
   fs::remove(folder_ / kHead, failure);
@@ -180,10 +209,9 @@ void Journal::clear() {
   for (fs::directory_iterator entry(folder_, failure), end; !failure && entry != end;
        entry.increment(failure)) {
     const std::string name = entry->path().filename().string();
-    if (name == kRecords || name == kJob || name.starts_with("state-") ||
-        name.ends_with(".partial"))
-      own.push_back(entry->path());
+    if (is_own_name(name) && name != kJob) own.push_back(entry->path());
   }
+  own.push_back(folder_ / kJob);
   for (const fs::path& path : own) fs::remove(path, failure);
 }
 

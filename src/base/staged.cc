@@ -45,9 +45,11 @@ void remove_at(int folder, const char* name, int depth) noexcept {
         at += entry->bytes;
         const char* own = entry->name;
         if (std::strcmp(own, ".") == 0 || std::strcmp(own, "..") == 0) continue;
+        if (std::strcmp(own, kStagedMark) == 0) continue;
         remove_at(inside, own, depth + 1);
         removed = true;
       }
+    if (!removed) unlinkat(inside, kStagedMark, 0);
     if (unlinkat(folder, name, AT_REMOVEDIR) == 0) break;
     if (depth > 0) break;  // the folder above tries again
   }

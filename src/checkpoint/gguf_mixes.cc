@@ -173,6 +173,12 @@ const GgufMix& named(std::string_view name) {
 
 std::string_view name(const GgufMix& mix) { return mix.name; }
 
+std::vector<std::string_view> names() {
+  std::vector<std::string_view> names;
+  for (const GgufMix& mix : kMixes) names.push_back(mix.name);
+  return names;
+}
+
 const BlockFormat& base(const GgufMix& mix) { return *gguf_type_named(mix.base).blocks; }
 
 std::uint32_t file_type(const GgufMix& mix) { return mix.file_type; }

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "checkpoint/gguf_type.h"
 
@@ -46,6 +47,7 @@ const GgufMix* find(std::string_view name, bool bare);
 // Of a mix whose name is known to be one.
 const GgufMix& named(std::string_view name);
 std::string_view name(const GgufMix& mix);
+std::vector<std::string_view> names();  // of all mixes
 const BlockFormat& base(const GgufMix& mix);
 std::uint32_t file_type(const GgufMix& mix);
 // Whether or not its blocks divide the rows.

@@ -10,6 +10,7 @@
 
 #include "base/files.h"
 #include "base/sha256.h"
+#include "base/staged.h"
 #include "base/text.h"
 #include "checkpoint/byte_writer.h"
 #include "checkpoint/container.h"
@@ -288,6 +289,8 @@ void check_gguf_target(const fs::path& target, const OutputModel& output,
     throw Error(ErrorKind::kInvalidArgument,
                 cat(target.string(), ": is a folder; this layout writes one file"),
                 cat("give a file: ", (target / "model.gguf").string()));
+  refuse_dangling_link(target);
+  check_partial(target);
   if (!fs::exists(target, ignored)) return;
   const auto refuse_input = [&](const fs::path& file) {
     if (same_file(file, target))

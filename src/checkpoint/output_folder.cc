@@ -15,6 +15,7 @@
 #include "base/sha256.h"
 #include "base/staged.h"
 #include "base/text.h"
+#include "checkpoint/model_writer.h"
 #include "nibble/error.h"
 
 namespace nibble {
@@ -63,6 +64,17 @@ void refuse_overlap(const fs::path& target, const fs::path& input) {
                 "choose another output folder");
 }
 
+// Written by this program, or config.json with weights beside it: many programs have a config.json.
+bool is_checkpoint(const fs::path& folder) {
+  if (fs::exists(folder / kPassportName)) return true;
+  if (!fs::exists(folder / "config.json")) return false;
+  const fs::directory_iterator entries(folder);
+  return std::any_of(begin(entries), end(entries), [](const fs::directory_entry& entry) {
+    const fs::path ending = entry.path().extension();
+    return ending == ".safetensors" || ending == ".gguf";
+  });
+}
+
 // --force must not swallow a home folder: only what looks like a checkpoint is ever replaced.
 void refuse_strange_folder(const fs::path& target) {
   for (const auto& entry : fs::directory_iterator(target))
@@ -71,15 +83,44 @@ void refuse_strange_folder(const fs::path& target) {
                   cat(target.string(), ": is not replaced, since it holds the folder ",
                       entry.path().filename().string(), ", which no checkpoint has"),
                   "choose another output folder");
-  if (!fs::exists(target / "config.json") && !fs::exists(target / kChecksums))
+  if (!is_checkpoint(target))
     throw Error(ErrorKind::kInvalidArgument,
-                cat(target.string(), ": is not replaced, since it has neither config.json nor ",
-                    kChecksums, ": it is not a checkpoint"),
+                cat(target.string(), ": is not replaced, since it has neither ", kPassportName,
+                    " nor config.json with weights: it is not a checkpoint"),
                 "choose another output folder");
+}
+
+// Was this folder, which lies where the output is written until it is complete, left by a killed
+// run? An empty one is as good: nothing is lost with it.
+bool is_leftover(const fs::path& staging) {
+  return fs::is_empty(staging) || fs::exists(staging / kStagedMark);
+}
+
+[[noreturn]] void refuse_strange_staging(const fs::path& staging) {
+  throw Error(ErrorKind::kInvalidArgument,
+              cat(staging.string(), ": is in the way: the output is written under this name until ",
+                  "it is complete, and nothing tells that an earlier run left it there"),
+              "move it away, or choose another output folder");
+}
+
+void set_mark(const fs::path& folder) {
+  const fs::path mark = folder / kStagedMark;
+  const int opened = ::open(mark.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+  if (opened < 0) fail(mark, "create the file", errno);
+  ::close(opened);
+}
+
+// The mark goes last: what is left when this is stopped is still known.
+void remove_staging(const fs::path& staging, std::error_code& failure) {
+  for (fs::directory_iterator entry(staging, failure), end; !failure && entry != end;
+       entry.increment(failure))
+    if (entry->path().filename() != kStagedMark) fs::remove_all(entry->path(), failure);
+  if (!failure) fs::remove_all(staging, failure);
 }
 
 void check_target(const fs::path& target, bool force) {
   std::error_code failure;
+  refuse_dangling_link(target);
   if (!fs::exists(target, failure)) return;
   if (!fs::is_directory(target, failure))
     throw Error(ErrorKind::kInvalidArgument,
@@ -148,7 +189,7 @@ OutputFolder::OutputFolder(const fs::path& target, const Options& options) : for
 OutputFolder::~OutputFolder() {
   if (lock_ < 0) return;
   std::error_code ignored;  // nothing better can be done while giving up
-  if (!finished_) fs::remove_all(staging_, ignored);
+  if (!finished_) remove_staging(staging_, ignored);
   unstage(staging_);
   ::close(lock_);
 }
@@ -161,6 +202,7 @@ void OutputFolder::lock() {
       fail(staging_, "create the folder", errno);
     const int opened = ::open(staging_.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (opened < 0 && errno == ENOENT) continue;
+    if (opened < 0 && (errno == ENOTDIR || errno == ELOOP)) refuse_strange_staging(staging_);
     if (opened < 0) fail(staging_, "open the folder", errno);
     if (flock(opened, LOCK_EX | LOCK_NB) != 0) {
       ::close(opened);
@@ -172,9 +214,15 @@ void OutputFolder::lock() {
     }, named{};
     if (fstat(opened, &locked) == 0 && lstat(staging_.c_str(), &named) == 0 &&
         locked.st_ino == named.st_ino && locked.st_dev == named.st_dev) {
+      if (!is_leftover(staging_)) {
+        ::close(opened);
+        refuse_strange_staging(staging_);
+      }
       lock_ = opened;
+      set_mark(staging_);
       stage(staging_);
-      for (const auto& entry : fs::directory_iterator(staging_)) fs::remove_all(entry.path());
+      for (const auto& entry : fs::directory_iterator(staging_))
+        if (entry.path().filename() != kStagedMark) fs::remove_all(entry.path());
       return;
     }
     ::close(opened);  // the other process finished or gave up just now
@@ -209,7 +257,7 @@ void OutputFolder::write_checksums() const {
   for (const auto& entry : fs::recursive_directory_iterator(staging_)) {
     if (!entry.is_regular_file()) continue;
     const std::string name = entry.path().lexically_relative(staging_).generic_string();
-    if (name != kChecksums) sums[name] = sha256_of_file(entry.path());
+    if (name != kChecksums && name != kStagedMark) sums[name] = sha256_of_file(entry.path());
   }
   std::string text;
   for (const auto& [name, sum] : sums) text += cat(sum, "  ", name, "\n");
@@ -226,8 +274,9 @@ void OutputFolder::replace_target() const {
   }
   check_target(target_, force_);
   if (renameat2(AT_FDCWD, staging_.c_str(), AT_FDCWD, target_.c_str(), RENAME_EXCHANGE) == 0) {
+    set_mark(staging_);  // the older output now
     sync_folder(target_.parent_path());
-    fs::remove_all(staging_, failure);  // the older output now
+    remove_staging(staging_, failure);
     if (failure) fail(staging_, "remove the older output", failure.value());
     return;
   }
@@ -251,6 +300,7 @@ void OutputFolder::finish() {
   sync_folder(staging_);
   // From here on the name may stand for the older output.
   unstage(staging_);
+  fs::remove(staging_ / kStagedMark);
   replace_target();
   finished_ = true;
   sync_folder(target_.parent_path());

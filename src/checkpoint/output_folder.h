@@ -20,7 +20,8 @@ class OutputFolder {
   };
 
   // Throws kInvalidArgument when `target` is, holds or lies in an input (through any links), is a
-  // file, or is not empty without `force`; kResource when another process writes the same output.
+  // file, is not empty without `force`, or with it and is no checkpoint, and when OUT.partial is
+  // there and no killed run left it; kResource when another process writes the same output.
   OutputFolder(const fs::path& target, const Options& options);
   OutputFolder(const OutputFolder&) = delete;
   OutputFolder& operator=(const OutputFolder&) = delete;

@@ -103,7 +103,9 @@ Json losses_of(const QuantizeResult& result) {
                        .output_error = module.output_error,
                        .fallback = module.fallback});
   }
-  return losses_json(std::move(modules));
+  Json tensors = Json::array();
+  for (const TensorReport& report : result.tensors) tensors.push_back(tensor_report_json(report));
+  return losses_json(std::move(modules), tensors);
 }
 
 void print_result(const Options& options, const QuantizeResult& result, double seconds) {

@@ -128,7 +128,7 @@ Json passport_json(const ModelSource& source) {
   std::vector<ModuleLoss> modules;
   for (const Json& module : passport.value("modules", Json::array()))
     modules.push_back(loss_of(module, calibrated));
-  summary["losses"] = losses_json(std::move(modules));
+  summary["losses"] = losses_json(std::move(modules), passport.value("tensors", Json::array()));
   return summary;
 }
 

@@ -17,6 +17,52 @@
 #include "nn/stored_linear.h"
 
 namespace nibble {
+namespace {
+
+// The file that holds the tensor or module which a message begins with; empty where it begins with
+// none.
+std::string file_at_fault(const CheckpointReader& checkpoint, std::string_view message) {
+  for (const std::string_view kind : {"module ", "tensor "})
+    if (message.starts_with(kind)) message.remove_prefix(kind.size());
+  if (!message.starts_with('"')) return {};
+  const std::string_view name = message.substr(1, message.find('"', 1) - 1);
+  const auto holds = [&](const CheckpointReader& reader) {
+    const auto tensors = reader.tensors();
+    return std::any_of(tensors.begin(), tensors.end(), [&](const TensorInfo& info) {
+      return info.name.starts_with(name) &&
+             (info.name.size() == name.size() || info.name[name.size()] == '.');
+    });
+  };
+  const auto files = checkpoint.files();
+  if (files.empty() || !holds(checkpoint)) return {};
+  if (files.size() == 1) return files.front().string();
+  for (const auto& file : files) try {
+      if (holds(*open_checkpoint(file))) return file.string();
+    } catch (const Error&) {
+      // A part that does not open by itself.
+    }
+  return {};
+}
+
+// Errors of `action` with the file in front that is at fault: that of the tensor, else `otherwise`,
+// which may be empty.
+template <typename Action>
+decltype(auto) with_file(const CheckpointReader& checkpoint, std::string_view otherwise,
+                         const Action& action) {
+  try {
+    return action();
+  } catch (const Error& error) {
+    const std::string_view message = error.what();
+    for (const auto& file : checkpoint.files())
+      if (message.find(file.string()) != message.npos) throw;  // it is named already
+    std::string file = file_at_fault(checkpoint, message);
+    if (file.empty()) file = otherwise;
+    if (file.empty()) throw;
+    throw Error(error.kind(), cat(file, ": ", message));
+  }
+}
+
+}  // namespace
 
 struct ModelSource::Parts {
   std::filesystem::path path, folder;
@@ -35,7 +81,11 @@ struct ModelSource::Parts {
     bool bias;
   };
 
-  const TensorInfo& tensor(const std::string& name, std::vector<std::int64_t> shape) const {
+  const TensorInfo& tensor(const std::string& name, const std::vector<std::int64_t>& shape) const {
+    return with_file(*checkpoint, "", [&]() -> const TensorInfo& { return checked(name, shape); });
+  }
+
+  const TensorInfo& checked(const std::string& name, const std::vector<std::int64_t>& shape) const {
     const TensorInfo& info = checkpoint->at(name);
     if (info.shape != shape)
       throw Error(ErrorKind::kCorruptFile,
@@ -100,15 +150,16 @@ struct ModelSource::Parts {
       const std::vector<float> stored = bias;
       for (std::size_t r = 0; r < rows; ++r) bias[r] = stored[row_of[r]];
     }
-    if (modules != nullptr && modules->holds(module)) {
-      auto codes = modules->open(module);
-      const CodeShape& shape = codes->shape();
-      if (shape.rows != rows || shape.columns != columns)
-        throw Error(ErrorKind::kCorruptFile,
-                    cat("module \"", module, "\" is ", shape.rows, " x ", shape.columns, "; ",
-                        described, " asks for ", rows, " x ", columns));
-      return stored_linear(std::move(codes), std::move(bias));
-    }
+    if (modules != nullptr && modules->holds(module))
+      return with_file(*checkpoint, "", [&] {
+        auto codes = modules->open(module);
+        const CodeShape& shape = codes->shape();
+        if (shape.rows != rows || shape.columns != columns)
+          throw Error(ErrorKind::kCorruptFile,
+                      cat("module \"", module, "\" is ", shape.rows, " x ", shape.columns, "; ",
+                          described, " asks for ", rows, " x ", columns));
+        return stored_linear(std::move(codes), std::move(bias));
+      });
     return matrix(module + ".weight", rows, columns, std::move(bias), std::move(row_of));
   }
 
@@ -187,7 +238,7 @@ ModelSource::ModelSource(const std::filesystem::path& path) : parts_(std::make_u
     parts.config =
         layouts::with_side_config(read_json(parts.described), parts.folder, *parts.checkpoint);
   }
-  with_context(parts.described, [&] {
+  with_file(*parts.checkpoint, parts.described, [&] {
     const bool gguf = parts.checkpoint->gguf() != nullptr;
     if (gguf) parts.config = gguf_config(*parts.checkpoint);
     if (!parts.config.is_object()) throw Error(ErrorKind::kCorruptFile, "not an object");

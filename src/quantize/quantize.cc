@@ -34,6 +34,11 @@ class Job {
       : source_(model), output_(output), options_(options), sinks_(sinks) {}
 
   QuantizeResult run(bool dry_run) {
+    if (options_.allow_requantize && !from_gguf())
+      throw Error(ErrorKind::kInvalidArgument,
+                  cat("--allow-requantize would not be read: ", source_.path().string(),
+                      " is no GGUF file, whose blocks it is about"),
+                  "leave it out; what another folder has quantized is not quantized again");
     for (const std::string& note : source_.notes()) log(note);
     refuse_nonfinite();
     choose_layout();

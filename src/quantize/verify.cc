@@ -31,6 +31,7 @@ class Verifier {
     try {
       const ModelSource source(model_);
       check_model(source);
+      check_modules(source);
       check_passport(source, base);
     } catch (const Error& problem) {
       error("model.open", problem.what());
@@ -94,6 +95,27 @@ class Verifier {
     const auto findings =
         layout->check(source.checkpoint(), source.config()["quantization_config"]);
     result_.findings.insert(result_.findings.end(), findings.begin(), findings.end());
+  }
+
+  // What loading would refuse, layer by layer: whatever the layout, a matrix must have the sizes
+  // that the model asks for.
+  void check_modules(const ModelSource& source) {
+    const auto try_to = [&](const auto& open) {
+      try {
+        open();
+      } catch (const Error& problem) {
+        const std::string text = problem.what();
+        // The layout's own rules may have told it already.
+        const bool told =
+            std::any_of(result_.findings.begin(), result_.findings.end(),
+                        [&](const Finding& finding) { return text.ends_with(finding.text); });
+        if (!told) error("model.module", text);
+      }
+    };
+    for (std::size_t layer = 0; layer < source.hyper().layers; ++layer)
+      try_to([&] { source.block(layer); });
+    try_to([&] { source.embedding(); });
+    if (!source.hyper().tied_head) try_to([&] { source.head(); });
   }
 
   // What stands in front of "layers." differs between a folder and the file made from it.

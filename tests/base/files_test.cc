@@ -11,6 +11,7 @@
 #include <csignal>
 #include <fstream>
 
+#include "base/staged.h"
 #include "nibble/error.h"
 #include "support/error_text.h"
 #include "support/temp_dir.h"
@@ -109,10 +110,34 @@ TEST(AtomicFile, WritesAtAnyOffsetAndDropsTheUnusedReserve) {
 
 TEST(AtomicFile, ReplacesWhatAKilledRunLeft) {
   const TempDir dir;
-  std::ofstream(dir / "a.partial") << "left over, and longer than the new text";
+  {
+    AtomicFile killed(dir / "a");
+    killed.write("left over, and longer than the new text");
+    fs::rename(dir / "a.partial", dir / "kept");
+  }
+  fs::rename(dir / "kept", dir / "a.partial");
+  check_partial(dir / "a");
   write_file(dir / "a", "new");
   EXPECT_EQ(read_file(dir / "a", 100), "new");
   EXPECT_FALSE(fs::exists(dir / "a.partial"));
+}
+
+TEST(AtomicFile, LeavesAPartialFileThatIsNotItsOwn) {
+  const TempDir dir;
+  std::ofstream(dir / "a.partial") << "a download";
+  EXPECT_EQ(error_kind([&] { write_file(dir / "a", "new"); }), ErrorKind::kInvalidArgument);
+  EXPECT_EQ(error_kind([&] { check_partial(dir / "a"); }), ErrorKind::kInvalidArgument);
+  EXPECT_EQ(read_file(dir / "a.partial", 100), "a download");
+  EXPECT_FALSE(fs::exists(dir / "a"));
+  fs::create_directory(dir / "b.partial");
+  EXPECT_EQ(error_kind([&] { write_file(dir / "b", "new"); }), ErrorKind::kInvalidArgument);
+}
+
+TEST(AtomicFile, HasTheUsualRightsWhenItIsComplete) {
+  const TempDir dir;
+  std::ofstream(dir / "usual") << "x";
+  write_file(dir / "a", "x");
+  EXPECT_EQ(fs::status(dir / "a").permissions(), fs::status(dir / "usual").permissions());
 }
 
 TEST(AtomicFile, RefusesAFileThatAnotherWriterHolds) {

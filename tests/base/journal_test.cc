@@ -175,5 +175,18 @@ TEST(Journal, LeavesWhatIsNotItsOwn) {
   EXPECT_EQ(read_file(dir / "j" / "notes.txt", 100), "mine");
 }
 
+TEST(Journal, RefusesAFolderWhoseFilesOnlyHaveItsNames) {
+  const TempDir dir;
+  fs::create_directories(dir / "j");
+  write_file(dir / "j" / "records", "mine");
+  write_file(dir / "j" / "thesis.partial", "mine");
+  EXPECT_NE(refusal(dir / "j", kJob, Resume::kNever).find("records: is in the way"),
+            std::string::npos);
+  EXPECT_EQ(read_file(dir / "j" / "records", 100), "mine");
+  fs::remove(dir / "j" / "records");
+  Journal(dir / "j", kJob, Resume::kNever).remove();
+  EXPECT_EQ(read_file(dir / "j" / "thesis.partial", 100), "mine");
+}
+
 }  // namespace
 }  // namespace nibble

@@ -20,6 +20,7 @@ using test::TempDir;
 void write_output(const fs::path& target, std::string_view config, bool force = false) {
   OutputFolder output(target, {.force = force, .inputs = {}});
   output.write_text("config.json", config);
+  output.write_text("nibble.json", "{}");
   output.finish();
 }
 
@@ -80,6 +81,15 @@ TEST(OutputFolder, NeverReplacesAFolderThatIsNoCheckpoint) {
   fs::create_directory(dir / "out/work");
   EXPECT_EQ(error_kind([&] { write_output(dir / "out", "{}", true); }),
             ErrorKind::kInvalidArgument);
+  // Many programs have a config.json.
+  fs::create_directory(dir / "project");
+  write_file(dir / "project/config.json", "{}");
+  write_file(dir / "project/thesis.tex", "x");
+  EXPECT_EQ(error_kind([&] { write_output(dir / "project", "{}", true); }),
+            ErrorKind::kInvalidArgument);
+  EXPECT_TRUE(fs::exists(dir / "project/thesis.tex"));
+  write_file(dir / "project/model.safetensors", "x");
+  write_output(dir / "project", "{}", true);
   write_file(dir / "file", "x");
   EXPECT_EQ(error_kind([&] { write_output(dir / "file", "{}", true); }),
             ErrorKind::kInvalidArgument);
@@ -113,10 +123,42 @@ TEST(OutputFolder, IsWrittenByOneProcessAtATime) {
 
 TEST(OutputFolder, ClearsAwayWhatAKilledRunLeft) {
   const TempDir dir;
-  fs::create_directory(dir / "out.partial");
-  write_file(dir / "out.partial/model.safetensors", "half");
+  fs::create_directory(dir / "killed");
+  {
+    OutputFolder output(dir / "out", {});
+    output.write_text("model.safetensors", "half");
+    fs::copy(dir / "out.partial", dir / "killed", fs::copy_options::recursive);
+  }
+  fs::rename(dir / "killed", dir / "out.partial");
   write_output(dir / "out", "{}");
   EXPECT_FALSE(fs::exists(dir / "out/model.safetensors"));
+  EXPECT_FALSE(fs::exists(dir / "out.partial"));
+}
+
+TEST(OutputFolder, LeavesAPartialFolderThatIsNotItsOwn) {
+  const TempDir dir;
+  fs::create_directory(dir / "out.partial");
+  write_file(dir / "out.partial/thesis.tex", "x");
+  const auto write = [&] { write_output(dir / "out", "{}", true); };
+  EXPECT_EQ(error_kind(write), ErrorKind::kInvalidArgument);
+  EXPECT_NE(error_text(write).find("out.partial: is in the way"), std::string::npos);
+  EXPECT_EQ(read_file(dir / "out.partial/thesis.tex", 10), "x");
+  EXPECT_FALSE(fs::exists(dir / "out"));
+  fs::remove_all(dir / "out.partial");
+  write_file(dir / "out.partial", "x");
+  EXPECT_EQ(error_kind(write), ErrorKind::kInvalidArgument);
+  EXPECT_EQ(read_file(dir / "out.partial", 10), "x");
+}
+
+TEST(OutputFolder, HoldsNoMarkOfItsOwnWhenItIsComplete) {
+  const TempDir dir;
+  write_output(dir / "out", "old");
+  write_output(dir / "out", "new", true);
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(dir / "out"))
+    names.push_back(entry.path().filename().string());
+  std::sort(names.begin(), names.end());
+  EXPECT_EQ(names, (std::vector<std::string>{"SHA256SUMS", "config.json", "nibble.json"}));
 }
 
 TEST(OutputFolder, CopiesSideFilesUntouchedAndNothingElse) {
@@ -138,7 +180,9 @@ TEST(OutputFolder, CopiesSideFilesUntouchedAndNothingElse) {
 
 TEST(OutputFolder, WritesChecksumsThatTheUsualToolAccepts) {
   const TempDir dir;
-  write_output(dir / "out", "abc");
+  OutputFolder output(dir / "out", {});
+  output.write_text("config.json", "abc");
+  output.finish();
   EXPECT_EQ(read_file(dir / "out/SHA256SUMS", 1000),
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad  config.json\n");
   const std::string check =

@@ -50,6 +50,7 @@ TEST(ModelSource, SaysWhichTensorHasWhichShapeInsteadOfWhich) {
   EXPECT_NE(text.find("model.embed_tokens.weight"), std::string::npos) << text;
   EXPECT_NE(text.find("[80, 32]"), std::string::npos) << text;
   EXPECT_NE(text.find("[80, 40]"), std::string::npos) << text;
+  EXPECT_TRUE(text.starts_with((folder.path() / "model.safetensors").string())) << text;
 }
 
 TEST(ModelSource, MissesALayerBeforeAnyWork) {

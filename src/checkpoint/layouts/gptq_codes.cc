@@ -203,6 +203,12 @@ std::unique_ptr<StoredCodes> open_gptq_module(const CheckpointReader& reader,
     corrupt(module, cat("qweight has ", parts.word_rows, " rows of words; ", shape.columns,
                         " inputs of ", width, " bits need ", (shape.columns * width + 31) / 32));
   shape.group_size = settings.group_size == 0 ? shape.columns : settings.group_size;
+  if (g_idx == nullptr && config.desc_act && shape.groups() > 1)
+    throw Error(
+        ErrorKind::kCorruptFile,
+        cat("module \"", module, "\": there is no ", module, ".g_idx, and \"desc_act\" is ",
+            "true: nothing tells which of the ", shape.groups(), " groups each input belongs to"),
+        "download the checkpoint again, or quantize the original model");
 
   const TensorInfo& scales = part(reader, module, "scales", shape.groups(), shape.rows);
   const TensorInfo& qzeros =

@@ -180,17 +180,18 @@ Json config(const LayoutSettings& settings) {
 
 std::vector<std::pair<std::string, std::string>> files(const LayoutSettings&) { return {}; }
 
-// Seen with the versions that are named.
-std::vector<Finding> consumers(std::span<const ShapedModule> modules, const LayoutSettings&) {
+}  // namespace
+
+// Measured, with the version that is named.
+std::vector<Finding> hqq_consumers(std::span<const ShapedModule> modules, const LayoutSettings&) {
   ReaderWarnings warnings;
   for (std::size_t i = 0; i < modules.size(); ++i)
     warnings.add(
         "transformers.hqq",
-        "transformers 5.24 takes random weights for HQQ layers; the hqq library reads them");
+        "transformers 5.24.0 loads a folder with quant_method \"hqq\" with random weights and "
+        "only a report (2026-11-28); the hqq library reads it");
   return warnings.findings(modules.size());
 }
-
-}  // namespace
 
 extern const Layout hqq{
     .name = "hqq",
@@ -208,7 +209,7 @@ extern const Layout hqq{
     .write = write,
     .config = config,
     .files = files,
-    .consumers = consumers,
+    .consumers = hqq_consumers,
 };
 
 }  // namespace nibble::layouts

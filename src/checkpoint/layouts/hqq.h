@@ -29,6 +29,9 @@ inline HqqPacking hqq_packing(int bits) {
   return {1, 1, "8bit_u8"};
 }
 
+// Layout::consumers.
+std::vector<Finding> hqq_consumers(std::span<const ShapedModule> modules,
+                                   const LayoutSettings& settings);
 // Layout::open and Layout::check.
 std::unique_ptr<StoredModules> open_hqq(const CheckpointReader& reader, const Json& config);
 std::vector<Finding> check_hqq(const CheckpointReader& reader, const Json& config);

@@ -217,15 +217,19 @@ std::unique_ptr<StoredModules> open_hqq(const CheckpointReader& reader, const Js
 
 std::vector<Finding> check_hqq(const CheckpointReader& reader, const Json&) {
   std::vector<Finding> findings;
+  std::vector<ShapedModule> shapes;
   for (const TensorInfo& info : reader.tensors()) {
     if (!info.name.ends_with(kHqqCodes)) continue;
     const std::string module = info.name.substr(0, info.name.size() - kHqqCodes.size());
     try {
-      Reading(reader, module).codes();
+      const CodeShape shape = Reading(reader, module).codes()->shape();
+      shapes.push_back({module, shape.rows, shape.columns, {shape.grid, shape.group_size}});
     } catch (const Error& problem) {
       findings.push_back({true, "hqq.tensors", problem.what()});
     }
   }
+  const auto refusals = hqq_consumers(shapes, {});
+  findings.insert(findings.end(), refusals.begin(), refusals.end());
   return findings;
 }
 

@@ -49,9 +49,11 @@ class Conversion {
     choose_layout();
     find_modules();
     choose_dialect();
+    warn_of_readers();
     const auto tensors = planned_tensors();
     write(tensors);
     compare();
+    tell_of_output();
     return std::move(result_);
   }
 
@@ -203,6 +205,29 @@ class Conversion {
                                                 [&](float zero) { return zero == middle; });
     }
     return {};
+  }
+
+  // Readers that will refuse the output: told before it is written, as quantize does.
+  void warn_of_readers() const {
+    if (to_->consumers == nullptr) return;
+    std::vector<ShapedModule> shaped;
+    for (const Module& module : modules_) {
+      const CodeShape& shape = module.stored->shape();
+      const std::size_t group = shape.group_size >= shape.columns ? 0 : shape.group_size;
+      shaped.push_back({module.name, shape.rows, shape.columns, {shape.grid, group}});
+    }
+    for (const Finding& finding : to_->consumers(shaped, settings_))
+      tell(cat("warning: ", finding.text, " [", finding.rule, "]"));
+  }
+
+  // Weights are the same, but readers of this layout may do more than decode them: round the
+  // inputs.
+  void tell_of_output() const {
+    const ModelSource output(result_.output);
+    const auto& before = source_.notes();
+    for (const std::string& note : output.notes())
+      if (std::find(before.begin(), before.end(), note) == before.end())
+        tell(cat(result_.output.string(), ": ", note));
   }
 
   // The module that a tensor of the source belongs to as its codes.

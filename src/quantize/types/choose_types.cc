@@ -1,5 +1,6 @@
 #include "quantize/types/choose_types.h"
 
+#include <algorithm>
 #include <map>
 
 #include "base/text.h"
@@ -21,6 +22,39 @@ GgufModelFacts facts_of(const ModelSource& source, const QuantizeOptions& option
   return facts;
 }
 
+// How many letters both begin with, whatever their capitals.
+std::size_t common_start(std::string_view a, std::string_view b) {
+  std::size_t length = 0;
+  while (length < std::min(a.size(), b.size()) &&
+         gguf_named_alike(a.substr(length, 1), b.substr(length, 1)))
+    ++length;
+  return length;
+}
+
+// Throws where --type is a word that nobody knows: neither mix nor type nor, where it may be a
+// folder's, dialect.
+void refuse_unknown_type(const QuantizeOptions& options) {
+  std::vector<std::string> known;
+  const auto add = [&](std::string_view name) {
+    if (std::find(known.begin(), known.end(), name) == known.end()) known.emplace_back(name);
+  };
+  for (const std::string_view name : gguf_mixes::names()) add(name);
+  for (const BlockFormat* format : block_formats::all())
+    if (format->encode != nullptr) add(format->name);
+  for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16}) add(name(dtype));
+  for (const Layout* layout : layouts::all())
+    if (options.layout.empty() || options.layout == layout->name)
+      for (const std::string_view dialect : layout->dialects) add(dialect);
+  const std::string& word = options.dialect;
+  if (std::any_of(known.begin(), known.end(),
+                  [&](const std::string& name) { return gguf_named_alike(name, word); }))
+    return;
+  std::stable_sort(known.begin(), known.end(), [&](const std::string& a, const std::string& b) {
+    return common_start(a, word) > common_start(b, word);
+  });
+  throw unknown_word("--type", word, known, " (nibble formats tells more)");
+}
+
 class Chooser {
  public:
   Chooser(const ModelSource& source, const QuantizeOptions& options, Recipe& recipe)
@@ -35,6 +69,7 @@ class Chooser {
       patterns_.add(pattern);
       asked_.push_back(gguf_type_named(type));
     }
+    for (const Override& rule : options.overrides) overrides_.add(rule.pattern);
   }
 
   void layers() {
@@ -100,6 +135,7 @@ class Chooser {
     auto match = patterns_.match(gguf);
     if (!match) match = patterns_.match(tensor.name);
     if (match) {
+      refuse_override(tensor.module, types_.tensors[*match].first);
       ++decided_elsewhere_[tensor.part];
       return take(asked_[*match], tensor);
     }
@@ -111,6 +147,18 @@ class Chooser {
     const GgufPlace place{tensor.part, tensor.layer - decided_elsewhere_[tensor.part], layers_,
                           tensor.columns};
     return take(gguf_mixes::type_of(*mix_, place, facts_), tensor);
+  }
+
+  // A grid is of other blocks than the type that was named; a method alone goes with any.
+  void refuse_override(const std::string& module, const std::string& pattern) {
+    const auto match = overrides_.match(module);
+    if (!match) return;
+    const Override& rule = options_.overrides[*match];
+    if (rule.grid == nullptr && !rule.group_size) return;
+    throw Error(ErrorKind::kInvalidArgument,
+                cat(module, ": both --tensor-type \"", pattern, "\" and --override \"",
+                    rule.pattern, "\" say how it is stored"),
+                "leave one of them out, or let their patterns name different modules");
   }
 
   bool take(GgufType wanted, PlannedTensor& tensor) {
@@ -125,7 +173,7 @@ class Chooser {
   GgufModelFacts facts_;
   std::size_t layers_;
   const GgufMix* mix_ = nullptr;
-  Patterns patterns_{"--tensor-type"};
+  Patterns patterns_{"--tensor-type"}, overrides_{"--override"};
   std::vector<GgufType> asked_;
   std::map<GgufPart, std::size_t> decided_elsewhere_;  // before this layer, of each part
   std::map<std::pair<std::string_view, std::string_view>, std::size_t> smaller_;
@@ -140,6 +188,7 @@ QuantizeOptions with_base_type(const QuantizeOptions& asked, std::string& mix) {
                 cat(asked.types.mix ? "--mix" : "--pure", " needs to know of which type"),
                 "add --type Q4_K_M, or another (docs/methods.md lists them)");
   if (!asked.layout.empty() && asked.layout != "gguf") return options;
+  if (!asked.dialect.empty()) refuse_unknown_type(asked);
   const GgufMix* found = gguf_mixes::find(asked.dialect, asked.types.mix);
   if (found == nullptr && asked.types.mix)
     throw Error(ErrorKind::kInvalidArgument, cat("--mix: \"", asked.dialect, "\" is no mix"),

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -8,11 +9,13 @@
 #include "base/text.h"
 #include "checkpoint/layout.h"
 #include "nibble/error.h"
+#include "support/error_text.h"
 #include "support/memory_checkpoint.h"
 
 namespace nibble {
 namespace {
 
+using test::error_text;
 using test::MemoryCheckpoint;
 
 const Layout& gptq() { return layouts::named("gptq"); }
@@ -216,6 +219,24 @@ TEST(Gptq, RefusesTensorsThatContradictEachOther) {
   EXPECT_THROW(read(other_shape, config, "m"), Error);
   const auto infinite = broken([](auto& tensors) { tensors[2].bytes[1] = std::byte{0x7C}; });
   EXPECT_THROW(read(infinite, config, "m"), Error);
+}
+
+TEST(Gptq, RefusesActOrderGroupsWithoutTheirIndex) {
+  const Codes codes = random_codes(32, 64, 4, 32, true);
+  LayoutSettings settings = settings_for(codes, true, "gptq");
+  settings.group_index = true;
+  auto tensors = gptq().write("m", codes, settings);
+  tensors.pop_back();  // g_idx
+  const MemoryCheckpoint lost(tensors);
+  const Json config = gptq().config(settings);
+  EXPECT_NE(error_text([&] { read(lost, config, "m"); }).find("there is no m.g_idx"),
+            std::string::npos);
+  const auto findings = gptq().check(lost, config);
+  EXPECT_TRUE(std::any_of(findings.begin(), findings.end(),
+                          [](const Finding& finding) { return finding.error; }));
+  // Without act-order, and where a row is one group, it says nothing.
+  settings.group_index = false;
+  EXPECT_EQ(read(lost, gptq().config(settings), "m")->codes, codes.codes);
 }
 
 TEST(Gptq, SettingsOfOneModuleComeFromTheFirstMatchingRule) {

@@ -99,7 +99,10 @@ TEST(Hqq, TensorsAloneTellOfIt) {
   ASSERT_NE(layouts::claiming(config), nullptr);
   EXPECT_EQ(layouts::claiming(config)->name, "hqq");
   EXPECT_TRUE(hqq().open(checkpoint, {})->holds("m"));
-  EXPECT_TRUE(hqq().check(checkpoint, {}).empty());
+  const auto findings = hqq().check(checkpoint, {});
+  ASSERT_EQ(findings.size(), 1u);  // what a reader does of any such folder
+  EXPECT_FALSE(findings.front().error);
+  EXPECT_EQ(findings.front().rule, "transformers.hqq");
 }
 
 TEST(Hqq, WhatIsBrokenOrNotReadIsNamed) {
