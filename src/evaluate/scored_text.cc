@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/files.h"
-#include "base/json_rows.h"
 #include "base/sha256.h"
 #include "base/text.h"
 #include "base/text_file.h"
@@ -91,7 +90,7 @@ TextToScore read_text_to_score(const std::filesystem::path& file,
                                const MeasureOptions& options) {
   protocol_of(options, model_context);  // refused before a large file is read
   TextToScore result{read_text(file), file == "-" ? "stdin" : file.string()};
-  if (!JsonRows::recognise(result.text)) return result;
+  if (!holds_documents(result.text)) return result;
   Documents documents =
       with_context(result.name, [&] { return read_documents(result.text, model); });
   result.text = std::move(documents.text);

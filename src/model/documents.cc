@@ -1,8 +1,10 @@
 #include "model/documents.h"
 
+#include <array>
 #include <optional>
 #include <utility>
 
+#include "base/csv_rows.h"
 #include "base/files.h"
 #include "base/json_rows.h"
 #include "base/text.h"
@@ -15,6 +17,8 @@ namespace {
 constexpr std::string_view kBetweenDocuments = "\n\n";
 constexpr std::string_view kExpected =
     "expected \"text\", \"messages\", \"conversations\" or \"prompt\" and \"completion\"";
+// Of tables; without one of these a text with commas in its first line is a text.
+constexpr std::array<std::string_view, 4> kColumns = {"text", "prompt", "instruction", "question"};
 constexpr std::size_t kNamedRows = 3;  // in a note
 
 // Leaves the row out.
@@ -175,14 +179,23 @@ class Writer {
 
 }  // namespace
 
+bool holds_documents(std::string_view text) {
+  return JsonRows::recognise(text) || CsvRows::recognise(text, kColumns);
+}
+
 Documents read_documents(std::string_view text, const fs::path& model, std::size_t enough_bytes) {
-  JsonRows rows(text);
+  std::optional<JsonRows> json;
+  std::optional<CsvRows> table;
+  if (JsonRows::recognise(text))
+    json.emplace(text);
+  else
+    table.emplace(text);
   Writer writer(model);
   Documents documents;
   std::size_t count = 0, left_out = 0;
   std::string named;
   while (documents.text.size() < enough_bytes) {
-    const auto row = rows.next();
+    const auto row = json ? json->next() : table->next();
     if (!row) break;
     ++count;
     try {
@@ -197,9 +210,10 @@ Documents read_documents(std::string_view text, const fs::path& model, std::size
     }
   }
   if (count == left_out)
-    throw Error(ErrorKind::kCorruptFile,
-                count == 0 ? std::string("the JSON holds no rows") : cat(named, "; ", kExpected),
-                "give the text that key, for example:  jq -c '{text: .content}' FILE");
+    throw Error(
+        ErrorKind::kCorruptFile,
+        count == 0 ? std::string("the data set holds no rows") : cat(named, "; ", kExpected),
+        "give the text that key, for example:  jq -c '{text: .content}' FILE");
   if (left_out > 0)
     documents.notes.push_back(cat(left_out, " of ", count, " rows have no text and are left out: ",
                                   named, left_out > kNamedRows ? "; …" : ""));

@@ -15,12 +15,15 @@ struct Documents {
   std::vector<std::string> notes;  // rows left out, and why
 };
 
-// The rows of `text`, which JsonRows::recognise takes for JSON. Each row is a text or an object
+// Is this text a data set, rows of JSON or a table whose first line names columns of texts?
+bool holds_documents(std::string_view text);
+
+// The rows of `text`, for which holds_documents is true. Each row is a text or an object
 // with
 //   text | prompt, completion | messages (role, content) | conversations (from, value)
 //   | instruction, input, output | question, answer
 // Rows of other shapes are left out, counted and named; throws kCorruptFile with the line when
-// there is no other row, or where the JSON is damaged. `model` is whose chat template writes
+// there is no other row, or where the data set is damaged. `model` is whose chat template writes
 // conversations; without one their texts are joined. Reading ends when the text has `enough_bytes`.
 Documents read_documents(std::string_view text, const std::filesystem::path& model,
                          std::size_t enough_bytes = SIZE_MAX);

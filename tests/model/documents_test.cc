@@ -95,6 +95,16 @@ TEST_F(DocumentsOfRows, AreRefusedWithTheLineWhenNoneHasAText) {
       std::string::npos);
 }
 
+TEST_F(DocumentsOfRows, MayBeATable) {
+  const std::string_view table = "id,prompt,completion\n1,\"Say, \",yes\n2,No,\n";
+  EXPECT_TRUE(holds_documents(table));
+  EXPECT_FALSE(holds_documents("Yes, a prompt,\nand prose\n"));
+  const Documents documents = read_documents(table, dir_.path());
+  EXPECT_EQ(documents.text, "Say, yes");
+  ASSERT_EQ(documents.notes.size(), 1u);
+  EXPECT_NE(documents.notes[0].find("1 of 2 rows"), std::string::npos) << documents.notes[0];
+}
+
 TEST_F(DocumentsOfRows, AreReadUntilThereIsEnough) {
   EXPECT_EQ(read_documents("{\"text\": \"long enough\"}\n{broken", dir_.path(), 5).text,
             "long enough");

@@ -7,7 +7,6 @@
 #include <numeric>
 
 #include "base/files.h"
-#include "base/json_rows.h"
 #include "base/sha256.h"
 #include "base/text.h"
 #include "base/text_file.h"
@@ -101,7 +100,7 @@ Ids tokens_of(std::string_view text, const ModelSource& source, const Tokenizer&
   Ids ids;
   if (holds_windows(text))
     ids = windows_of(text, samples, length, vocabulary);
-  else if (JsonRows::recognise(text))
+  else if (holds_documents(text))
     ids = tokens_of_rows(text, source, tokenizer, needed, notes);
   else
     ids = first_tokens(text, tokenizer, needed);
