@@ -166,6 +166,12 @@ struct Layout {
   std::vector<Finding> (*consumers)(std::span<const ShapedModule> modules,
                                     const LayoutSettings& settings) = nullptr;
 
+  // Where nothing here opens what is written: the file in the folder that other programs open, and
+  // the codes that `write` put into tensors of this shape, for whoever must know that all are
+  // there.
+  std::string_view foreign_file = {};
+  Codes (*unpack)(const CodeShape& shape, std::span<const NamedBytes> tensors) = nullptr;
+
   std::string_view suffix = {};  // of the one file that it writes; empty: a folder
   // Throws what `create` would throw because of model and target; writes nothing. May be null.
   void (*rehearse)(const std::filesystem::path& target, const OutputModel& model,
@@ -175,6 +181,9 @@ struct Layout {
                                          const std::filesystem::path& target,
                                          const OutputModel& model,
                                          const OutputOptions& options) = create_folder;
+
+  // Can a model be opened that has it? A file of blocks opens without the layout's help.
+  bool opens() const { return open != nullptr || !suffix.empty(); }
 };
 
 namespace layouts {

@@ -13,6 +13,7 @@
 
 #include "base/json.h"
 #include "checkpoint/gguf_model.h"
+#include "checkpoint/onnx/onnx_model.h"
 #include "nibble/checkpoint.h"
 
 namespace nibble {
@@ -34,6 +35,8 @@ struct OutputModel {
   // What a GGUF file says besides. Only layouts of that kind call it; throws kUnsupported when such
   // a file cannot say what this model is.
   std::function<GgufModel()> gguf;
+  // The same for an ONNX file, whose layout says how a product with a matrix is written.
+  std::function<OnnxModel(const OnnxProduct& product)> onnx = {};
 };
 
 struct OutputOptions {

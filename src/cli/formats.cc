@@ -27,9 +27,7 @@ Abilities abilities_of(const BlockFormat& format) {
 }
 
 Abilities abilities_of(const Layout& layout) {
-  // A file of blocks is opened as such, without the layout's help.
-  const bool opened = layout.open != nullptr || !layout.suffix.empty();
-  return {.read = opened, .run = opened, .write = layout.write != nullptr};
+  return {.read = layout.opens(), .run = layout.opens(), .write = layout.write != nullptr};
 }
 
 double bits_per_weight(const BlockFormat& format) {

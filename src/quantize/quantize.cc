@@ -13,6 +13,7 @@
 #include "kernels/kernels.h"
 #include "model/gguf/folder_of_file.h"
 #include "model/gguf/model_of.h"
+#include "model/onnx/model_of.h"
 #include "model/open_tokenizer.h"
 #include "model/transformer.h"
 #include "nibble/error.h"
@@ -242,6 +243,9 @@ class Job {
       GgufModel gguf = gguf_model_of(source_, tensors, notes);
       for (const std::string& note : notes) log(note);
       return gguf;
+    };
+    model.onnx = [this, tensors](const OnnxProduct& product) {
+      return onnx_model_of(source_, tensors, product);
     };
     return model;
   }

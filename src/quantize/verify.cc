@@ -29,6 +29,7 @@ class Verifier {
   VerifyResult run(const std::optional<std::filesystem::path>& base) {
     if (in_folder_) check_sums();
     try {
+      if (check_foreign(base)) return std::move(result_);
       const ModelSource source(model_);
       check_model(source);
       check_modules(source);
@@ -77,6 +78,32 @@ class Verifier {
       if (entry.is_regular_file() && name != kSums && !listed.contains(name))
         warn("sums.unlisted", cat(name, " is not listed in SHA256SUMS"));
     }
+  }
+
+  // What is written here and never opened has its sums and its passport's, no more. False: it is
+  // something else.
+  bool check_foreign(const std::optional<std::filesystem::path>& base) {
+    for (const Layout* layout : layouts::all()) {
+      if (layout->foreign_file.empty() || !in_folder_ ||
+          !std::filesystem::exists(model_ / layout->foreign_file) ||
+          !std::filesystem::exists(model_ / kPassportName))
+        continue;
+      warn("model.foreign",
+           cat(layout->foreign_file, " is for other programs: its sum was checked, ",
+               "its weights were not"));
+      const Json passport = read_json(model_ / kPassportName);
+      for (const char* key : {"tokenizer", "base"})
+        if (!passport.is_object() || !passport.contains(key) || !passport[key].is_object())
+          error("passport.read", cat("the passport has no object \"", key, "\""));
+        else if (const bool own = key == std::string_view("tokenizer"); own || base)
+          check_hashes(passport[key], own ? model_ : folder_of(*base), cat("passport.", key));
+      return true;
+    }
+    return false;
+  }
+
+  static std::filesystem::path folder_of(const std::filesystem::path& base) {
+    return std::filesystem::is_directory(base) ? base : base.parent_path();
   }
 
   void check_model(const ModelSource& source) {
@@ -168,10 +195,7 @@ class Verifier {
       else
         check_tensors(passport);
       // A file's own folder is where it and its other parts lie.
-      if (base)
-        check_hashes(object("base"),
-                     std::filesystem::is_directory(*base) ? *base : base->parent_path(),
-                     "passport.base");
+      if (base) check_hashes(object("base"), folder_of(*base), "passport.base");
       std::set<std::string> named;
       for (const Json& module : passport.value("modules", Json::array()))
         named.insert(within_body(json_string(module, "name", "")));

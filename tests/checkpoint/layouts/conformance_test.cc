@@ -38,10 +38,17 @@ CodeShape shape_of(const Case& one) {
   return code_shape(kRows, kColumns, {one.grid, usual.empty() ? 0 : usual.front()});
 }
 
-std::vector<Case> cases_of(bool folders) {
+enum class Kind { kFolder, kFile, kForeign };
+
+Kind kind_of(const Layout& layout) {
+  if (!layout.suffix.empty()) return Kind::kFile;
+  return layout.opens() ? Kind::kFolder : Kind::kForeign;
+}
+
+std::vector<Case> cases_of(Kind kind) {
   std::vector<Case> cases;
   for (const Layout* layout : layouts::all())
-    if (layout->suffix.empty() == folders)
+    if (kind_of(*layout) == kind)
       for (const Grid* grid : grids::all()) {
         if (!layout->refusal(shape_of({layout, grid, ""})).empty()) continue;
         cases.push_back({layout, grid, layouts::dialect_of(*layout, "")});
@@ -53,8 +60,9 @@ std::vector<Case> cases_of(bool folders) {
 }
 
 std::vector<Case> all_cases() {
-  std::vector<Case> cases = cases_of(true);
-  for (Case& one : cases_of(false)) cases.push_back(std::move(one));
+  std::vector<Case> cases = cases_of(Kind::kFolder);
+  for (const Kind kind : {Kind::kFile, Kind::kForeign})
+    for (Case& one : cases_of(kind)) cases.push_back(std::move(one));
   return cases;
 }
 
@@ -82,6 +90,8 @@ class EveryLayout : public testing::TestWithParam<Case> {
 class EveryFolderLayout : public EveryLayout {};
 // Those whose tensors describe themselves.
 class EveryFileLayout : public EveryLayout {};
+// Those that only other programs open.
+class EveryForeignLayout : public EveryLayout {};
 
 TEST_P(EveryFolderLayout, ReadsBackTheWeightsThatItWrote) {
   const Codes expected = codes();
@@ -114,6 +124,30 @@ TEST_P(EveryFileLayout, ReadsBackTheWeightsThatItWrote) {
   // Numbers that are added, not multiplied, meet in another order.
   for (std::size_t i = 0; i < here.size(); ++i)
     ASSERT_NEAR(here.data()[i], there.data()[i], 2e-6) << i;
+}
+
+TEST_P(EveryForeignLayout, UnpacksTheCodesThatItWrote) {
+  const Codes expected = codes();
+  auto tensors = written();
+  const Codes found = layout().unpack(expected, tensors);
+  EXPECT_EQ(found.codes, expected.codes);
+  EXPECT_EQ(found.scales, expected.scales);
+  EXPECT_EQ(found.zeros, expected.zeros);
+  for (NamedBytes& tensor : tensors) {
+    tensor.bytes[5] ^= std::byte{1};
+    const Codes other = layout().unpack(expected, tensors);
+    EXPECT_TRUE(other.codes != expected.codes || other.scales != expected.scales ||
+                other.zeros != expected.zeros)
+        << tensor.info.name;
+    tensor.bytes[5] ^= std::byte{1};
+  }
+}
+
+TEST_P(EveryForeignLayout, IsToldByItsFileAlone) {
+  EXPECT_FALSE(layout().foreign_file.empty());
+  EXPECT_EQ(layout().claims, nullptr);
+  EXPECT_EQ(layout().recognises, nullptr);
+  EXPECT_EQ(layout().check, nullptr);
 }
 
 TEST_P(EveryLayout, AnnouncesExactlyWhatItWrites) {
@@ -216,9 +250,11 @@ TEST_P(EveryLayout, SaysWhatItRefuses) {
 
 INSTANTIATE_TEST_SUITE_P(Layouts, EveryLayout, testing::ValuesIn(all_cases()),
                          [](const auto& one) { return name_of(one.param); });
-INSTANTIATE_TEST_SUITE_P(Layouts, EveryFolderLayout, testing::ValuesIn(cases_of(true)),
+INSTANTIATE_TEST_SUITE_P(Layouts, EveryFolderLayout, testing::ValuesIn(cases_of(Kind::kFolder)),
                          [](const auto& one) { return name_of(one.param); });
-INSTANTIATE_TEST_SUITE_P(Layouts, EveryFileLayout, testing::ValuesIn(cases_of(false)),
+INSTANTIATE_TEST_SUITE_P(Layouts, EveryFileLayout, testing::ValuesIn(cases_of(Kind::kFile)),
+                         [](const auto& one) { return name_of(one.param); });
+INSTANTIATE_TEST_SUITE_P(Layouts, EveryForeignLayout, testing::ValuesIn(cases_of(Kind::kForeign)),
                          [](const auto& one) { return name_of(one.param); });
 
 TEST(Layouts, AnUnknownDialectIsToldTheKnownOnes) {
