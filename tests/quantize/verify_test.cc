@@ -63,8 +63,8 @@ INSTANTIATE_TEST_SUITE_P(Layouts, VerifySizes,
                                          Case{"compressed-tensors", "int4"}, Case{"hqq", "int4"},
                                          Case{"mlx", "int4"}, Case{"bitsandbytes", "nf4"},
                                          Case{"bitsandbytes-int8", "int8"}, Case{"fp8", "fp8"}),
-                         [](const auto& one) {
-                           std::string name = one.param.layout;
+                         [](const auto& each) {
+                           std::string name = each.param.layout;
                            std::replace(name.begin(), name.end(), '-', '_');
                            return name;
                          });

@@ -188,7 +188,7 @@ QuantizeOptions with_base_type(const QuantizeOptions& asked, std::string& mix) {
                 cat(asked.types.mix ? "--mix" : "--pure", " needs to know of which type"),
                 "add --type Q4_K_M, or another (docs/methods.md lists them)");
   if (!asked.layout.empty() && asked.layout != "gguf") return options;
-  if (!asked.dialect.empty()) refuse_unknown_type(asked);
+  if (!asked.dialect.empty() && !asked.types.mix) refuse_unknown_type(asked);
   const GgufMix* found = gguf_mixes::find(asked.dialect, asked.types.mix);
   if (found == nullptr && asked.types.mix)
     throw Error(ErrorKind::kInvalidArgument, cat("--mix: \"", asked.dialect, "\" is no mix"),
