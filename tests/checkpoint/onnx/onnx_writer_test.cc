@@ -22,7 +22,7 @@ std::vector<std::byte> bytes_of(const std::vector<Value>& values) {
   return {bytes.begin(), bytes.end()};
 }
 
-class Writing : public testing::Test {
+class OnnxWriting : public testing::Test {
  protected:
   void SetUp() override {
     config_ = {{"model_type", "llama"}, {"quantization_config", {{"quant_method", "gptq"}}}};
@@ -62,7 +62,7 @@ class Writing : public testing::Test {
   OnnxModel graph_;
 };
 
-TEST_F(Writing, PutsEveryTensorWhereTheGraphSays) {
+TEST_F(OnnxWriting, PutsEveryTensorWhereTheGraphSays) {
   const auto writer = open();
   fill(*writer);
   EXPECT_FALSE(fs::exists(out_));
@@ -81,7 +81,7 @@ TEST_F(Writing, PutsEveryTensorWhereTheGraphSays) {
   EXPECT_EQ(at("table"), bytes_of<float>({7, 8}));
 }
 
-TEST_F(Writing, LeavesTheOriginalsQuantizationOutOfTheConfig) {
+TEST_F(OnnxWriting, LeavesTheOriginalsQuantizationOutOfTheConfig) {
   const auto writer = open();
   fill(*writer);
   writer->finish({{"schema", "x"}});
@@ -91,12 +91,12 @@ TEST_F(Writing, LeavesTheOriginalsQuantizationOutOfTheConfig) {
   EXPECT_TRUE(fs::exists(out_ / "SHA256SUMS"));
 }
 
-TEST_F(Writing, WithoutFinishNothingIsLeft) {
+TEST_F(OnnxWriting, WithoutFinishNothingIsLeft) {
   fill(*open());
   EXPECT_TRUE(fs::is_empty(dir_.path()));
 }
 
-TEST_F(Writing, TakesEachAnnouncedTensorOnce) {
+TEST_F(OnnxWriting, TakesEachAnnouncedTensorOnce) {
   const auto writer = open();
   EXPECT_NE(test::error_text([&] { writer->add("other", {}); }).find("not announced"),
             std::string::npos);
@@ -111,7 +111,7 @@ TEST_F(Writing, TakesEachAnnouncedTensorOnce) {
             std::string::npos);
 }
 
-TEST_F(Writing, RefusesANormThatIsNoFloat) {
+TEST_F(OnnxWriting, RefusesANormThatIsNoFloat) {
   model_.tensors[1].dtype = DType::kI32;
   EXPECT_NE(test::error_text([&] { open(); }).find("\"norm\" is I32"), std::string::npos);
 }
