@@ -146,7 +146,7 @@ void FloatBlock::scale_columns(Role role, std::span<const float> factors,
 void FloatBlock::install(const std::array<bool, kRoles>& stays_plain) {
   for (std::size_t i = 0; i < kRoles; ++i) {
     Layer& layer = layers_[i];
-    if (!layer.changed) continue;
+    if (!layer.changed || layer.weight.rows() == 0) continue;  // nothing, or nothing since
     const std::string module = source_.module_path(block_.layer, static_cast<Role>(i));
     if (stays_plain[i]) {
       const DType type = source_.checkpoint().at(module + ".weight").dtype;
@@ -157,8 +157,9 @@ void FloatBlock::install(const std::array<bool, kRoles>& stays_plain) {
       const DType type = source_.checkpoint().at(module + ".bias").dtype;
       for (float& value : layer.bias) value = rounded_to(value, type);
     }
-    block_.linears[i] =
-        dense_linear(stays_plain[i] ? layer.weight.clone() : std::move(layer.weight), layer.bias);
+    // Given to the block, it is read from there when another transform asks for it.
+    block_.linears[i] = dense_linear(
+        stays_plain[i] ? layer.weight.clone() : std::exchange(layer.weight, Tensor()), layer.bias);
   }
 }
 

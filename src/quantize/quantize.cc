@@ -229,9 +229,19 @@ class Job {
             .max_part_bytes = options_.max_part_bytes};
   }
 
+  // What the output must not replace: the model, and what else the job reads.
+  std::vector<std::filesystem::path> all_inputs() const {
+    auto inputs = source_.inputs();
+    if (!options_.statistics.empty()) inputs.push_back(options_.statistics);
+    for (const CalibrationFile& file : options_.calibration.sources)
+      if (std::error_code ignored; std::filesystem::is_regular_file(file.path, ignored))
+        inputs.push_back(file.path);
+    return inputs;
+  }
+
   OutputModel output_model(const std::vector<TensorInfo>& tensors) const {
     OutputModel model{
-        .inputs = source_.inputs(),
+        .inputs = all_inputs(),
         .source = from_gguf() ? std::filesystem::path() : source_.folder(),
         .side_files = folder_.files,
         .config = becomes_folder() ? &folder_.config : &source_.config(),

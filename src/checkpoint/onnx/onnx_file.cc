@@ -10,7 +10,7 @@
 namespace nibble {
 namespace {
 
-constexpr std::int64_t kIrVersion = 10;         // of the format
+constexpr std::int64_t kFormatVersion = 10;     // "IR version"
 constexpr std::int64_t kOperatorsVersion = 23;  // the first with RMSNormalization
 
 struct ModelField {
@@ -173,7 +173,7 @@ std::string onnx_file(const OnnxModel& model, std::span<const OnnxPlace> places,
   for (const OnnxValue& one : model.inputs) graph.message(GraphField::kInput, value(one));
   for (const OnnxValue& one : model.outputs) graph.message(GraphField::kOutput, value(one));
   ProtobufMessage file;
-  file.integer(ModelField::kIrVersion, kIrVersion)
+  file.integer(ModelField::kIrVersion, kFormatVersion)
       .text(ModelField::kProducer, "nibble")
       .text(ModelField::kProducerVersion, NIBBLE_VERSION)
       .message(ModelField::kGraph, graph)
