@@ -8,31 +8,21 @@
 #include "base/text.h"
 #include "cli/calibration_options.h"
 #include "cli/command.h"
-#include "cli/compute_options.h"
 #include "cli/json_output.h"
-#include "nibble/error.h"
 
 namespace nibble::cli {
 namespace {
 
 struct Options {
-  std::string model, output, compute = "auto";
-  std::vector<std::string> calibration;
-  std::size_t samples = 128, seq_len = 0;
+  std::string model, output;
+  CalibrationFlags calibration;
   bool force = false, resume = false, restart = false;
 };
 
 int run(const Options& options, const Global& global) {
   CalibrateOptions asked;
-  for (const std::string& text : options.calibration)
-    asked.calibration.sources.push_back(parse_source(text));
-  asked.calibration.samples = options.samples;
-  asked.calibration.length = options.seq_len;
-  asked.calibration.seed = global.seed;
-  asked.compute = parse_compute(options.compute);
-  if (asked.compute == Compute::kInt8)
-    throw Error(ErrorKind::kInvalidArgument, "--compute int8 would measure rounded inputs",
-                "use auto, f32 or bf16");
+  asked.calibration = options_of(options.calibration, global.seed);
+  asked.compute = compute_of(options.calibration);
   asked.replace = options.force;
   if (options.resume) asked.resume = Resume::kRequired;
   if (options.restart) asked.resume = Resume::kNever;
@@ -61,14 +51,7 @@ Run setup(CLI::App& app, const Global& global) {
   const auto options = std::make_shared<Options>();
   app.add_option("MODEL", options->model, "Folder, GGUF file or org/name in the cache")->required();
   app.add_option("OUT", options->output, "NAME.gguf")->required();
-  app.add_option("--calib", options->calibration,
-                 "text, JSON lines or token windows; FILE:WEIGHT mixes several; default: the model "
-                 "writes its own");
-  app.add_option("--samples", options->samples, "windows")->capture_default_str();
-  app.add_option("--seq-len", options->seq_len,
-                 "tokens in a window; default: 512, or the model's context");
-  app.add_option("--compute", options->compute, "arithmetic: auto, f32 or bf16")
-      ->capture_default_str();
+  declare(app, options->calibration);
   app.add_flag("--force", options->force, "replace an existing file");
   const auto resume =
       app.add_flag("--resume", options->resume, "go on from OUT.journal, and refuse to begin anew");

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <memory>
-#include <utility>
 
 #include "base/parallel.h"
 #include "base/progress.h"
@@ -13,17 +12,14 @@
 namespace nibble {
 namespace {
 
-struct StageMoments {
+// The block's inputs of each stage, from samples that stay where they are.
+StageInputs gather(const Block& block, Compute compute, const Samples& samples, Needs needs) {
   std::array<std::unique_ptr<Moments>, kStages.size()> moments;
   std::array<Peaks, kStages.size()> peaks;
-};
-
-// The block's inputs of each stage, from samples that stay where they are.
-StageMoments gather(const Block& block, Compute compute, const Samples& samples) {
-  StageMoments gathered;
   for (const Stage stage : kStages)
-    gathered.moments[static_cast<std::size_t>(stage)] =
-        std::make_unique<Moments>(block.linear(roles_of(stage).front()).inputs(), compute, false);
+    if (needs == Needs::kHessian)
+      moments[static_cast<std::size_t>(stage)] =
+          std::make_unique<Moments>(block.linear(roles_of(stage).front()).inputs(), compute, false);
   const std::size_t windows = chunk_windows(samples.length);
   for (std::size_t first = 0; first < samples.count; first += windows) {
     throw_if_stopped();
@@ -32,11 +28,18 @@ StageMoments gather(const Block& block, Compute compute, const Samples& samples)
     samples.quantized.hidden->get(first * samples.length, hidden.view());
     for_stage_inputs(block, hidden.view(), samples.length, compute,
                      [&](Stage stage, ConstMatrix input) {
-                       gathered.moments[static_cast<std::size_t>(stage)]->add(input);
-                       gathered.peaks[static_cast<std::size_t>(stage)].add(input);
+                       const auto index = static_cast<std::size_t>(stage);
+                       if (moments[index]) moments[index]->add(input);
+                       peaks[index].add(input);
                      });
   }
-  for (const auto& one : gathered.moments) one->finish();
+  StageInputs gathered;
+  for (std::size_t i = 0; i < kStages.size(); ++i) {
+    gathered.peaks[i] = peaks[i].values();
+    if (!moments[i]) continue;
+    moments[i]->finish();
+    gathered.products[i] = moments[i]->take_hessian();
+  }
   return gathered;
 }
 
@@ -64,20 +67,17 @@ Transformed apply_transforms(const ModelSource& source, Block& block, const Reci
   }
   FloatBlock floats(source, block);
   for (const PlannedTransform& planned : recipe.transforms) {
-    StageMoments gathered;
+    StageInputs gathered;
+    const StageInputs* known = inputs;
+    if (samples != nullptr && planned.transform->needs != Needs::kNothing) {
+      gathered = gather(block, compute, *samples, planned.transform->needs);
+      known = &gathered;
+    }
     std::array<ConstMatrix, kStages.size()> hessians{};
     std::array<std::span<const float>, kStages.size()> peaks{};
-    if (samples != nullptr && planned.transform->needs == Needs::kHessian) {
-      gathered = gather(block, compute, *samples);
-      for (std::size_t i = 0; i < hessians.size(); ++i) {
-        hessians[i] = gathered.moments[i]->hessian();
-        peaks[i] = gathered.peaks[i].values();
-      }
-    } else if (inputs != nullptr) {
-      for (std::size_t i = 0; i < hessians.size(); ++i) {
-        hessians[i] = std::as_const(inputs->products[i]).view();
-        peaks[i] = inputs->peaks[i];
-      }
+    for (std::size_t i = 0; known != nullptr && i < kStages.size(); ++i) {
+      hessians[i] = known->products[i].view();
+      peaks[i] = known->peaks[i];
     }
     for (const std::string& note :
          planned.transform->apply({floats, hessians, peaks, modules, planned.options}))

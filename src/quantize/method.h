@@ -14,7 +14,8 @@
 
 namespace nibble {
 
-enum class Needs { kNothing, kHessian };
+// Of the inputs a layer sees: their largest sizes, or all products of two. Methods know no peaks.
+enum class Needs { kNothing, kPeaks, kHessian };
 
 // What a method is given.
 struct Task {

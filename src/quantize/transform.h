@@ -18,7 +18,8 @@ struct PlannedModule;
 // What a transform is given: a block before any of its layers is quantized.
 struct TransformTask {
   FloatBlock& block;
-  // Of each stage's inputs, [columns, columns]; no rows where nothing was calibrated.
+  // Of each stage's inputs, [columns, columns]; no rows where nothing was calibrated, or the
+  // transform needs peaks alone.
   std::array<ConstMatrix, kStages.size()> hessians;
   // max |x| of each column of them; empty where nothing was calibrated.
   std::array<std::span<const float>, kStages.size()> peaks;

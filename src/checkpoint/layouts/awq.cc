@@ -16,6 +16,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "checkpoint/layouts/module_tensors.h"
 #include "checkpoint/layouts/reader_warnings.h"
 #include "nibble/error.h"
 #include "tensor/half.h"
@@ -66,13 +67,6 @@ std::vector<TensorInfo> plan(const std::string& module, const CodeShape& shape,
       {cat(module, kAwqCodes), DType::kI32, {inputs, outputs / 8}, shape.columns * shape.rows / 2},
       {module + ".qzeros", DType::kI32, {groups, outputs / 8}, shape.groups() * shape.rows / 2},
       {module + ".scales", DType::kF16, {groups, outputs}, shape.groups() * shape.rows * 2}};
-}
-
-template <typename Value>
-std::vector<std::byte> bytes_of(const std::vector<Value>& values) {
-  std::vector<std::byte> bytes(values.size() * sizeof(Value));
-  std::memcpy(bytes.data(), values.data(), bytes.size());
-  return bytes;
 }
 
 // Lines of fields, one for each output. [lines, rows / 8]

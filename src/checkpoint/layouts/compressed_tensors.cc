@@ -89,7 +89,7 @@ Storable storable(const CodeShape& shape, const LayoutSettings& settings) {
   const CompressedForm form = compressed_form(*shape.grid, settings.dialect);
   if (is_float_form(form)) return float_storable(form, shape, settings);
   Storable storable;
-  storable.scale_type = compressed_scale_type(settings);
+  storable.scale_type = float_type_of(settings.dtype);
   return storable;
 }
 
@@ -99,7 +99,7 @@ double bits_per_weight(const CodeShape& shape, const LayoutSettings& settings) {
   const double width = form == kBytes ? 8 : shape.bits();
   const double zero = settings.symmetric ? 0 : width;
   return width +
-         (bits(compressed_scale_type(settings)) + zero) / static_cast<double>(shape.group_size);
+         (bits(float_type_of(settings.dtype)) + zero) / static_cast<double>(shape.group_size);
 }
 
 std::optional<std::string> module_of(const TensorInfo& tensor) {
@@ -114,23 +114,23 @@ std::vector<TensorInfo> plan(const std::string& module, const CodeShape& shape,
                              const LayoutSettings& settings) {
   const CompressedForm form = compressed_form(*shape.grid, settings.dialect);
   if (is_float_form(form)) return plan_floats(form, module, shape, settings);
-  const auto outputs = static_cast<std::int64_t>(shape.rows);
-  const auto inputs = static_cast<std::int64_t>(shape.columns);
-  const auto groups = static_cast<std::int64_t>(shape.groups());
-  const auto words = [&](std::int64_t codes) { return (codes * shape.bits() + 31) / 32; };
+  const auto words = [&](std::size_t codes) {
+    return (codes * static_cast<std::size_t>(shape.bits()) + 31) / 32;
+  };
   std::vector<TensorInfo> tensors;
-  const auto add = [&](std::string_view suffix, DType type, std::vector<std::int64_t> sizes) {
-    tensors.push_back(compressed_tensor(module, suffix, type, std::move(sizes)));
+  const auto add = [&](std::string_view suffix, DType type,
+                       std::initializer_list<std::size_t> sizes) {
+    tensors.push_back(planned(cat(module, suffix), type, sizes));
   };
   const bool bytes = form == kBytes;
   if (bytes)
-    add(".weight", DType::kI8, {outputs, inputs});
+    add(".weight", DType::kI8, {shape.rows, shape.columns});
   else
-    add(kPacked, DType::kI32, {outputs, words(inputs)});
-  add(".weight_scale", compressed_scale_type(settings), {outputs, groups});
+    add(kPacked, DType::kI32, {shape.rows, words(shape.columns)});
+  add(".weight_scale", float_type_of(settings.dtype), {shape.rows, shape.groups()});
   if (!settings.symmetric)
     add(".weight_zero_point", bytes ? DType::kI8 : DType::kI32,
-        {bytes ? outputs : words(outputs), groups});
+        {bytes ? shape.rows : words(shape.rows), shape.groups()});
   if (!bytes) add(".weight_shape", DType::kI64, {2});
   return tensors;
 }
@@ -208,7 +208,7 @@ std::vector<NamedBytes> write(const std::string& module, const Codes& codes,
     const bool as_bytes = form == kBytes;
     auto zeros = zeros_of(module, codes, settings.symmetric);
     contents.push_back(code_bytes(codes, as_bytes));
-    contents.push_back(scale_bytes(codes.scales, compressed_scale_type(settings)));
+    contents.push_back(float_bytes(codes.scales, float_type_of(settings.dtype)));
     if (!settings.symmetric) contents.push_back(zero_bytes(codes, std::move(zeros), as_bytes));
     if (!as_bytes)
       contents.push_back(bytes_of(std::vector<std::int64_t>{
@@ -239,27 +239,6 @@ CompressedForm compressed_form(const Grid& grid, std::string_view dialect) {
 std::string_view format_name(CompressedForm form) {
   if (form == kFloat8Blocks) return "float-quantized";
   return kDialects[form == kMxfp4 ? 4 : form == kNvfp4 ? 5 : static_cast<std::size_t>(form)];
-}
-
-DType compressed_scale_type(const LayoutSettings& settings) {
-  return settings.dtype == DType::kF16 || settings.dtype == DType::kF32 ? settings.dtype
-                                                                        : DType::kBF16;
-}
-
-TensorInfo compressed_tensor(const std::string& module, std::string_view suffix, DType type,
-                             std::vector<std::int64_t> shape) {
-  TensorInfo tensor{cat(module, suffix), type, std::move(shape), 0};
-  tensor.bytes = static_cast<std::uint64_t>(bits(type)) / 8;
-  for (const std::int64_t size : tensor.shape) tensor.bytes *= static_cast<std::uint64_t>(size);
-  return tensor;
-}
-
-std::vector<std::byte> scale_bytes(std::span<const float> scales, DType type) {
-  if (type == DType::kF32) return bytes_of(std::vector<float>(scales.begin(), scales.end()));
-  std::vector<std::uint16_t> values;
-  for (const float scale : scales)
-    values.push_back(type == DType::kF16 ? float_to_half(scale) : float_to_bfloat16(scale));
-  return bytes_of(values);
 }
 
 extern const Layout compressed_tensors{

@@ -8,6 +8,7 @@
 
 #include "checkpoint/layout.h"
 #include "checkpoint/layouts/module_rules.h"
+#include "checkpoint/layouts/module_tensors.h"
 #include "checkpoint/layouts/stored_values.h"
 
 namespace nibble::layouts {
@@ -57,12 +58,6 @@ Json write_compressed_config(const LayoutSettings& settings);
 inline constexpr std::string_view kPacked = ".weight_packed";
 // Is this tensor the codes of a module that are a byte each, integers or 8-bit floats?
 bool is_byte_weight(const TensorInfo& tensor);
-// The type of scales that are floats of their own: that of the model's weights.
-DType compressed_scale_type(const LayoutSettings& settings);
-// A tensor of one module, with its size worked out.
-TensorInfo compressed_tensor(const std::string& module, std::string_view suffix, DType type,
-                             std::vector<std::int64_t> shape);
-std::vector<std::byte> scale_bytes(std::span<const float> scales, DType type);
 
 // The tensors of one module, where the file has them.
 struct CompressedParts {

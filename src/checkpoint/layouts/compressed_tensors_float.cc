@@ -48,93 +48,21 @@ void quantize_scales(Codes& codes) {
   std::memcpy(codes.stored_scales.data() + codes.scales.size(), &factor, sizeof factor);
 }
 
-std::int64_t blocks_of(std::size_t rows) {
-  return static_cast<std::int64_t>((rows + kRowsOfBlock - 1) / kRowsOfBlock);
+// How scales of a grid may be typed in the file.
+const TensorInfo& scales_of(const ModuleTensors& tensors, const Grid& grid) {
+  constexpr std::string_view kScales = ".weight_scale";
+  if (grid.name == "mxfp4") return tensors.at(kScales, {DType::kU8, DType::kF8E8M0});
+  if (grid.name == "nvfp4") return tensors.at(kScales, {DType::kF8E4M3});
+  return tensors.at(kScales, {DType::kF16, DType::kBF16, DType::kF32});
 }
 
-class Reading {
- public:
-  Reading(const CheckpointReader& reader, const CompressedScheme& scheme, const std::string& module)
-      : reader_(reader), scheme_(scheme), module_(module) {}
-
-  std::unique_ptr<StoredCodes> codes() const {
-    const Grid& grid = *scheme_.settings.grid;
-    const bool wide = grid.bits == 8;
-    const TensorInfo& codes =
-        matrix(wide ? ".weight" : kPacked, wide ? DType::kF8E4M3 : DType::kU8);
-    const auto rows = static_cast<std::size_t>(codes.shape[0]);
-    const CodeShape shape = code_shape(
-        rows, static_cast<std::size_t>(codes.shape[1]) * (wide ? 1 : 2), scheme_.settings);
-    if (!wide && shape.columns % shape.group_size != 0)
-      corrupt(cat(codes.name, " has rows of ", shape.columns, " weights, which groups of ",
-                  shape.group_size, " do not divide"));
-    FloatParts parts;
-    parts.module = module_;
-    parts.codes = bytes(codes);
-    const TensorInfo& scales = reader_.at(module_ + ".weight_scale");
-    parts.scales = bytes(scales);
-    parts.scale_type = scale_type(scales);
-    parts.rows_together = scheme_.rows_of_block == 0 ? 1 : scheme_.rows_of_block;
-    std::int64_t count = 1;
-    for (const std::int64_t size : scales.shape) count *= size;
-    if (wide && count == 1) parts.rows_together = rows;
-    const std::size_t wanted =
-        (rows + parts.rows_together - 1) / parts.rows_together * shape.groups();
-    if (count != static_cast<std::int64_t>(wanted))
-      corrupt(cat(scales.name, " has shape ", list_text(scales.shape), "; expected ", wanted,
-                  " scales"));
-    if (grid.name == "nvfp4") parts.divisor = global_scale();
-    require_finite(parts, scales.name);
-    return float_codes(shape, std::move(parts));
-  }
-
- private:
-  [[noreturn]] void corrupt(const std::string& what) const {
-    throw Error(ErrorKind::kCorruptFile, cat("module \"", module_, "\": ", what));
-  }
-
-  const TensorInfo& matrix(std::string_view suffix, DType type) const {
-    const TensorInfo& info = reader_.at(cat(module_, suffix));
-    if (info.dtype != type || info.shape.size() != 2 || info.shape[0] < 1 || info.shape[1] < 1)
-      corrupt(cat(info.name, " is not a matrix of ", name(type)));
-    return info;
-  }
-
-  std::span<const std::byte> bytes(const TensorInfo& info) const {
-    std::size_t size = static_cast<std::size_t>(bits(info.dtype)) / 8;
-    for (const std::int64_t side : info.shape) size *= static_cast<std::size_t>(side);
-    const auto found = reader_.bytes(info);
-    if (found.size() != size)
-      corrupt(cat(info.name, " has ", found.size(), " bytes; expected ", size));
-    return found;
-  }
-
-  DType scale_type(const TensorInfo& scales) const {
-    const std::string_view grid = scheme_.settings.grid->name;
-    const DType type = scales.dtype;
-    const bool fits = grid == "mxfp4" ? type == DType::kU8 || type == DType::kF8E8M0
-                      : grid == "nvfp4"
-                          ? type == DType::kF8E4M3
-                          : type == DType::kF16 || type == DType::kBF16 || type == DType::kF32;
-    if (!fits)
-      corrupt(
-          cat(scales.name, " has type ", name(type), ", which scales of ", grid, " do not have"));
-    return grid == "mxfp4" ? DType::kF8E8M0 : type;
-  }
-
-  float global_scale() const {
-    const TensorInfo& info = reader_.at(module_ + ".weight_global_scale");
-    if (info.dtype != DType::kF32 || info.bytes != 4)
-      corrupt(cat(info.name, " is not one number of type F32"));
-    const auto factor = stored_value<float>(bytes(info).data(), 0);
-    if (!std::isfinite(factor) || factor == 0) corrupt(cat(info.name, " is ", factor));
-    return factor;
-  }
-
-  const CheckpointReader& reader_;
-  const CompressedScheme& scheme_;
-  const std::string& module_;
-};
+float global_scale(const ModuleTensors& tensors) {
+  const auto bytes = tensors.bytes(".weight_global_scale", DType::kF32, {1});
+  const auto factor = stored_value<float>(bytes.data(), 0);
+  if (!std::isfinite(factor) || factor == 0)
+    tensors.corrupt(cat("its weight_global_scale is ", factor));
+  return factor;
+}
 
 }  // namespace
 
@@ -143,7 +71,7 @@ Storable float_storable(CompressedForm form, const CodeShape& shape,
   Storable storable;
   storable.scale_type = form == kMxfp4   ? DType::kF8E8M0
                         : form == kNvfp4 ? DType::kF32
-                                         : compressed_scale_type(settings);
+                                         : float_type_of(settings.dtype);
   if (form == kNvfp4) storable.together = quantize_scales;
   if (form == kFloat8Blocks) {
     if (shape.group_size != kRowsOfBlock)
@@ -159,29 +87,27 @@ Storable float_storable(CompressedForm form, const CodeShape& shape,
 double float_bits_per_weight(CompressedForm form, const CodeShape& shape,
                              const LayoutSettings& settings) {
   const auto group = static_cast<double>(shape.group_size);
-  const double scale = form == kMxfp4 || form == kNvfp4 ? 8 : bits(compressed_scale_type(settings));
+  const double scale = form == kMxfp4 || form == kNvfp4 ? 8 : bits(float_type_of(settings.dtype));
   return shape.bits() + scale / (form == kFloat8Blocks ? group * kRowsOfBlock : group);
 }
 
 std::vector<TensorInfo> plan_floats(CompressedForm form, const std::string& module,
                                     const CodeShape& shape, const LayoutSettings& settings) {
-  const auto outputs = static_cast<std::int64_t>(shape.rows);
-  const auto inputs = static_cast<std::int64_t>(shape.columns);
-  const auto groups = static_cast<std::int64_t>(shape.groups());
   const bool wide = shape.bits() == 8;
   std::vector<TensorInfo> tensors;
-  const auto add = [&](std::string_view suffix, DType type, std::vector<std::int64_t> sizes) {
-    tensors.push_back(compressed_tensor(module, suffix, type, std::move(sizes)));
+  const auto add = [&](std::string_view suffix, DType type,
+                       std::initializer_list<std::size_t> sizes) {
+    tensors.push_back(planned(cat(module, suffix), type, sizes));
   };
   if (wide)
-    add(".weight", DType::kF8E4M3, {outputs, inputs});
+    add(".weight", DType::kF8E4M3, {shape.rows, shape.columns});
   else
-    add(kPacked, DType::kU8, {outputs, inputs / 2});
+    add(kPacked, DType::kU8, {shape.rows, shape.columns / 2});
   add(".weight_scale",
       form == kMxfp4   ? DType::kU8
       : form == kNvfp4 ? DType::kF8E4M3
-                       : compressed_scale_type(settings),
-      {form == kFloat8Blocks ? blocks_of(shape.rows) : outputs, groups});
+                       : float_type_of(settings.dtype),
+      {form == kFloat8Blocks ? blocks_of_rows(shape.rows) : shape.rows, shape.groups()});
   if (form == kNvfp4) add(".weight_global_scale", DType::kF32, {1});
   return tensors;
 }
@@ -190,9 +116,9 @@ std::vector<std::vector<std::byte>> write_floats(CompressedForm form, const Code
                                                  const LayoutSettings& settings) {
   std::vector<std::vector<std::byte>> contents = {float_code_bytes(original)};
   if (form == kFloat8Blocks)
-    contents.push_back(scale_bytes(scales_of_rows(original), compressed_scale_type(settings)));
+    contents.push_back(float_bytes(scales_of_rows(original), float_type_of(settings.dtype)));
   if (form == kFloat8)
-    contents.push_back(scale_bytes(original.scales, compressed_scale_type(settings)));
+    contents.push_back(float_bytes(original.scales, float_type_of(settings.dtype)));
   if (form == kMxfp4) {
     std::vector<std::uint8_t> exponents;
     for (const float scale : original.scales)
@@ -213,7 +139,25 @@ std::vector<std::vector<std::byte>> write_floats(CompressedForm form, const Code
 std::unique_ptr<StoredCodes> open_floats(const CheckpointReader& reader,
                                          const CompressedScheme& scheme,
                                          const std::string& module) {
-  return Reading(reader, scheme, module).codes();
+  const ModuleTensors tensors(reader, module);
+  const Grid& grid = *scheme.settings.grid;
+  const bool wide = grid.bits == 8;
+  const std::string_view suffix = wide ? std::string_view(".weight") : kPacked;
+  const DType type = wide ? DType::kF8E4M3 : DType::kU8;
+  const auto [rows, stored] = tensors.matrix(suffix, type);
+  const CodeShape shape = code_shape(rows, stored * (wide ? 1 : 2), scheme.settings);
+  if (!wide && shape.columns % shape.group_size != 0)
+    tensors.corrupt(cat("groups of ", shape.group_size, " do not divide rows of ", shape.columns));
+  const TensorInfo& scales = scales_of(tensors, grid);
+  FloatParts parts;
+  parts.codes = tensors.bytes(suffix, type, {rows, stored});
+  parts.scales = reader.bytes(scales);
+  parts.scale_type = scales.dtype;
+  if (scheme.rows_of_block != 0) parts.rows_together = scheme.rows_of_block;
+  if (wide && parts.scales.size() * 8 == static_cast<std::size_t>(bits(scales.dtype)))
+    parts.rows_together = rows;
+  if (grid.name == "nvfp4") parts.divisor = global_scale(tensors);
+  return float_codes(shape, module, scales, parts);
 }
 
 }  // namespace nibble::layouts

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "checkpoint/layouts/compressed_tensors.h"
 #include "checkpoint/layouts/float_codes.h"
+#include "checkpoint/layouts/reader_warnings.h"
 #include "nibble/error.h"
 
 namespace nibble::layouts {
@@ -183,9 +184,7 @@ class CompressedModules final : public StoredModules {
               config_.status.empty() ? "not told" : cat("\"", config_.status, "\""),
               " although weights are stored as codes, which are read; transformers needs "
               "\"compressed\" there and would take random weights"));
-    if (packed && config_.rounds_inputs)
-      notes_.push_back(
-          "the config asks readers to round the inputs of linear layers too: here --compute tells");
+    if (packed && config_.rounds_inputs) notes_.emplace_back(kRoundsInputsNote);
     if (config_.rounds_cache)
       notes_.push_back("the config asks for a quantized cache of keys and values: here --kv tells");
   }

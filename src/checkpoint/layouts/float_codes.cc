@@ -32,9 +32,10 @@ std::array<std::uint8_t, 256> rising_codes(const Grid& grid) {
 
 class FloatCodes final : public StoredCodes {
  public:
-  FloatCodes(CodeShape shape, FloatParts parts)
-      : StoredCodes(std::move(shape)),
-        parts_(std::move(parts)),
+  FloatCodes(const CodeShape& shape, std::string module, const FloatParts& parts)
+      : StoredCodes(shape),
+        module_(std::move(module)),
+        parts_(parts),
         rising_(rising_codes(*this->shape().grid)) {}
 
   std::size_t bytes() const override { return parts_.codes.size() + parts_.scales.size(); }
@@ -52,8 +53,8 @@ class FloatCodes final : public StoredCodes {
           const auto byte = std::to_integer<std::uint8_t>(parts_.codes[wide ? at : at / 2]);
           const std::uint8_t code = rising_[wide ? byte : at % 2 == 0 ? byte & 15 : byte >> 4];
           if (wide && code == 255)
-            throw Error(ErrorKind::kCorruptFile, cat("module \"", parts_.module, "\": weight [",
-                                                     row, ", ", 4 * step + k, "] is not a number"));
+            throw Error(ErrorKind::kCorruptFile, cat("module \"", module_, "\": weight [", row,
+                                                     ", ", 4 * step + k, "] is not a number"));
           *out |= static_cast<std::uint32_t>(code) << (8 * k);
         }
       }
@@ -73,6 +74,7 @@ class FloatCodes final : public StoredCodes {
     return stored_float(parts_.scales.data(), parts_.scale_type, at) / parts_.divisor;
   }
 
+  std::string module_;  // named in errors
   FloatParts parts_;
   std::array<std::uint8_t, 256> rising_;
 };
@@ -81,17 +83,22 @@ class FloatCodes final : public StoredCodes {
 
 bool is_float_grid(const Grid& grid) { return grid.even_ties; }
 
-std::unique_ptr<StoredCodes> float_codes(CodeShape shape, FloatParts parts) {
-  return std::make_unique<FloatCodes>(std::move(shape), std::move(parts));
-}
-
-void require_finite(const FloatParts& parts, const std::string& tensor) {
+std::unique_ptr<StoredCodes> float_codes(const CodeShape& shape, const std::string& module,
+                                         const TensorInfo& scales, FloatParts parts) {
+  const auto corrupt = [&](const std::string& what) {
+    throw Error(ErrorKind::kCorruptFile, cat("module \"", module, "\": ", scales.name, what));
+  };
+  if (parts.scale_type == DType::kU8) parts.scale_type = DType::kF8E8M0;
   const std::size_t count =
       parts.scales.size() * 8 / static_cast<std::size_t>(bits(parts.scale_type));
+  const std::size_t wanted =
+      (shape.rows + parts.rows_together - 1) / parts.rows_together * shape.groups();
+  if (count != wanted)
+    corrupt(cat(" has shape ", list_text(scales.shape), "; expected ", wanted, " scales"));
   for (std::size_t i = 0; i < count; ++i)
     if (!std::isfinite(stored_float(parts.scales.data(), parts.scale_type, i) / parts.divisor))
-      throw Error(ErrorKind::kCorruptFile,
-                  cat("module \"", parts.module, "\": ", tensor, " holds a non-finite value"));
+      corrupt(" holds a non-finite value");
+  return std::make_unique<FloatCodes>(shape, module, parts);
 }
 
 std::vector<std::byte> float_code_bytes(const Codes& codes) {

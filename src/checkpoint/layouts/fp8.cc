@@ -11,8 +11,8 @@
 
 #include "base/text.h"
 #include "checkpoint/layouts/float_codes.h"
+#include "checkpoint/layouts/module_tensors.h"
 #include "checkpoint/layouts/reader_warnings.h"
-#include "checkpoint/layouts/stored_values.h"
 #include "nibble/error.h"
 
 namespace nibble::layouts {
@@ -52,15 +52,8 @@ std::optional<std::string> module_of(const TensorInfo& tensor) {
 
 std::vector<TensorInfo> plan(const std::string& module, const CodeShape& shape,
                              const LayoutSettings&) {
-  const std::size_t blocks = (shape.rows + kRowsOfBlock - 1) / kRowsOfBlock;
-  return {{cat(module, kWeight),
-           DType::kF8E4M3,
-           {static_cast<std::int64_t>(shape.rows), static_cast<std::int64_t>(shape.columns)},
-           shape.rows * shape.columns},
-          {cat(module, kScales),
-           DType::kF32,
-           {static_cast<std::int64_t>(blocks), static_cast<std::int64_t>(shape.groups())},
-           4 * blocks * shape.groups()}};
+  return {planned(cat(module, kWeight), DType::kF8E4M3, {shape.rows, shape.columns}),
+          planned(cat(module, kScales), DType::kF32, {blocks_of_rows(shape.rows), shape.groups()})};
 }
 
 std::vector<NamedBytes> write(const std::string& module, const Codes& codes,
@@ -114,8 +107,7 @@ class Modules final : public StoredModules {
  public:
   Modules(const CheckpointReader& reader, const Json& config)
       : reader_(reader), block_(block_in(config)) {
-    notes_.push_back(
-        "the config asks readers to round the inputs of linear layers too: here --compute tells");
+    notes_.emplace_back(kRoundsInputsNote);
   }
 
   bool holds(const std::string& module) const override {
@@ -124,35 +116,17 @@ class Modules final : public StoredModules {
   }
 
   std::unique_ptr<StoredCodes> open(const std::string& module) const override {
-    const TensorInfo& weight = reader_.at(cat(module, kWeight));
-    const TensorInfo& scales = reader_.at(cat(module, kScales));
-    const auto corrupt = [&](const std::string& what) {
-      throw Error(ErrorKind::kCorruptFile, cat("module \"", module, "\": ", what));
-    };
-    if (weight.shape.size() != 2 || weight.shape[0] < 1 || weight.shape[1] < 1)
-      corrupt(cat(weight.name, " is not a matrix"));
-    const DType type = scales.dtype == DType::kU8 ? DType::kF8E8M0 : scales.dtype;
-    if (type != DType::kF32 && type != DType::kBF16 && type != DType::kF16 &&
-        type != DType::kF8E8M0)
-      corrupt(cat(scales.name, " has type ", name(scales.dtype), ", no float's"));
-    const auto rows = static_cast<std::size_t>(weight.shape[0]);
-    const CodeShape shape = code_shape(rows, static_cast<std::size_t>(weight.shape[1]),
-                                       {&grids::named("fp8"), block_[1]});
+    const ModuleTensors tensors(reader_, module);
+    const auto [rows, columns] = tensors.matrix(kWeight, DType::kF8E4M3);
+    const TensorInfo& scales =
+        tensors.at(kScales, {DType::kF32, DType::kBF16, DType::kF16, DType::kF8E8M0, DType::kU8});
     FloatParts parts;
-    parts.module = module;
-    parts.rows_together = block_[0] == 0 ? rows : block_[0];
-    parts.scale_type = type;
-    const std::size_t wanted =
-        (rows + parts.rows_together - 1) / parts.rows_together * shape.groups();
-    parts.codes = reader_.bytes(weight);
+    parts.codes = tensors.bytes(kWeight, DType::kF8E4M3, {rows, columns});
     parts.scales = reader_.bytes(scales);
-    if (parts.codes.size() != rows * shape.columns)
-      corrupt(cat(weight.name, " has ", parts.codes.size(), " bytes"));
-    if (parts.scales.size() * 8 != wanted * static_cast<std::size_t>(bits(type)))
-      corrupt(cat(scales.name, " has shape ", list_text(scales.shape), "; expected ", wanted,
-                  " scales"));
-    require_finite(parts, scales.name);
-    return float_codes(shape, std::move(parts));
+    parts.scale_type = scales.dtype;
+    parts.rows_together = block_[0] == 0 ? rows : block_[0];
+    const CodeShape shape = code_shape(rows, columns, {&grids::named("fp8"), block_[1]});
+    return float_codes(shape, module, scales, parts);
   }
 
   std::span<const std::string> notes() const override { return notes_; }

@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "checkpoint/layout.h"
 #include "checkpoint/layouts/gptq_config.h"
+#include "checkpoint/layouts/module_tensors.h"
 #include "formats/bitstream.h"
 #include "nibble/error.h"
 #include "tensor/half.h"
@@ -77,13 +78,6 @@ std::vector<TensorInfo> plan(const std::string& module, const CodeShape& shape,
   return {info("qweight", DType::kI32, {inputs * width / 32, outputs}),
           info("qzeros", DType::kI32, {groups, outputs * width / 32}),
           info("scales", DType::kF16, {groups, outputs}), info("g_idx", DType::kI32, {inputs})};
-}
-
-template <typename Value>
-std::vector<std::byte> bytes_of(const std::vector<Value>& values) {
-  std::vector<std::byte> bytes(values.size() * sizeof(Value));
-  std::memcpy(bytes.data(), values.data(), bytes.size());
-  return bytes;
 }
 
 Words pack_codes(const Codes& codes) {

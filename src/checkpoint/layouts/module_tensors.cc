@@ -25,20 +25,26 @@ const TensorInfo* ModuleTensors::find(std::string_view suffix) const {
   return reader_.find(cat(module_, suffix));
 }
 
-const TensorInfo& ModuleTensors::at(std::string_view suffix, std::initializer_list<DType> types,
-                                    std::span<const std::int64_t> shape) const {
+const TensorInfo& ModuleTensors::at(std::string_view suffix,
+                                    std::initializer_list<DType> types) const {
   const TensorInfo& info = reader_.at(cat(module_, suffix));
   if (std::find(types.begin(), types.end(), info.dtype) == types.end()) {
     std::vector<std::string> known;
     for (const DType type : types) known.emplace_back(name(type));
     corrupt(cat(info.name, " has type ", name(info.dtype), "; expected ", join(known, ", ")));
   }
-  if (!std::equal(info.shape.begin(), info.shape.end(), shape.begin(), shape.end()))
-    corrupt(cat(info.name, " has shape ", list_text(info.shape), "; expected ", list_text(shape)));
   std::size_t size = static_cast<std::size_t>(bits(info.dtype)) / 8;
   for (const std::int64_t side : info.shape) size *= static_cast<std::size_t>(side);
   if (const std::size_t found = reader_.bytes(info).size(); found != size)
     corrupt(cat(info.name, " has ", found, " bytes; expected ", size));
+  return info;
+}
+
+const TensorInfo& ModuleTensors::at(std::string_view suffix, std::initializer_list<DType> types,
+                                    std::span<const std::int64_t> shape) const {
+  const TensorInfo& info = at(suffix, types);
+  if (!std::equal(info.shape.begin(), info.shape.end(), shape.begin(), shape.end()))
+    corrupt(cat(info.name, " has shape ", list_text(info.shape), "; expected ", list_text(shape)));
   return info;
 }
 

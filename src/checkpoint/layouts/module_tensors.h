@@ -22,6 +22,8 @@ class ModuleTensors {
   // Throws kNotFound, and kCorruptFile when its type is none of these or its shape another.
   const TensorInfo& at(std::string_view suffix, std::initializer_list<DType> types,
                        std::span<const std::int64_t> shape) const;
+  // The same of any shape.
+  const TensorInfo& at(std::string_view suffix, std::initializer_list<DType> types) const;
   // The same of a matrix, whose sizes come out: both 1 to 2^28.
   std::pair<std::size_t, std::size_t> matrix(std::string_view suffix, DType type) const;
   std::span<const std::byte> bytes(std::string_view suffix, DType type,
@@ -40,6 +42,10 @@ class ModuleTensors {
 
 // Values as bytes, little-endian as they lie.
 std::vector<std::byte> bytes_of(const void* from, std::size_t count);
+template <typename Value>
+std::vector<std::byte> bytes_of(const std::vector<Value>& values) {
+  return bytes_of(values.data(), values.size() * sizeof(Value));
+}
 // Floats as F16, BF16 or F32.
 std::vector<std::byte> float_bytes(std::span<const float> values, DType type);
 // F16, BF16 and F32 as they are; BF16 instead of any other.

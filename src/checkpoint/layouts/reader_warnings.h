@@ -10,6 +10,10 @@
 
 namespace nibble::layouts {
 
+// A note of opened modules whose config asks for what is no matter of weights.
+inline constexpr std::string_view kRoundsInputsNote =
+    "the config asks readers to round the inputs of linear layers too: here --compute tells";
+
 class ReaderWarnings {
  public:
   // `text` counts for the first module that breaks the rule.

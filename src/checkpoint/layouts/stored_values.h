@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstring>
-#include <vector>
 
 #include "formats/float8.h"
 #include "nibble/dtype.h"
@@ -27,13 +26,6 @@ inline float stored_float(const std::byte* from, DType type, std::size_t index) 
   const auto bits = stored_value<std::uint8_t>(from, index);
   if (type == DType::kF8E8M0) return bits == 255 ? NAN : std::ldexp(1.0f, bits - 127);
   return is_float8_nan(bits) ? NAN : float8_to_float(bits);
-}
-
-template <typename Value>
-std::vector<std::byte> bytes_of(const std::vector<Value>& values) {
-  std::vector<std::byte> bytes(values.size() * sizeof(Value));
-  std::memcpy(bytes.data(), values.data(), bytes.size());
-  return bytes;
 }
 
 }  // namespace nibble::layouts

@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "checkpoint/layout.h"
 #include "checkpoint/layouts/module_tensors.h"
+#include "checkpoint/layouts/reader_warnings.h"
 #include "checkpoint/layouts/row_codes.h"
 #include "nibble/error.h"
 
@@ -110,9 +111,7 @@ class Modules final : public StoredModules {
  public:
   Modules(const CheckpointReader& reader, const Json& config)
       : reader_(reader), settings_(read_settings(config)) {
-    if (settings_.rounds_inputs)
-      notes_.push_back(
-          "the config asks readers to round the inputs of linear layers too: here --compute tells");
+    if (settings_.rounds_inputs) notes_.emplace_back(kRoundsInputsNote);
   }
   bool holds(const std::string& module) const override {
     return reader_.find(cat(module, kCodes)) != nullptr;

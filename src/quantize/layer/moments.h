@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <utility>
 
 #include "nibble/compute.h"
 #include "nibble/tensor.h"
@@ -21,6 +22,8 @@ class Moments {
 
   // Σ x̂·x̂ᵀ / tokens, [columns, columns], both triangles.
   ConstMatrix hessian() const { return sum_.view(); }
+  // The same, given away; nothing is left.
+  Tensor take_hessian() { return std::move(sum_); }
   // Σ (x − x̂)·x̂ᵀ / tokens that had a wanted input, [columns, columns]; no rows when drift is not
   // followed.
   ConstMatrix drift() const { return drift_.view(); }

@@ -72,6 +72,7 @@ std::vector<std::string> apply(const TransformTask& task) {
 extern const Transform smoothquant{
     .name = "smoothquant",
     .summary = "moves the size of large inputs into the weights, for 8-bit inputs",
+    .needs = Needs::kPeaks,
     .options = kOptions,
     .apply = apply,
 };
