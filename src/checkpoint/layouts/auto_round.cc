@@ -15,6 +15,7 @@
 #include "checkpoint/layout.h"
 #include "checkpoint/layouts/awq.h"
 #include "checkpoint/layouts/gptq_config.h"
+#include "checkpoint/layouts/module_tensors.h"
 #include "nibble/error.h"
 
 namespace nibble::layouts {
@@ -123,8 +124,7 @@ class Translation {
 };
 
 std::optional<std::string> module_of(const TensorInfo& tensor) {
-  if (!tensor.name.ends_with(kCodes)) return std::nullopt;
-  return tensor.name.substr(0, tensor.name.size() - kCodes.size());
+  return module_of_suffix(tensor, kCodes);
 }
 
 bool claims(const Json& config) {

@@ -47,8 +47,7 @@ double bits_per_weight(const CodeShape& shape, const LayoutSettings&) {
 }
 
 std::optional<std::string> module_of(const TensorInfo& tensor) {
-  if (!tensor.name.ends_with(kAwqCodes)) return std::nullopt;
-  return tensor.name.substr(0, tensor.name.size() - kAwqCodes.size());
+  return module_of_suffix(tensor, kAwqCodes);
 }
 
 std::vector<TensorInfo> plan(const std::string& module, const CodeShape& shape,

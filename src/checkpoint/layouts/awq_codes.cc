@@ -6,6 +6,8 @@
 
 #include "base/text.h"
 #include "checkpoint/layouts/awq.h"
+#include "checkpoint/layouts/module_tensors.h"
+#include "checkpoint/layouts/opened_modules.h"
 #include "nibble/error.h"
 #include "tensor/half.h"
 
@@ -179,27 +181,24 @@ std::unique_ptr<StoredModules> open_awq(const CheckpointReader& reader, const Js
 
 std::vector<Finding> check_awq(const CheckpointReader& reader, const Json& json) {
   const AwqConfig config = read_awq_config(json);
-  std::vector<Finding> findings;
-  std::vector<ShapedModule> shapes;
-  for (const TensorInfo& info : reader.tensors()) {
-    if (!info.name.ends_with(kAwqCodes)) continue;
-    const std::string module = info.name.substr(0, info.name.size() - kAwqCodes.size());
-    try {
-      const Codes codes = codes_of(*Reading(reader, module).codes(config));
-      shapes.push_back({module, codes.rows, codes.columns, {codes.grid, config.group_size}});
-      if (config.symmetric &&
-          std::any_of(codes.zeros.begin(), codes.zeros.end(), [](float zero) { return zero != 8; }))
-        findings.push_back(
-            {true, "awq.zero_point",
-             cat("module \"", module, "\": \"zero_point\" is false, but a zero differs from 8")});
-    } catch (const Error& problem) {
-      findings.push_back({true, "awq.tensors", problem.what()});
-    }
-  }
-  if (shapes.empty() && findings.empty())
-    findings.push_back(
-        {true, "awq.modules", "the config says AWQ, but no tensor is called *.qweight"});
-  const auto refusals = awq_consumers(shapes, {});
+  std::vector<Finding> moved;
+  OpenedModules opened = open_modules(
+      reader, [](const TensorInfo& tensor) { return module_of_suffix(tensor, kAwqCodes); },
+      "awq.tensors",
+      [&](const std::string& module) {
+        auto stored = Reading(reader, module).codes(config);
+        const Codes codes = codes_of(*stored);
+        if (config.symmetric && std::any_of(codes.zeros.begin(), codes.zeros.end(),
+                                            [](float zero) { return zero != 8; }))
+          moved.push_back(
+              {true, "awq.zero_point",
+               cat("module \"", module, "\": \"zero_point\" is false, but a zero differs from 8")});
+        return stored;
+      });
+  const auto refusals = awq_consumers(opened.modules, {});
+  auto findings = findings_of(std::move(opened), "awq.modules",
+                              "the config says AWQ, but no tensor is called *.qweight");
+  findings.insert(findings.end(), moved.begin(), moved.end());
   findings.insert(findings.end(), refusals.begin(), refusals.end());
   return findings;
 }

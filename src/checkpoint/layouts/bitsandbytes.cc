@@ -21,6 +21,7 @@
 #include "base/text.h"
 #include "checkpoint/layout.h"
 #include "checkpoint/layouts/module_tensors.h"
+#include "checkpoint/layouts/opened_modules.h"
 #include "nibble/error.h"
 
 namespace nibble::layouts {
@@ -428,22 +429,10 @@ std::unique_ptr<StoredModules> open(const CheckpointReader& reader, const Json&)
 }
 
 std::vector<Finding> check(const CheckpointReader& reader, const Json&) {
-  std::vector<Finding> findings;
-  std::size_t modules = 0;
-  for (const TensorInfo& info : reader.tensors()) {
-    const auto module = module_of(info);
-    if (!module) continue;
-    ++modules;
-    try {
-      Reading(reader, *module).codes();
-    } catch (const Error& problem) {
-      findings.push_back({true, "bitsandbytes.tensors", problem.what()});
-    }
-  }
-  if (modules == 0)
-    findings.push_back({true, "bitsandbytes.modules",
-                        "the config says bitsandbytes, but no tensor is a quant_state"});
-  return findings;
+  return findings_of(
+      open_modules(reader, module_of, "bitsandbytes.tensors",
+                   [&](const std::string& module) { return Reading(reader, module).codes(); }),
+      "bitsandbytes.modules", "the config says bitsandbytes, but no tensor is a quant_state");
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "checkpoint/layout.h"
 #include "checkpoint/layouts/module_tensors.h"
+#include "checkpoint/layouts/opened_modules.h"
 #include "checkpoint/layouts/row_codes.h"
 #include "nibble/error.h"
 
@@ -61,8 +62,7 @@ double bits_per_weight(const CodeShape& shape, const LayoutSettings&) {
 }
 
 std::optional<std::string> module_of(const TensorInfo& tensor) {
-  if (!tensor.name.ends_with(kScales)) return std::nullopt;
-  return tensor.name.substr(0, tensor.name.size() - kScales.size());
+  return module_of_suffix(tensor, kScales);
 }
 
 std::vector<TensorInfo> plan(const std::string& module, const CodeShape& shape,
@@ -154,22 +154,10 @@ std::unique_ptr<StoredModules> open(const CheckpointReader& reader, const Json&)
 }
 
 std::vector<Finding> check(const CheckpointReader& reader, const Json&) {
-  std::vector<Finding> findings;
-  std::size_t modules = 0;
-  for (const TensorInfo& info : reader.tensors()) {
-    const auto module = module_of(info);
-    if (!module) continue;
-    ++modules;
-    try {
-      codes_in(reader, *module);
-    } catch (const Error& problem) {
-      findings.push_back({true, "bitsandbytes.tensors", problem.what()});
-    }
-  }
-  if (modules == 0)
-    findings.push_back({true, "bitsandbytes.modules",
-                        "the config says load_in_8bit, but no tensor is called *.SCB"});
-  return findings;
+  return findings_of(
+      open_modules(reader, module_of, "bitsandbytes.tensors",
+                   [&](const std::string& module) { return codes_in(reader, module); }),
+      "bitsandbytes.modules", "the config says load_in_8bit, but no tensor is called *.SCB");
 }
 
 }  // namespace

@@ -25,6 +25,7 @@
 
 #include "base/text.h"
 #include "checkpoint/layouts/float_codes.h"
+#include "checkpoint/layouts/module_tensors.h"
 #include "formats/bitstream.h"
 #include "nibble/error.h"
 #include "tensor/half.h"
@@ -104,10 +105,8 @@ double bits_per_weight(const CodeShape& shape, const LayoutSettings& settings) {
 
 std::optional<std::string> module_of(const TensorInfo& tensor) {
   constexpr std::string_view kWeight = ".weight";
-  if (tensor.name.ends_with(kPacked))
-    return tensor.name.substr(0, tensor.name.size() - kPacked.size());
-  if (is_byte_weight(tensor)) return tensor.name.substr(0, tensor.name.size() - kWeight.size());
-  return std::nullopt;
+  if (auto module = module_of_suffix(tensor, kPacked)) return module;
+  return is_byte_weight(tensor) ? module_of_suffix(tensor, kWeight) : std::nullopt;
 }
 
 std::vector<TensorInfo> plan(const std::string& module, const CodeShape& shape,

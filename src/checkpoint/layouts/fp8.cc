@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "checkpoint/layouts/float_codes.h"
 #include "checkpoint/layouts/module_tensors.h"
+#include "checkpoint/layouts/opened_modules.h"
 #include "checkpoint/layouts/reader_warnings.h"
 #include "nibble/error.h"
 
@@ -46,8 +47,8 @@ double bits_per_weight(const CodeShape& shape, const LayoutSettings&) {
 }
 
 std::optional<std::string> module_of(const TensorInfo& tensor) {
-  if (tensor.dtype != DType::kF8E4M3 || !tensor.name.ends_with(kWeight)) return std::nullopt;
-  return tensor.name.substr(0, tensor.name.size() - kWeight.size());
+  if (tensor.dtype != DType::kF8E4M3) return std::nullopt;
+  return module_of_suffix(tensor, kWeight);
 }
 
 std::vector<TensorInfo> plan(const std::string& module, const CodeShape& shape,
@@ -144,22 +145,13 @@ std::unique_ptr<StoredModules> open(const CheckpointReader& reader, const Json& 
 }
 
 std::vector<Finding> check(const CheckpointReader& reader, const Json& config) {
-  std::vector<Finding> findings;
-  std::vector<ShapedModule> shapes;
   const Modules modules(reader, config);
-  for (const TensorInfo& info : reader.tensors()) {
-    const auto module = module_of(info);
-    if (!module) continue;
-    try {
-      const CodeShape& shape = modules.open(*module)->shape();
-      shapes.push_back({*module, shape.rows, shape.columns, {shape.grid, shape.group_size}});
-    } catch (const Error& problem) {
-      findings.push_back({true, "fp8.tensors", problem.what()});
-    }
-  }
-  if (shapes.empty() && findings.empty())
-    findings.push_back({true, "fp8.modules", "the config says fp8, but no weight is F8_E4M3"});
-  const auto warnings = consumers(shapes, {});
+  OpenedModules opened =
+      open_modules(reader, module_of, "fp8.tensors",
+                   [&](const std::string& module) { return modules.open(module); });
+  const auto warnings = consumers(opened.modules, {});
+  auto findings = findings_of(std::move(opened), "fp8.modules",
+                              "the config says fp8, but no weight is F8_E4M3");
   findings.insert(findings.end(), warnings.begin(), warnings.end());
   return findings;
 }

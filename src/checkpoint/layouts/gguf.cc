@@ -8,6 +8,7 @@
 #include "checkpoint/gguf_mixes.h"
 #include "checkpoint/gguf_writer.h"
 #include "checkpoint/layout.h"
+#include "checkpoint/layouts/module_tensors.h"
 #include "formats/block_codes.h"
 #include "nibble/error.h"
 
@@ -103,8 +104,8 @@ double bits_per_weight(const CodeShape& shape, const LayoutSettings& settings) {
 
 std::optional<std::string> module_of(const TensorInfo& tensor) {
   constexpr std::string_view kSuffix = ".weight";
-  if (tensor.blocks == nullptr || !tensor.name.ends_with(kSuffix)) return std::nullopt;
-  return tensor.name.substr(0, tensor.name.size() - kSuffix.size());
+  if (tensor.blocks == nullptr) return std::nullopt;
+  return module_of_suffix(tensor, kSuffix);
 }
 
 std::vector<TensorInfo> plan(const std::string& module, const CodeShape& shape,

@@ -58,8 +58,7 @@ double bits_per_weight(const CodeShape& shape, const LayoutSettings&) {
 
 std::optional<std::string> module_of(const TensorInfo& tensor) {
   constexpr std::string_view kSuffix = ".qweight";
-  if (!tensor.name.ends_with(kSuffix)) return std::nullopt;
-  return tensor.name.substr(0, tensor.name.size() - kSuffix.size());
+  return module_of_suffix(tensor, kSuffix);
 }
 
 std::vector<TensorInfo> plan(const std::string& module, const CodeShape& shape,

@@ -54,8 +54,7 @@ double bits_per_weight(const CodeShape& shape, const LayoutSettings& settings) {
 }
 
 std::optional<std::string> module_of(const TensorInfo& tensor) {
-  if (!tensor.name.ends_with(kHqqCodes)) return std::nullopt;
-  return tensor.name.substr(0, tensor.name.size() - kHqqCodes.size());
+  return module_of_suffix(tensor, kHqqCodes);
 }
 
 bool recognises(const CheckpointReader& reader) {

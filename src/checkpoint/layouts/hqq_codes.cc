@@ -5,6 +5,8 @@
 
 #include "base/text.h"
 #include "checkpoint/layouts/hqq.h"
+#include "checkpoint/layouts/module_tensors.h"
+#include "checkpoint/layouts/opened_modules.h"
 #include "nibble/error.h"
 #include "tensor/half.h"
 
@@ -216,21 +218,12 @@ std::unique_ptr<StoredModules> open_hqq(const CheckpointReader& reader, const Js
 }
 
 std::vector<Finding> check_hqq(const CheckpointReader& reader, const Json&) {
-  std::vector<Finding> findings;
-  std::vector<ShapedModule> shapes;
-  for (const TensorInfo& info : reader.tensors()) {
-    if (!info.name.ends_with(kHqqCodes)) continue;
-    const std::string module = info.name.substr(0, info.name.size() - kHqqCodes.size());
-    try {
-      const CodeShape shape = Reading(reader, module).codes()->shape();
-      shapes.push_back({module, shape.rows, shape.columns, {shape.grid, shape.group_size}});
-    } catch (const Error& problem) {
-      findings.push_back({true, "hqq.tensors", problem.what()});
-    }
-  }
-  const auto refusals = hqq_consumers(shapes, {});
-  findings.insert(findings.end(), refusals.begin(), refusals.end());
-  return findings;
+  OpenedModules opened = open_modules(
+      reader, [](const TensorInfo& tensor) { return module_of_suffix(tensor, kHqqCodes); },
+      "hqq.tensors", [&](const std::string& module) { return Reading(reader, module).codes(); });
+  const auto refusals = hqq_consumers(opened.modules, {});
+  opened.findings.insert(opened.findings.end(), refusals.begin(), refusals.end());
+  return std::move(opened.findings);
 }
 
 }  // namespace nibble::layouts

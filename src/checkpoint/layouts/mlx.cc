@@ -20,6 +20,7 @@
 #include "base/text.h"
 #include "checkpoint/layout.h"
 #include "checkpoint/layouts/module_tensors.h"
+#include "checkpoint/layouts/opened_modules.h"
 #include "checkpoint/layouts/row_codes.h"
 #include "formats/bitstream.h"
 #include "nibble/error.h"
@@ -90,8 +91,7 @@ double bits_per_weight(const CodeShape& shape, const LayoutSettings& settings) {
 }
 
 std::optional<std::string> module_of(const TensorInfo& tensor) {
-  if (!tensor.name.ends_with(kBiases)) return std::nullopt;
-  return tensor.name.substr(0, tensor.name.size() - kBiases.size());
+  return module_of_suffix(tensor, kBiases);
 }
 
 std::vector<TensorInfo> plan(const std::string& module, const CodeShape& shape,
@@ -206,22 +206,10 @@ std::unique_ptr<StoredModules> open(const CheckpointReader& reader, const Json& 
 
 std::vector<Finding> check(const CheckpointReader& reader, const Json& config) {
   const Modules modules(reader, config);
-  std::vector<Finding> findings;
-  std::size_t count = 0;
-  for (const TensorInfo& info : reader.tensors()) {
-    const auto module = module_of(info);
-    if (!module) continue;
-    ++count;
-    try {
-      modules.open(*module);
-    } catch (const Error& problem) {
-      findings.push_back({true, "mlx.tensors", problem.what()});
-    }
-  }
-  if (count == 0)
-    findings.push_back({true, "mlx.modules",
-                        "the config says how MLX quantized it, but no tensor is called *.biases"});
-  return findings;
+  return findings_of(open_modules(reader, module_of, "mlx.tensors",
+                                  [&](const std::string& module) { return modules.open(module); }),
+                     "mlx.modules",
+                     "the config says how MLX quantized it, but no tensor is called *.biases");
 }
 
 }  // namespace

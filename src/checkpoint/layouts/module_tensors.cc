@@ -91,6 +91,11 @@ void ModuleTensors::unsupported(const std::string& what, std::string_view fix) c
   throw Error(ErrorKind::kUnsupported, cat("module \"", module_, "\": ", what), fix);
 }
 
+std::optional<std::string> module_of_suffix(const TensorInfo& tensor, std::string_view suffix) {
+  if (!tensor.name.ends_with(suffix)) return std::nullopt;
+  return tensor.name.substr(0, tensor.name.size() - suffix.size());
+}
+
 std::vector<std::byte> bytes_of(const void* from, std::size_t count) {
   std::vector<std::byte> bytes(count);
   std::memcpy(bytes.data(), from, count);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <initializer_list>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -39,6 +40,9 @@ class ModuleTensors {
   const CheckpointReader& reader_;
   const std::string& module_;
 };
+
+// The module of a tensor that is called so: "m" of "m.qweight" where `suffix` is ".qweight".
+std::optional<std::string> module_of_suffix(const TensorInfo& tensor, std::string_view suffix);
 
 // Values as bytes, little-endian as they lie.
 std::vector<std::byte> bytes_of(const void* from, std::size_t count);

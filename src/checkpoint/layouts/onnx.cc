@@ -84,8 +84,7 @@ std::string codes_name(const std::string& module, int bits) { return cat(module,
 
 std::optional<std::string> module_of(const TensorInfo& tensor) {
   for (const int bits : {2, 4, 8})
-    if (const std::string suffix = codes_name("", bits); tensor.name.ends_with(suffix))
-      return tensor.name.substr(0, tensor.name.size() - suffix.size());
+    if (auto module = module_of_suffix(tensor, codes_name("", bits))) return module;
   return std::nullopt;
 }
 

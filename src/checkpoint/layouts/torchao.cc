@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "checkpoint/layout.h"
 #include "checkpoint/layouts/module_tensors.h"
+#include "checkpoint/layouts/opened_modules.h"
 #include "checkpoint/layouts/reader_warnings.h"
 #include "checkpoint/layouts/row_codes.h"
 #include "nibble/error.h"
@@ -103,8 +104,7 @@ std::unique_ptr<StoredCodes> codes_in(const CheckpointReader& reader, const std:
 }
 
 std::optional<std::string> module_of(const TensorInfo& tensor) {
-  if (!tensor.name.ends_with(kCodes)) return std::nullopt;
-  return tensor.name.substr(0, tensor.name.size() - kCodes.size());
+  return module_of_suffix(tensor, kCodes);
 }
 
 class Modules final : public StoredModules {
@@ -135,22 +135,11 @@ std::unique_ptr<StoredModules> open(const CheckpointReader& reader, const Json& 
 
 std::vector<Finding> check(const CheckpointReader& reader, const Json& config) {
   const Settings settings = read_settings(config);
-  std::vector<Finding> findings;
-  std::size_t modules = 0;
-  for (const TensorInfo& info : reader.tensors()) {
-    const auto module = module_of(info);
-    if (!module) continue;
-    ++modules;
-    try {
-      codes_in(reader, *module, settings.bits);
-    } catch (const Error& problem) {
-      findings.push_back({true, "torchao.tensors", problem.what()});
-    }
-  }
-  if (modules == 0)
-    findings.push_back({true, "torchao.modules",
-                        cat("the config says torchao, but no tensor is called *", kCodes)});
-  return findings;
+  return findings_of(
+      open_modules(
+          reader, module_of, "torchao.tensors",
+          [&](const std::string& module) { return codes_in(reader, module, settings.bits); }),
+      "torchao.modules", cat("the config says torchao, but no tensor is called *", kCodes));
 }
 
 std::span<const std::size_t> usual_groups(const Grid&, std::string_view) { return {}; }
