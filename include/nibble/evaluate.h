@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "nibble/compute.h"
+#include "nibble/resume.h"
 
 namespace nibble {
 
@@ -23,6 +24,11 @@ struct MeasureOptions {
   // Two models compared: both read the text as the first one's tokenizer does. Otherwise it is
   // refused when their own tokenizers read it differently.
   bool base_tokenizer = false;
+  // A long measurement keeps what it has scored in a folder of its own in here, where the same one
+  // goes on when it is begun again; empty: nothing is kept.
+  std::filesystem::path journals = {};
+  double journal_after = 20;  // seconds
+  Resume resume = Resume::kAuto;
   std::function<void(double done, double total)> progress = {};  // in tokens
   std::function<void(std::string_view line)> log = {};           // warnings
 };

@@ -6,6 +6,7 @@
 
 #include "cli/compute_options.h"
 #include "cli/number_check.h"
+#include "nibble/error.h"
 
 namespace nibble::cli {
 namespace {
@@ -27,6 +28,11 @@ void declare(CLI::App& app, MeasureFlags& flags) {
       ->check(whole_number(0, kMaxCount));
   app.add_option("--compute", flags.compute, "Arithmetic: f32, bf16, int8 or auto")
       ->capture_default_str();
+  const auto resume = app.add_flag(
+      "--resume", flags.resume,
+      "Refuse to begin anew (a long measurement that was stopped goes on by itself when it is "
+      "given again)");
+  app.add_flag("--restart", flags.restart, "Begin anew, whatever was kept")->excludes(resume);
 }
 
 MeasureOptions options_of(const MeasureFlags& flags, const Global& global, std::string_view job) {
@@ -35,6 +41,12 @@ MeasureOptions options_of(const MeasureFlags& flags, const Global& global, std::
   options.windows = flags.windows;
   options.context = flags.context;
   options.compute = parse_compute(flags.compute);
+  options.journals = global.state_folder.empty() ? "" : global.state_folder / "measuring";
+  if (flags.resume && options.journals.empty())
+    throw Error(ErrorKind::kInvalidArgument, "--resume: there is no folder to go on from",
+                "set HOME or XDG_STATE_HOME, where measurements are kept");
+  if (flags.resume) options.resume = Resume::kRequired;
+  if (flags.restart) options.resume = Resume::kNever;
   options.progress = [&global, job](double done, double total) {
     global.progress({job, "", done, total});
   };

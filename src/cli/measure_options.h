@@ -16,6 +16,7 @@ struct MeasureFlags {
   std::size_t windows = 0;
   std::size_t context = 0;
   std::string compute = "f32";
+  bool resume = false, restart = false;
 };
 void declare(CLI::App& app, MeasureFlags& flags);
 // Progress and warnings go where `global` sends them, under the name of `job`.

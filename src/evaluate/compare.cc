@@ -92,8 +92,9 @@ CompareResult summarise(std::span<const PositionDifference> positions) {
 }
 
 CompareResult compare(const ScoredModel& base, const ScoredModel& other, const ScoredText& text,
-                      const TokensDone& progress) {
+                      const TokensDone& progress, KeptScores* kept) {
   std::vector<PositionDifference> positions;
+  const Stretch stretch = KeptScores::stretch(kept, positions);
   positions.reserve(text.scope.tokens);
   const ScoredModel models[] = {base, other};
   score_windows(
@@ -107,7 +108,9 @@ CompareResult compare(const ScoredModel& base, const ScoredModel& other, const S
             positions[first + i] =
                 compare_position(logits[0].row_span(i), logits[1].row_span(i), targets[i], room);
         });
-      });
+      },
+      stretch);
+  if (kept != nullptr) kept->remove();
   CompareResult result = summarise(positions);
   result.scope = text.scope;
   const auto losses = [&](auto field) {
@@ -136,12 +139,14 @@ CompareResult compare_models(const std::filesystem::path& base, const std::files
     refuse_different_tokens(scored, make_scored_text(*open_tokenizer(other_source.path()), read,
                                                      base_source.hyper().context, silent));
   }
+  const ModelSource* const models[] = {&base_source, &other_source};
+  KeptScores kept(models, scored, options);
   Transformer base_model(base_source), other_model(other_source);
   const Compute other_compute = options.compute_other.value_or(options.compute);
   base_model.prepare(options.compute);
   other_model.prepare(other_compute);
   return compare({&base_model, options.compute}, {&other_model, other_compute}, scored,
-                 options.progress);
+                 options.progress, &kept);
 }
 
 }  // namespace nibble

@@ -22,17 +22,21 @@ double negative_log_probability(std::span<const float> logits, std::int32_t targ
 }
 
 PerplexityResult perplexity(const ScoredModel& model, const ScoredText& text,
-                            const TokensDone& progress) {
+                            const TokensDone& progress, KeptScores* kept) {
   std::vector<double> losses;
+  const Stretch stretch = KeptScores::stretch(kept, losses);
   losses.reserve(text.scope.tokens);
-  score_windows({&model, 1}, text, progress,
-                [&](std::span<const ConstMatrix> logits, std::span<const std::int32_t> targets) {
-                  const std::size_t first = losses.size();
-                  losses.resize(first + targets.size());
-                  parallel_for(targets.size(), [&](std::size_t i) {
-                    losses[first + i] = negative_log_probability(logits[0].row_span(i), targets[i]);
-                  });
-                });
+  score_windows(
+      {&model, 1}, text, progress,
+      [&](std::span<const ConstMatrix> logits, std::span<const std::int32_t> targets) {
+        const std::size_t first = losses.size();
+        losses.resize(first + targets.size());
+        parallel_for(targets.size(), [&](std::size_t i) {
+          losses[first + i] = negative_log_probability(logits[0].row_span(i), targets[i]);
+        });
+      },
+      stretch);
+  if (kept != nullptr) kept->remove();
   const Mean mean = mean_of(losses);
   PerplexityResult result;
   result.scope = text.scope;
@@ -53,9 +57,11 @@ PerplexityResult measure_perplexity(const std::filesystem::path& model,
   const ScoredText scored = make_scored_text(
       *tokenizer, read_text_to_score(text, source.path(), source.hyper().context, options),
       source.hyper().context, options);
+  const ModelSource* const models[] = {&source};
+  KeptScores kept(models, scored, options);
   Transformer transformer(source);
   transformer.prepare(options.compute);
-  return perplexity({&transformer, options.compute}, scored, options.progress);
+  return perplexity({&transformer, options.compute}, scored, options.progress, &kept);
 }
 
 }  // namespace nibble

@@ -88,17 +88,20 @@ class Runner {
 }  // namespace
 
 void score_windows(std::span<const ScoredModel> models, const ScoredText& text,
-                   const TokensDone& progress, const UseLogits& use) {
+                   const TokensDone& progress, const UseLogits& use, const Stretch& stretch) {
   Runner runner(models, text, use);
   const auto total = static_cast<double>(text.window_tokens());
   double done = 0;
+  for (std::size_t i = 0; i < stretch.first; ++i)
+    done += static_cast<double>(text.windows[i].length);
   if (progress) progress(done, total);
-  for (std::size_t begin = 0; begin < text.windows.size();) {
+  for (std::size_t begin = stretch.first; begin < text.windows.size();) {
     throw_if_stopped();
     const std::size_t end = batch_end(text.windows, begin);
     const auto batch = std::span(text.windows).subspan(begin, end - begin);
     runner.run_batch(batch);
     done += static_cast<double>(batch.size() * batch[0].length);
+    if (stretch.scored) stretch.scored(end);
     if (progress) progress(done, total);
     begin = end;
   }

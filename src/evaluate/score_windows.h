@@ -21,9 +21,17 @@ struct ScoredModel {
   Compute compute = Compute::kFloat32;
 };
 
+// The windows that were scored before are left out; `scored` is told, after some more, how many of
+// the text's are. A run that begins where another was told so gives the logits that that would have
+// given.
+struct Stretch {
+  std::size_t first = 0;
+  std::function<void(std::size_t windows)> scored = {};
+};
+
 // Models with the same vocabulary. Pieces come in the order of the text, whatever the threads.
 void score_windows(std::span<const ScoredModel> models, const ScoredText& text,
-                   const TokensDone& progress, const UseLogits& use);
+                   const TokensDone& progress, const UseLogits& use, const Stretch& stretch = {});
 
 // The mean of each window's part of `values`, which are one for each scored token, in order.
 std::vector<double> window_means(std::span<const double> values, std::span<const Window> windows);
