@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Writes a Llama checkpoint with random BF16 weights, for measuring time and memory.
 
-usage: make_random_model.py FOLDER [--shape tinyllama|tiny] [--tokenizer FOLDER] [--seed N]
+usage: make_random_model.py FOLDER [--shape tinyllama|tiny|llama-7b|llama-70b] [--filled N] [--tokenizer FOLDER] [--seed N]
+--filled: only so many layers have weights; the others are zeros that take no room on the disk.
 needs: numpy. The tokenizer files are copied from --tokenizer (default: assets/demo of this repository).
 """
 import argparse
@@ -14,8 +15,13 @@ import numpy as np
 SHAPES = {
     # TinyLlama-1.1B: hidden, mlp, layers, heads, kv heads, vocabulary, context
     "tinyllama": (2048, 5632, 22, 32, 4, 32000, 2048),
+    "llama-7b": (4096, 11008, 32, 32, 32, 32000, 4096),
+    "llama-70b": (8192, 28672, 80, 64, 8, 32000, 4096),
     "tiny": (256, 768, 4, 4, 2, 4096, 512),
 }
+
+
+ROWS = 1024  # made at once
 
 
 def bfloat16(values):
@@ -41,10 +47,15 @@ def tensor_shapes(hidden, mlp, layers, heads, kv_heads, vocabulary):
     yield "lm_head.weight", (vocabulary, hidden)
 
 
+def layer_of(name):
+    return int(name.split(".")[2]) if name.startswith("model.layers.") else -1
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--shape", choices=SHAPES, default="tinyllama")
+    parser.add_argument("--filled", type=int, help="layers with weights; default: all")
     parser.add_argument("--tokenizer", type=Path, default=Path(__file__).parent.parent / "assets" / "demo")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
@@ -63,8 +74,16 @@ def main():
     with open(args.folder / "model.safetensors", "wb") as file:
         file.write(len(text).to_bytes(8, "little") + text)
         for name, shape in shapes:
-            values = np.ones(shape, np.float32) if len(shape) == 1 else random.standard_normal(shape, np.float32) * 0.02
-            file.write(bfloat16(values).tobytes())
+            if args.filled is not None and layer_of(name) >= args.filled:
+                file.seek(2 * int(np.prod(shape)), 1)
+                continue
+            if len(shape) == 1:
+                file.write(bfloat16(np.ones(shape, np.float32)).tobytes())
+                continue
+            for first in range(0, shape[0], ROWS):
+                part = (min(ROWS, shape[0] - first), shape[1])
+                file.write(bfloat16(random.standard_normal(part, np.float32) * 0.02).tobytes())
+        file.truncate(8 + len(text) + offset)
 
     config = {
         "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_act": "silu",

@@ -117,9 +117,19 @@ std::unique_ptr<ModelWriter> create_folder(const Layout& layout, const LayoutSet
                                            const std::filesystem::path& target,
                                            const OutputModel& model, const OutputOptions& options);
 
+// A program that was given what a layout writes, and what came of it.
+struct TestedReader {
+  std::string_view program;       // with versions: "transformers 5.24.0, bitsandbytes 0.50.2"
+  std::string_view takes;         // "2 to 6 and 8 bits, symmetric"
+  std::string_view refuses = {};  // what it did not open; empty: nothing that was tried
+  std::string_view how;           // what was compared with this program: "perplexity, float32"
+  std::string_view date;          // "2026-11-28"
+};
+
 struct Layout {
   std::string_view name;
-  std::string_view summary;                         // who reads it
+  std::string_view summary;  // who reads it
+  std::span<const TestedReader> readers = {};
   std::span<const std::string_view> dialects = {};  // the first is taken where none is named
 
   // Reading. Does config.json's quantization_config describe this layout?

@@ -44,6 +44,28 @@ Json json_of(std::string_view name, const Abilities& abilities) {
       {"name", name}, {"read", abilities.read}, {"run", abilities.run}, {"write", abilities.write}};
 }
 
+void print_readers() {
+  fmt::print("Programs that were given what is written here, and what they opened\n");
+  for (const Layout* layout : layouts::all())
+    for (const TestedReader& reader : layout->readers) {
+      fmt::print("{}: {}, {}, by {}\n", layout->name, reader.program, reader.date, reader.how);
+      if (!reader.takes.empty()) fmt::print("  yes  {}\n", reader.takes);
+      if (!reader.refuses.empty()) fmt::print("  no   {}\n", reader.refuses);
+    }
+  fmt::print("\n");
+}
+
+Json json_of(std::span<const TestedReader> readers) {
+  Json list = Json::array();
+  for (const TestedReader& reader : readers)
+    list.push_back({{"program", reader.program},
+                    {"takes", reader.takes},
+                    {"refuses", reader.refuses},
+                    {"how", reader.how},
+                    {"date", reader.date}});
+  return list;
+}
+
 void print_tables() {
   Table values({"grid", "run", "bits/weight", "what a code means"});
   for (const Grid* grid : grids::all())
@@ -72,6 +94,7 @@ void print_tables() {
   fmt::print("Codes while they run, scales and zeros beside them\n{}\n", running.text());
   fmt::print("Blocks of GGUF files\n{}\n", blocks.text());
   fmt::print("Layouts of quantized layers in files\n{}\n", files.text());
+  print_readers();
   fmt::print(
       "F32, F16 and BF16 weights are read and run from all. Where \"decoded\" stands, weights are\n"
       "decoded for every product: right, and slower than those that have kernels.\n");
@@ -102,6 +125,7 @@ void print_object() {
   for (const Layout* layout : layouts::all()) {
     Json file = json_of(layout->name, abilities_of(*layout));
     file["summary"] = layout->summary;
+    file["readers"] = json_of(layout->readers);
     file["dialects"] = std::vector<std::string>(layout->dialects.begin(), layout->dialects.end());
     files.push_back(std::move(file));
   }

@@ -124,6 +124,13 @@ Json write_config(const LayoutSettings& settings) {
 
 std::vector<std::pair<std::string, std::string>> files(const LayoutSettings&) { return {}; }
 
+constexpr TestedReader kReaders[] = {
+    {.program = "transformers 5.24.0, GPTQModel 7.7.0",
+     .takes = "4 bits, asymmetric and symmetric",
+     .how = "unpacked weights and perplexity in float32",
+     .date = "2026-11-28"},
+};
+
 }  // namespace
 
 // Of Marlin, read in vLLM's source.
@@ -146,6 +153,7 @@ std::vector<Finding> awq_consumers(std::span<const ShapedModule> modules, const 
 extern const Layout awq{
     .name = "awq",
     .summary = "AWQ, the form gemm: vLLM, transformers with GPTQModel",
+    .readers = kReaders,
     .dialects = kDialects,
     .claims = claims,
     .open = open_awq,

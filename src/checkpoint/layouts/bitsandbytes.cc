@@ -435,11 +435,19 @@ std::vector<Finding> check(const CheckpointReader& reader, const Json&) {
       "bitsandbytes.modules", "the config says bitsandbytes, but no tensor is a quant_state");
 }
 
+constexpr TestedReader kReaders[] = {
+    {.program = "transformers 5.24.0, bitsandbytes 0.50.2",
+     .takes = "nf4 and fp4, plain and double",
+     .how = "unpacked weights and perplexity in bfloat16",
+     .date = "2026-11-28"},
+};
+
 }  // namespace
 
 extern const Layout bitsandbytes{
     .name = "bitsandbytes",
     .summary = "bitsandbytes 4 bits: transformers, PEFT, vLLM",
+    .readers = kReaders,
     .dialects = kDialects,
     .claims = claims,
     .open = open,

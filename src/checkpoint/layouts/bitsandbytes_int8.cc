@@ -160,11 +160,19 @@ std::vector<Finding> check(const CheckpointReader& reader, const Json&) {
       "bitsandbytes.modules", "the config says load_in_8bit, but no tensor is called *.SCB");
 }
 
+constexpr TestedReader kReaders[] = {
+    {.program = "transformers 5.24.0, bitsandbytes 0.50.2",
+     .takes = "8 bits",
+     .how = "unpacked weights and perplexity (it rounds inputs)",
+     .date = "2026-11-28"},
+};
+
 }  // namespace
 
 extern const Layout bitsandbytes_int8{
     .name = "bitsandbytes-int8",
     .summary = "bitsandbytes 8 bits, a scale for each row: transformers, PEFT",
+    .readers = kReaders,
     .claims = claims,
     .open = open,
     .module_of = module_of,

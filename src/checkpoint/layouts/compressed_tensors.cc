@@ -226,6 +226,14 @@ bool claims(const Json& config) {
 
 std::vector<std::pair<std::string, std::string>> files(const LayoutSettings&) { return {}; }
 
+constexpr TestedReader kReaders[] = {
+    {.program = "transformers 5.24.0, compressed-tensors 0.20.0",
+     .takes = "2 to 6 and 8 bits symmetric, W8A8, fp8, mxfp4, nvfp4, mixed",
+     .refuses = "asymmetric (as the library's own)",
+     .how = "unpacked weights and perplexity",
+     .date = "2026-11-28"},
+};
+
 }  // namespace
 
 CompressedForm compressed_form(const Grid& grid, std::string_view dialect) {
@@ -243,6 +251,7 @@ std::string_view format_name(CompressedForm form) {
 extern const Layout compressed_tensors{
     .name = "compressed-tensors",
     .summary = "compressed-tensors: vLLM, transformers",
+    .readers = kReaders,
     .dialects = kDialects,
     .claims = claims,
     .open = open_compressed,

@@ -156,11 +156,19 @@ std::vector<Finding> check(const CheckpointReader& reader, const Json& config) {
   return findings;
 }
 
+constexpr TestedReader kReaders[] = {
+    {.program = "transformers 5.24.0",
+     .takes = "blocks of 128 x 128",
+     .how = "unpacked weights and perplexity in bfloat16",
+     .date = "2026-11-28"},
+};
+
 }  // namespace
 
 extern const Layout fp8{
     .name = "fp8",
     .summary = "8-bit floats in blocks, as DeepSeek has them: vLLM, transformers",
+    .readers = kReaders,
     .dialects = kDialects,
     .claims = claims,
     .open = open,

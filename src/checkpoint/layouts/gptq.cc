@@ -144,11 +144,24 @@ std::vector<std::pair<std::string, std::string>> files(const LayoutSettings& set
   return {{"quantize_config.json", write_gptq_config(settings).dump(2) + "\n"}};
 }
 
+constexpr TestedReader kReaders[] = {
+    {.program = "vLLM 0.32.0 on a CPU",
+     .takes = "4 bits symmetric, v1 and v2",
+     .refuses = "asymmetric, 3 and 8 bits, act-order",
+     .how = "perplexity in bfloat16",
+     .date = "2026-11-27"},
+    {.program = "transformers 5.24.0, GPTQModel 7.7.0",
+     .takes = "4 bits, groups of 128",
+     .how = "perplexity in float32",
+     .date = "2026-11-28"},
+};
+
 }  // namespace
 
 extern const Layout gptq{
     .name = "gptq",
     .summary = "GPTQ: vLLM, transformers with GPTQModel, exllama",
+    .readers = kReaders,
     .dialects = kDialects,
     .claims = claims,
     .open = open_gptq,

@@ -179,6 +179,18 @@ Json config(const LayoutSettings& settings) {
 
 std::vector<std::pair<std::string, std::string>> files(const LayoutSettings&) { return {}; }
 
+constexpr TestedReader kReaders[] = {
+    {.program = "hqq 0.2.8.post1",
+     .takes = "2 to 6 and 8 bits, mixed",
+     .how = "unpacked weights and perplexity in float32",
+     .date = "2026-11-28"},
+    {.program = "transformers 5.24.0",
+     .takes = "",
+     .refuses = "all: it takes random weights",
+     .how = "loading",
+     .date = "2026-11-28"},
+};
+
 }  // namespace
 
 // Measured, with the version that is named.
@@ -195,6 +207,7 @@ std::vector<Finding> hqq_consumers(std::span<const ShapedModule> modules, const 
 extern const Layout hqq{
     .name = "hqq",
     .summary = "HQQ, save_to_safetensors: the hqq library",
+    .readers = kReaders,
     .claims = claims,
     .open = open_hqq,
     .recognises = recognises,

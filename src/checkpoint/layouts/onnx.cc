@@ -247,11 +247,23 @@ std::unique_ptr<ModelWriter> create(const Layout&, const LayoutSettings& setting
                             options);
 }
 
+constexpr TestedReader kReaders[] = {
+    {.program = "onnxruntime 1.31.1 on a CPU",
+     .takes = "2, 4 and 8 bits, mixed",
+     .how = "perplexity in float32 and 40 greedy tokens",
+     .date = "2026-11-28"},
+    {.program = "onnxruntime-genai 0.18.0 on a CPU",
+     .takes = "4 bits",
+     .how = "40 greedy tokens",
+     .date = "2026-11-28"},
+};
+
 }  // namespace
 
 extern const Layout onnx{
     .name = "onnx",
     .summary = "ONNX with MatMulNBits: onnxruntime, onnxruntime-genai",
+    .readers = kReaders,
     .dialects = kDialects,
     .module_of = module_of,
     .usual_groups = usual_groups,
