@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "checkpoint/gguf_metadata.h"
+#include "checkpoint/model_writer.h"
 #include "nibble/error.h"
 
 namespace nibble {
@@ -122,7 +123,12 @@ bool ends_with_any(const CheckpointReader& reader, std::string_view ending) {
 void refuse_foreign_gguf(const std::string& path, const GgufMetadata& metadata) {
   const std::string type = metadata.text("general.type", 256).value_or("");
   const std::string architecture = metadata.text("general.architecture", 256).value_or("");
-  if (type == "imatrix" || architecture == "imatrix")
+  const bool measured = type == "imatrix" || architecture == "imatrix";
+  if (measured &&
+      metadata.text(kPassportKey).value_or("").find("nibble.statistics/") != std::string::npos)
+    refuse(path, "holds statistics of nibble calibrate, not a model",
+           "name the model; the statistics go behind --stats");
+  if (measured)
     refuse(path, "is an importance matrix (imatrix), not a model; it is not read", kWhatModelIs);
   if (type == "adapter")
     refuse(path, "is a LoRA adapter, not a model",

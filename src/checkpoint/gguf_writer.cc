@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "checkpoint/byte_writer.h"
 #include "checkpoint/container.h"
+#include "checkpoint/gguf_header.h"
 #include "checkpoint/gguf_parts.h"
 #include "checkpoint/gguf_type.h"
 #include "nibble/error.h"
@@ -280,10 +281,35 @@ class GgufWriter final : public ModelWriter {
   std::vector<Part> parts_;
 };
 
+// "general.type" of a file; empty where it is no GGUF file. Of a damaged one, "model".
+std::string kind_of_gguf(const fs::path& file) {
+  const MappedFile mapped(file);
+  if (!containers::gguf.recognises(mapped.bytes())) return {};
+  try {
+    return read_gguf_header(mapped.bytes()).metadata.text("general.type", 256).value_or("model");
+  } catch (const Error&) {
+    return "model";
+  }
+}
+
+// Readers take all that is called so for one model.
+void refuse_older_parts(const fs::path& target, std::size_t parts) {
+  std::error_code ignored;
+  const fs::path folder = target.parent_path().empty() ? "." : target.parent_path();
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    const auto part = parse_part_name(entry.path().filename().string());
+    if (part && part->stem == target.stem().string() && part->parts != parts)
+      throw Error(ErrorKind::kInvalidArgument,
+                  cat(entry.path().string(), ": a part of another output of this name, in ",
+                      part->parts, " parts, lies beside this one, in ", parts),
+                  "remove its parts, or choose another output");
+  }
+}
+
 }  // namespace
 
 void check_gguf_target(const fs::path& target, const OutputModel& output,
-                       const OutputOptions& options) {
+                       const OutputOptions& options, std::string_view kind) {
   std::error_code ignored;
   if (fs::is_directory(target, ignored))
     throw Error(ErrorKind::kInvalidArgument,
@@ -304,10 +330,16 @@ void check_gguf_target(const fs::path& target, const OutputModel& output,
   if (!options.replace)
     throw Error(ErrorKind::kInvalidArgument, cat(target.string(), ": exists"),
                 "give --force to replace it, or choose another output");
-  if (!containers::gguf.recognises(MappedFile(target).bytes()))
+  const std::string there = kind_of_gguf(target);
+  if (there.empty())
     throw Error(ErrorKind::kInvalidArgument,
                 cat(target.string(), ": is not replaced, since it is no GGUF file"),
                 "choose another output");
+  if (there != kind)
+    throw Error(
+        ErrorKind::kInvalidArgument,
+        cat(target.string(), ": is not replaced, since it is of the kind ", there, ", not ", kind),
+        "choose another output");
 }
 
 GgufModel checked_gguf(const fs::path& target, const OutputModel& output,
@@ -319,6 +351,7 @@ GgufModel checked_gguf(const fs::path& target, const OutputModel& output,
   const auto counts = parts_of(infos_of(model), model.alignment, options.max_part_bytes);
   for (const fs::path& file : files_of(target, counts.size()))
     check_gguf_target(file, output, options);
+  if (counts.size() > 1) refuse_older_parts(target, counts.size());
   return model;
 }
 

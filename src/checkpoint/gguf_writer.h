@@ -25,9 +25,10 @@ std::unique_ptr<ModelWriter> create_gguf_file(const std::filesystem::path& targe
                                               std::uint64_t passport_bytes,
                                               std::uint64_t max_part_bytes = 0);
 
-// What create_gguf would say of a target that is one file; writes nothing.
+// What create_gguf would say of a target that is one file of such a kind ("general.type"); writes
+// nothing.
 void check_gguf_target(const std::filesystem::path& target, const OutputModel& output,
-                       const OutputOptions& options);
+                       const OutputOptions& options, std::string_view kind = "model");
 // The model, after all that create_gguf would refuse; writes nothing.
 GgufModel checked_gguf(const std::filesystem::path& target, const OutputModel& output,
                        const OutputOptions& options);

@@ -11,6 +11,8 @@
 #include <cerrno>
 #include <cstring>
 #include <map>
+#include <set>
+#include <sstream>
 
 #include "base/sha256.h"
 #include "base/staged.h"
@@ -33,6 +35,7 @@ constexpr std::array<std::string_view, 10> kSideFiles = {"generation_config.json
                                                          "chat_template.json"};
 constexpr std::string_view kTemplates = "additional_chat_templates";
 constexpr std::string_view kChecksums = "SHA256SUMS";
+constexpr std::size_t kDigitsOfSum = 64;  // in front of two blanks and a name
 constexpr std::size_t kCopyStep = 16u << 20;
 
 [[noreturn]] void fail(const fs::path& path, std::string_view action, int code) {
@@ -75,6 +78,20 @@ bool is_checkpoint(const fs::path& folder) {
   });
 }
 
+// The first file that lies in a folder with SHA256SUMS and is not listed there: a user's.
+std::string unlisted_file(const fs::path& folder) {
+  if (!fs::exists(folder / kChecksums)) return {};
+  std::istringstream lines(read_file(folder / kChecksums, 16u << 20));
+  std::set<std::string> listed = {std::string(kChecksums)};
+  for (std::string line; std::getline(lines, line);)
+    if (line.size() > kDigitsOfSum) listed.insert(line.substr(kDigitsOfSum + 2));
+  for (const auto& entry : fs::directory_iterator(folder))
+    if (const std::string name = entry.path().filename().string();
+        !entry.is_directory() && !listed.contains(name))
+      return name;
+  return {};
+}
+
 // --force must not swallow a home folder: only what looks like a checkpoint is ever replaced.
 void refuse_strange_folder(const fs::path& target) {
   for (const auto& entry : fs::directory_iterator(target))
@@ -83,6 +100,11 @@ void refuse_strange_folder(const fs::path& target) {
                   cat(target.string(), ": is not replaced, since it holds the folder ",
                       entry.path().filename().string(), ", which no checkpoint has"),
                   "choose another output folder");
+  if (const std::string name = unlisted_file(target); !name.empty())
+    throw Error(ErrorKind::kInvalidArgument,
+                cat(target.string(), ": is not replaced, since it holds ", name,
+                    ", which was not written with it (", kChecksums, " does not list it)"),
+                "move that file away, or choose another output folder");
   if (!is_checkpoint(target))
     throw Error(ErrorKind::kInvalidArgument,
                 cat(target.string(), ": is not replaced, since it has neither ", kPassportName,

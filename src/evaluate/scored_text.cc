@@ -90,7 +90,11 @@ TextToScore read_text_to_score(const std::filesystem::path& file,
                                const MeasureOptions& options) {
   protocol_of(options, model_context);  // refused before a large file is read
   TextToScore result{read_text(file), file == "-" ? "stdin" : file.string()};
-  if (!holds_documents(result.text)) return result;
+  if (!holds_documents(result.text)) {
+    if (const std::string note = table_as_prose(file); !note.empty() && options.log)
+      options.log(cat("warning: ", result.name, ": ", note));
+    return result;
+  }
   Documents documents =
       with_context(result.name, [&] { return read_documents(result.text, model); });
   result.text = std::move(documents.text);

@@ -179,6 +179,13 @@ class Writer {
 
 }  // namespace
 
+std::string table_as_prose(const std::filesystem::path& file) {
+  if (file.extension() != ".csv" && file.extension() != ".tsv") return {};
+  std::string names;
+  for (const std::string_view column : kColumns) names += cat(names.empty() ? "" : ", ", column);
+  return cat("is read as prose, commas and all: its first line names none of the columns ", names);
+}
+
 bool holds_documents(std::string_view text) {
   return JsonRows::recognise(text) || CsvRows::recognise(text, kColumns);
 }

@@ -17,6 +17,9 @@ struct Documents {
 
 // Is this text a data set, rows of JSON or a table whose first line names columns of texts?
 bool holds_documents(std::string_view text);
+// Of a file that is called a table and for which holds_documents is false: that it is read as it
+// stands, and what would make it a data set. Empty otherwise.
+std::string table_as_prose(const std::filesystem::path& file);
 
 // The rows of `text`, for which holds_documents is true. Each row is a text or an object
 // with

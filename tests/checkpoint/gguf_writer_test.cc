@@ -165,6 +165,26 @@ TEST_F(Writing, ReplacesPartsOnlyWhenAsked) {
   }
 }
 
+TEST_F(Writing, RefusesToLieBesidePartsOfAnotherNumber) {
+  fill(*open(file_, false, 4096, 1));
+  write_file(dir_ / "model-00002-of-00003.gguf", "older");
+  EXPECT_EQ(error_kind([&] { open(file_, true, 4096, 1); }), ErrorKind::kInvalidArgument);
+  write_file(dir_ / "other-00002-of-00003.gguf", "another model's");
+  fs::remove(dir_ / "model-00002-of-00003.gguf");
+  open(file_, true, 4096, 1);
+}
+
+// Statistics and models have the same suffix.
+TEST_F(Writing, ReplacesOnlyFilesOfTheSameKind) {
+  GgufModel measured = sample_model();
+  measured.pairs.text("general.type", "imatrix");
+  const auto writer = create_gguf_file(file_, std::move(measured), 4096);
+  fill(*writer);
+  writer->finish(Json::object());
+  EXPECT_EQ(error_kind([&] { open(file_, true); }), ErrorKind::kInvalidArgument);
+  EXPECT_NO_THROW(check_gguf_target(file_, {}, {.replace = true}, "imatrix"));
+}
+
 TEST_F(Writing, LeavesNothingBehindWithoutFinish) {
   fill(*open(file_));
   EXPECT_TRUE(fs::is_empty(dir_.path()));

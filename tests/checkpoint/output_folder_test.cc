@@ -71,6 +71,18 @@ TEST(OutputFolder, KeepsTheOldOutputUntilTheNewOneIsComplete) {
   EXPECT_FALSE(fs::exists(dir / "out.partial"));
 }
 
+TEST(OutputFolder, NeverReplacesAnOutputThatSomebodyPutAFileInto) {
+  const TempDir dir;
+  write_output(dir / "out", "old");
+  write_file(dir / "out/notes.txt", "mine");
+  EXPECT_NE(error_text([&] { write_output(dir / "out", "new", true); }).find("it holds notes.txt"),
+            std::string::npos);
+  EXPECT_EQ(read_file(dir / "out/notes.txt", 100), "mine");
+  fs::remove(dir / "out/notes.txt");
+  write_output(dir / "out", "new", true);
+  EXPECT_EQ(read_file(dir / "out/config.json", 100), "new");
+}
+
 TEST(OutputFolder, NeverReplacesAFolderThatIsNoCheckpoint) {
   const TempDir dir;
   fs::create_directory(dir / "photos");

@@ -32,7 +32,7 @@ class Measuring {
                   cat("name it ", output_.string(), ".gguf"));
     check_gguf_target(output_,
                       {.inputs = source_.inputs(), .source = {}, .tensors = {}, .gguf = {}},
-                      {.replace = options_.replace});
+                      {.replace = options_.replace}, "imatrix");
     auto files = source_.checkpoint().files();
     if (source_.checkpoint().gguf() == nullptr) files.push_back(source_.folder() / "config.json");
     base_ = hash_files(files);

@@ -108,8 +108,8 @@ Ids tokens_of(std::string_view text, const ModelSource& source, const Tokenizer&
     throw Error(
         ErrorKind::kInvalidArgument,
         cat("holds ", ids.size(), " tokens; ", samples, " windows of ", length, " need ", needed),
-        cat("give more text, or use --samples ", ids.size() / length,
-            ids.size() / length == 0 ? " and a smaller --seq-len" : ""));
+        ids.size() < length ? std::string("give more text, or a smaller --seq-len")
+                            : cat("give more text, or use --samples ", ids.size() / length));
   for (const std::int32_t id : ids)
     if (id < 0 || static_cast<std::size_t>(id) >= vocabulary)
       throw Error(ErrorKind::kCorruptFile,
@@ -187,6 +187,9 @@ Calibration gather_calibration(const ModelSource& source, const Tokenizer& token
         return tokens_of(text.text(), source, tokenizer, counts[i], result.length, notes);
       });
       result.ids.insert(result.ids.end(), ids.begin(), ids.end());
+      if (!holds_windows(text.text()) && !holds_documents(text.text()))
+        if (const std::string note = table_as_prose(file.path); !note.empty())
+          notes.push_back(note);
       for (const std::string& note : notes) result.notes.push_back(cat(text.name(), ": ", note));
       result.description += cat(result.description.empty() ? "" : ", ",
                                 fs::path(text.name()).filename().string(), " (", counts[i], ")");

@@ -31,7 +31,7 @@ class Imatrix {
                   cat("name it ", output_.string(), ".gguf"));
     check_gguf_target(output_,
                       {.inputs = source_.inputs(), .source = {}, .tensors = {}, .gguf = {}},
-                      {.replace = options_.replace});
+                      {.replace = options_.replace}, "imatrix");
     const auto tokenizer = open_tokenizer(source_.path());
     result_.calibration =
         gather_calibration(source_, *tokenizer, options_.calibration, options_.compute, progress_);
