@@ -43,7 +43,7 @@ HALF_INSIDE = 3e-3
 
 # name, arguments of nibble quantize, packages, tolerance of what is loaded, why it may be refused
 CT, AWQ, HQQ = ["--layout", "compressed-tensors"], ["--layout", "awq"], ["--layout", "hqq"]
-MLX = ["--layout", "mlx"]
+MLX, TORCHAO = ["--layout", "mlx"], ["--layout", "torchao"]
 BNB, BNB8 = ["--layout", "bitsandbytes"], ["--layout", "bitsandbytes-int8"]
 CASES = [
     ("ct 4:128", CT, ["compressed_tensors"], TOLERANCE, None),
@@ -87,6 +87,14 @@ CASES = [
     ("mlx 3:64", MLX + ["--grid", "int3"], ["mlx_lm"], SINGLE, None),
     ("mlx mixed", MLX + ["--grid", "int5", "--override", "down_proj=int6:128", "--override", "up_proj=int8:32", "--skip",
                          "layers.0.mlp.gate"], ["mlx_lm"], SINGLE, None),
+    ("torchao 4:128", TORCHAO, ["torchao"], BFLOAT16, None),
+    ("torchao 4:32 asym", TORCHAO + ["--group-size", "32", "--asym"], ["torchao"], BFLOAT16, None),
+    ("torchao 2:32", TORCHAO + ["--grid", "int2", "--group-size", "32"], ["torchao"], BFLOAT16, None),
+    ("torchao 3:64, in shards", TORCHAO + ["--grid", "int3", "--group-size", "64", "--max-shard-size", "1MB"], ["torchao"],
+     BFLOAT16, None),
+    ("torchao 8 by row", TORCHAO + ["--grid", "int8", "--group-size", "-1"], ["torchao"], BFLOAT16, None),
+    ("torchao 5, two groups", TORCHAO + ["--grid", "int5", "--override", "down_proj=int5:64", "--skip",
+                                          "layers.0.mlp.gate"], ["torchao"], BFLOAT16, None),
 ]
 
 
@@ -142,6 +150,16 @@ def unpacked_fp8(folder, tensors):
         weight, scales = tensors[module + ".weight"].float(), tensors[name].float()
         rows, columns = (torch.arange(size) // 128 for size in weight.shape)
         yield module, weight * scales[rows][:, columns]
+
+
+def unpacked_torchao(folder, _tensors):
+    """Module -> weight: loaded by transformers, which checks what the file says of each tensor; dense in float32."""
+    from torchao.quantization.quant_primitives import dequantize_affine
+    for name, module in load(folder, "auto").named_modules():
+        weight = getattr(module, "weight", None)
+        if hasattr(weight, "qdata"):
+            yield name, dequantize_affine(weight.qdata, weight.block_size, weight.scale.float(), weight.zero_point, torch.int8,
+                                          -128, 127, output_dtype=torch.float32)
 
 
 def unpacked_awq(folder, tensors):
@@ -229,7 +247,8 @@ def perplexity_of_mlx(folder, ids, windows):
 
 
 UNPACK = {"awq": unpacked_awq, "compressed-tensors": unpacked_compressed, "bitsandbytes": unpacked_bitsandbytes,
-          "hqq": unpacked_hqq, "fp8": unpacked_fp8, None: unpacked_mlx}
+          "hqq": unpacked_hqq, "fp8": unpacked_fp8, "torchao": unpacked_torchao,
+          None: unpacked_mlx}
 
 
 def unpacked(folder, base):

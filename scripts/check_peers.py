@@ -70,13 +70,6 @@ def made_by_torchao(base, folder, kind, **options):
     model.save_pretrained(folder)
 
 
-def unpacked_torchao(folder, _tensors):
-    """Module -> weight: loaded by transformers, which checks what the file says of each tensor, and made dense."""
-    for name, module in containers.load(folder).named_modules():
-        if hasattr(getattr(module, "weight", None), "dequantize") and type(module.weight) is not torch.nn.Parameter:
-            yield name, module.weight.dequantize()
-
-
 def mixed(path, _module, *_):
     if "layers.1.mlp.down" in path:
         return False
@@ -113,7 +106,7 @@ def unpacked_auto_round(folder, tensors):
     return unpacked_gptq(tensors, settings_of, 1 if "auto_gptq" in config["packing_format"] else 0)
 
 
-containers.UNPACK |= {"auto-round": unpacked_auto_round, "torchao": unpacked_torchao}
+containers.UNPACK |= {"auto-round": unpacked_auto_round}
 
 # name, package, how it is made, tolerance of the peer
 CASES = [

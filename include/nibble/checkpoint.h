@@ -68,6 +68,9 @@ class CheckpointWriter {
 
 struct WriterOptions {
   std::uint64_t max_shard_bytes = 5'000'000'000;
+  // What a file with these tensors says of itself: names and texts. May be null.
+  std::function<std::vector<std::pair<std::string, std::string>>(std::span<const TensorInfo>)>
+      metadata = {};
 };
 // `tensors` in the order they shall lie in the files. One file: model.safetensors without an index.
 std::unique_ptr<CheckpointWriter> create_checkpoint(const std::filesystem::path& folder,

@@ -21,7 +21,7 @@ class FolderWriter final : public ModelWriter {
         config_(*model.config),
         folder_(target, {.force = options.replace, .inputs = model.inputs}),
         shards_(create_checkpoint(folder_.folder(), model.tensors,
-                                  {.max_shard_bytes = options.max_shard_bytes})) {}
+                                  writer_options(options.max_shard_bytes))) {}
 
   void add(std::string_view name, std::span<const std::byte> bytes) override {
     shards_->add(name, bytes);
@@ -48,6 +48,15 @@ class FolderWriter final : public ModelWriter {
   }
 
  private:
+  WriterOptions writer_options(std::uint64_t max_shard_bytes) const {
+    WriterOptions options = {.max_shard_bytes = max_shard_bytes};
+    if (layout_ != nullptr && layout_->metadata != nullptr)
+      options.metadata = [this](std::span<const TensorInfo> tensors) {
+        return layout_->metadata(tensors, settings_);
+      };
+    return options;
+  }
+
   fs::path target_;
   const Layout* layout_;
   LayoutSettings settings_;

@@ -250,8 +250,13 @@ SafetensorsHeader read_safetensors_header(std::span<const std::byte> file) {
   return header;
 }
 
-std::string write_safetensors_header(std::span<const TensorInfo> tensors) {
-  std::string text = R"({"__metadata__":{"format":"pt"})";
+std::string write_safetensors_header(
+    std::span<const TensorInfo> tensors,
+    std::span<const std::pair<std::string, std::string>> metadata) {
+  std::string text = R"({"__metadata__":{"format":"pt")";
+  for (const auto& [key, value] : metadata)
+    text += cat(",", Json(key).dump(), ":", Json(value).dump());
+  text += "}";
   std::uint64_t offset = 0;
   for (const TensorInfo& info : tensors) {
     text += cat(",", Json(info.name).dump(), R"(:{"dtype":")", name(info.dtype), R"(","shape":[)",

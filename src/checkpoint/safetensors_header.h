@@ -30,7 +30,9 @@ SafetensorsHeader read_safetensors_header(std::span<const std::byte> file);
 std::uint64_t tensor_bytes(const TensorInfo& info);
 
 // The header with its length in front, padded with spaces so that the data begins at a multiple of
-// 8. The tensors' data lies in the order given.
-std::string write_safetensors_header(std::span<const TensorInfo> tensors);
+// 8. The tensors' data lies in the order given. `metadata`: what the file says besides "format".
+std::string write_safetensors_header(
+    std::span<const TensorInfo> tensors,
+    std::span<const std::pair<std::string, std::string>> metadata = {});
 
 }  // namespace nibble

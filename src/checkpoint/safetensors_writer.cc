@@ -43,7 +43,8 @@ std::uint64_t checked_size(const TensorInfo& info) {
 }
 
 // Fills shard after shard in the order given; a tensor above the limit gets a shard of its own.
-std::vector<Shard> split(std::vector<TensorInfo> tensors, std::uint64_t limit) {
+std::vector<Shard> split(std::vector<TensorInfo> tensors, const WriterOptions& options) {
+  const std::uint64_t limit = options.max_shard_bytes;
   std::vector<Shard> shards(1);
   for (TensorInfo& info : tensors) {
     const std::uint64_t bytes = checked_size(info);
@@ -57,7 +58,9 @@ std::vector<Shard> split(std::vector<TensorInfo> tensors, std::uint64_t limit) {
     shards[i].name = shards.size() == 1
                          ? "model.safetensors"
                          : fmt::format("model-{:05}-of-{:05}.safetensors", i + 1, shards.size());
-    shards[i].header = write_safetensors_header(shards[i].tensors);
+    std::vector<std::pair<std::string, std::string>> metadata;
+    if (options.metadata) metadata = options.metadata(shards[i].tensors);
+    shards[i].header = write_safetensors_header(shards[i].tensors, metadata);
   }
   return shards;
 }
@@ -65,7 +68,7 @@ std::vector<Shard> split(std::vector<TensorInfo> tensors, std::uint64_t limit) {
 class SafetensorsWriter final : public CheckpointWriter {
  public:
   SafetensorsWriter(fs::path folder, std::vector<TensorInfo> tensors, const WriterOptions& options)
-      : folder_(std::move(folder)), shards_(split(std::move(tensors), options.max_shard_bytes)) {
+      : folder_(std::move(folder)), shards_(split(std::move(tensors), options)) {
     place_tensors();
     require_space();
     for (Shard& shard : shards_) {

@@ -162,10 +162,6 @@ std::optional<std::string> module_of(const TensorInfo& tensor) {
   return tensor.name.substr(0, at);
 }
 
-std::string_view dtype_name(DType type) {
-  return type == DType::kF16 ? "float16" : type == DType::kF32 ? "float32" : "bfloat16";
-}
-
 std::vector<TensorInfo> plan(const std::string& module, const CodeShape& shape,
                              const LayoutSettings& settings) {
   const std::size_t blocks = shape.rows * shape.groups();
@@ -217,7 +213,7 @@ std::vector<NamedBytes> write(const std::string& module, const Codes& original,
   add(bytes_of(map.data(), 4 * map.size()));
   Json state = {{"quant_type", codes.grid->name},
                 {"blocksize", codes.group_size},
-                {"dtype", dtype_name(settings.dtype)},
+                {"dtype", torch_name(settings.dtype)},
                 {"shape", {codes.rows, codes.columns}}};
   if (nested) {
     const std::size_t seconds = (blocks + kNested - 1) / kNested;
@@ -253,7 +249,7 @@ Json config(const LayoutSettings& settings) {
           {"_load_in_8bit", false},
           {"bnb_4bit_quant_type", settings.base.grid->name},
           {"bnb_4bit_use_double_quant", is_double(settings.dialect)},
-          {"bnb_4bit_compute_dtype", dtype_name(settings.dtype)},
+          {"bnb_4bit_compute_dtype", torch_name(settings.dtype)},
           {"bnb_4bit_quant_storage", "uint8"},
           {"llm_int8_threshold", 6.0},
           {"llm_int8_skip_modules", std::move(skipped)},

@@ -65,12 +65,6 @@ bool recognises(const CheckpointReader& reader) {
   });
 }
 
-std::string_view torch_name(DType type) {
-  return type == DType::kF16   ? "torch.float16"
-         : type == DType::kF32 ? "torch.float32"
-                               : "torch.bfloat16";
-}
-
 // Elements as they lie: [elements, group_size].
 std::vector<std::byte> packed(const Codes& codes) {
   const HqqPacking packing = hqq_packing(codes.bits());
@@ -111,7 +105,7 @@ class Writing {
     number("axis", 1);
     word("packing", packing.name);
     word("unpack_view_dtype", packing.bytes == 4 ? "torch.int32" : "torch.uint8");
-    word("compute_dtype", torch_name(type_));
+    word("compute_dtype", cat("torch.", torch_name(type_)));
     for (const std::string_view flag : kHqqFlags) {
       const bool set = flag == "channel_wise" || flag == "encoded_state_dict" ||
                        flag == "stores_quant_config" || flag == "optimize";

@@ -114,6 +114,10 @@ DType float_type_of(DType type) {
   return type == DType::kF16 || type == DType::kF32 ? type : DType::kBF16;
 }
 
+std::string_view torch_name(DType type) {
+  return type == DType::kF16 ? "float16" : type == DType::kF32 ? "float32" : "bfloat16";
+}
+
 TensorInfo planned(std::string name, DType type, std::initializer_list<std::size_t> shape) {
   TensorInfo info{std::move(name), type, signed_sizes(shape), 0};
   info.bytes = static_cast<std::size_t>(bits(type)) / 8;

@@ -54,6 +54,8 @@ std::vector<std::byte> bytes_of(const std::vector<Value>& values) {
 std::vector<std::byte> float_bytes(std::span<const float> values, DType type);
 // F16, BF16 and F32 as they are; BF16 instead of any other.
 DType float_type_of(DType type);
+// What PyTorch calls that: "bfloat16".
+std::string_view torch_name(DType type);
 
 // A tensor of this type and shape that will be written.
 TensorInfo planned(std::string name, DType type, std::initializer_list<std::size_t> shape);

@@ -2,15 +2,17 @@
 // weight [out, in] and G groups of columns:
 //
 //   m._weight_qdata       I8 [out, in]  signed codes of any width, a byte each
-//   m._weight_scale       [out, G]      F16, BF16 or F32
+//   m._weight_scale       [out, G]      F16, BF16 or F32, the type of the original's weights
 //   m._weight_zero_point  I8 [out, G]   0 where the weights are symmetric
 //   weight[o, i] = scale[o, g] · (code − zero_point[o, g])
 //
 // Here codes and zeros have the middle of their grid added. How wide codes are stands in
-// config.json: quant_type.default._data.weight_dtype, 8 bits where it does not. They are read, and
-// not written: every tensor is described once more in the metadata of its file.
+// config.json: quant_type.default._data.weight_dtype, 8 bits where it does not. Every tensor of the
+// model is described once more in the metadata of its file: "m.weight" as an
+// IntxUnpackedToInt8Tensor with the names of its parts, others as a Tensor.
 #include <algorithm>
 #include <array>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
@@ -28,6 +30,7 @@ constexpr std::string_view kCodes = "._weight_qdata", kScales = "._weight_scale"
                            kZeros = "._weight_zero_point";
 constexpr std::string_view kFix = "start from the original checkpoint";
 
+constexpr std::array<std::size_t, 3> kUsualGroups = {128, 64, 32};
 constexpr std::array<std::string_view, 2> kWeightOnly = {"Int8WeightOnlyConfig",
                                                          "IntxWeightOnlyConfig"};
 constexpr std::array<std::string_view, 2> kRoundInputs = {"Int8DynamicActivationInt8WeightConfig",
@@ -142,11 +145,118 @@ std::vector<Finding> check(const CheckpointReader& reader, const Json& config) {
       "torchao.modules", cat("the config says torchao, but no tensor is called *", kCodes));
 }
 
-std::span<const std::size_t> usual_groups(const Grid&, std::string_view) { return {}; }
+std::span<const std::size_t> usual_groups(const Grid&, std::string_view) { return kUsualGroups; }
 
 std::string refusal(const CodeShape& shape) {
-  return cat("torchao's files are read, and not written, be it codes of ", shape.grid->name);
+  if (grids::find(shape.grid->name) != shape.grid || !shape.grid->uniform())
+    return cat("torchao's folders hold int2 to int6 and int8 here, not ", shape.grid->name);
+  return {};
 }
+
+Storable storable(const CodeShape&, const LayoutSettings& settings) {
+  Storable storable;
+  storable.scale_type = float_type_of(settings.dtype);
+  return storable;
+}
+
+double bits_per_weight(const CodeShape& shape, const LayoutSettings& settings) {
+  return 8 + (8.0 + bits(float_type_of(settings.dtype))) / static_cast<double>(shape.group_size);
+}
+
+std::vector<TensorInfo> plan(const std::string& module, const CodeShape& shape,
+                             const LayoutSettings& settings) {
+  if (shape.grid != settings.base.grid)
+    throw Error(ErrorKind::kInvalidArgument,
+                cat(module, ": codes of ", shape.grid->name,
+                    " cannot be told to readers: torchao's config has one grid for all modules, ",
+                    settings.base.grid->name),
+                "leave the --override out, or choose another --layout");
+  return {
+      planned(cat(module, kCodes), DType::kI8, {shape.rows, shape.columns}),
+      planned(cat(module, kScales), float_type_of(settings.dtype), {shape.rows, shape.groups()}),
+      planned(cat(module, kZeros), DType::kI8, {shape.rows, shape.groups()})};
+}
+
+std::vector<NamedBytes> write(const std::string& module, const Codes& codes,
+                              const LayoutSettings& settings) {
+  auto infos = plan(module, codes, settings);
+  const int middle = 1 << (codes.bits() - 1);
+  const auto signed_byte = [&](auto value) {
+    return static_cast<std::byte>(static_cast<int>(value) - middle);
+  };
+  std::vector<std::byte> values(codes.codes.size()), zeros(codes.scales.size());
+  std::transform(codes.codes.begin(), codes.codes.end(), values.begin(), signed_byte);
+  for (std::size_t i = 0; i < zeros.size(); ++i)
+    zeros[i] = codes.zeros.empty() ? std::byte{0} : signed_byte(codes.zeros[i]);
+  return {{std::move(infos[0]), std::move(values)},
+          {std::move(infos[1]), float_bytes(codes.scales, infos[1].dtype)},
+          {std::move(infos[2]), std::move(zeros)}};
+}
+
+Json tagged(std::string_view type, Json data) {
+  return {{"_type", type}, {"_data", std::move(data)}};
+}
+
+Json config(const LayoutSettings& settings) {
+  const std::size_t group = settings.base.group_size;
+  Json granularity =
+      group == 0 ? tagged("PerAxis", {{"axis", 0}}) : tagged("PerGroup", {{"group_size", group}});
+  granularity["_version"] = 1;
+  Json kind = tagged(
+      kWeightOnly[1],
+      {{"granularity", std::move(granularity)},
+       {"intx_choose_qparams_algorithm", tagged("IntxChooseQParamsAlgorithm", "AFFINE")},
+       {"intx_packing_format", tagged("IntxPackingFormat", "UNPACKED_TO_INT8")},
+       {"mapping_type", tagged("MappingType", settings.symmetric ? "SYMMETRIC" : "ASYMMETRIC")},
+       {"scale_dtype", nullptr},
+       {"weight_dtype", tagged("torch.dtype", settings.base.grid->name)}});
+  kind["_version"] = 2;
+  return {
+      {"quant_method", "torchao"},
+      {"quant_type", {{"default", std::move(kind)}}},
+      {"include_input_output_embeddings", false},
+      {"modules_to_not_convert", settings.skipped.empty() ? Json(nullptr) : Json(settings.skipped)},
+      {"untie_embedding_weights", false}};
+}
+
+std::vector<std::pair<std::string, std::string>> metadata(std::span<const TensorInfo> tensors,
+                                                          const LayoutSettings& settings) {
+  std::vector<std::pair<std::string, std::string>> pairs;
+  Json names = Json::array();
+  const auto describe = [&](const std::string& tensor, const Json& what) {
+    names.push_back(tensor);
+    pairs.emplace_back(tensor, what.dump());
+  };
+  std::map<std::string, std::size_t> groups;  // of modules
+  for (const TensorInfo& tensor : tensors)
+    if (const auto module = module_of_suffix(tensor, kScales))
+      groups[*module] = static_cast<std::size_t>(tensor.shape[1]);
+  for (const TensorInfo& tensor : tensors) {
+    if (module_of_suffix(tensor, kScales) || module_of_suffix(tensor, kZeros)) continue;
+    const auto module = module_of(tensor);
+    if (!module) {
+      describe(tensor.name, {{"_type", "Tensor"}});
+      continue;
+    }
+    // Of a module whose scales lie in another file, the size that all have.
+    const auto columns = static_cast<std::size_t>(tensor.shape[1]);
+    const auto found = groups.find(*module);
+    const std::size_t group = found != groups.end()           ? columns / found->second
+                              : settings.base.group_size == 0 ? columns
+                                                              : settings.base.group_size;
+    Json what = tagged("IntxUnpackedToInt8Tensor",
+                       {{"target_dtype", tagged("torch.dtype", settings.base.grid->name)},
+                        {"block_size", {1, group}},
+                        {"dtype", tagged("torch.dtype", torch_name(settings.dtype))},
+                        {"activation_quantization", nullptr}});
+    what["_tensor_data_names"] = {"qdata", "scale", "zero_point"};
+    describe(cat(*module, ".weight"), what);
+  }
+  pairs.emplace_back("tensor_names", names.dump());
+  return pairs;
+}
+
+std::vector<std::pair<std::string, std::string>> files(const LayoutSettings&) { return {}; }
 
 }  // namespace
 
@@ -159,6 +269,13 @@ extern const Layout torchao{
     .check = check,
     .usual_groups = usual_groups,
     .refusal = refusal,
+    .storable = storable,
+    .bits_per_weight = bits_per_weight,
+    .plan = plan,
+    .write = write,
+    .config = config,
+    .files = files,
+    .metadata = metadata,
 };
 
 }  // namespace nibble::layouts
