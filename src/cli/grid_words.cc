@@ -21,7 +21,7 @@ std::size_t parse_group(const std::string& option, const std::string& text) {
 std::string grid_widths() {
   std::vector<std::string> widths;
   for (const Grid* grid : grids::all())
-    if (grid->uniform()) widths.push_back(std::to_string(grid->bits));
+    if (grid->free_zeros()) widths.push_back(std::to_string(grid->bits));
   return join(widths, ", ");
 }
 

@@ -332,7 +332,7 @@ void describe(Recipe& recipe) {
   settings.symmetric = true;
   for (const PlannedModule& module : recipe.modules) {
     const Options& options = module.options;
-    const bool free_zeros = module.shape.grid->uniform() &&
+    const bool free_zeros = module.shape.grid->free_zeros() &&
                             (!options.has("symmetry") || options.text("symmetry") == "asymmetric");
     settings.symmetric &= !free_zeros;
     settings.group_index |= options.has("act-order") && options.text("act-order") == "gidx";
