@@ -106,6 +106,7 @@ QuantizeFlags with_recipe(QuantizeFlags flags) {
 // Where --help shows what is no everyday choice.
 constexpr std::pair<const char*, const char*> kGroups[] = {
     {"--stats", "Calibration"},
+    {"--imatrix", "Calibration"},
     {"--samples", "Calibration"},
     {"--seq-len", "Calibration"},
     {"--skip", "Modules"},
@@ -201,6 +202,9 @@ void declare(CLI::App& app, QuantizeFlags& flags) {
       "--stats", flags.statistics,
       "a file of nibble calibrate in place of a text: fast, but errors of layers that were "
       "quantized before are not seen");
+  app.add_option("--imatrix", flags.imatrix,
+                 "an imatrix of this model, nibble's or llama.cpp's: rounding weighs each input by "
+                 "it; takes --method rtn unless another is named");
   app.add_option("--samples", flags.samples, "calibration windows")
       ->capture_default_str()
       ->excludes(stats);
@@ -236,6 +240,7 @@ QuantizeOptions options_of(const QuantizeFlags& given, std::uint64_t seed) {
   QuantizeOptions options;
   options.transforms = flags.transforms;
   for (const std::string& name : options.transforms) transforms::named(name);
+  if (!flags.imatrix.empty()) options.method = "rtn";  // the others need more, or nothing
   if (!flags.method.empty()) options.method = flags.method;
   methods::named(options.method);
   if (flags.bits && !flags.grid.empty())
@@ -260,6 +265,7 @@ QuantizeOptions options_of(const QuantizeFlags& given, std::uint64_t seed) {
   for (const std::string& text : flags.calibration)
     options.calibration.sources.push_back(parse_source(text));
   options.statistics = flags.statistics;
+  options.imatrix = flags.imatrix;
   options.calibration.samples = flags.samples;
   options.calibration.length = flags.seq_len;
   options.calibration.seed = seed;

@@ -29,6 +29,7 @@ struct QuantizeFlags {
   std::vector<std::string> overrides;    // REGEX=[method/]grid[:group]
   std::vector<std::string> calibration;  // FILE or FILE:weight
   std::string statistics;
+  std::string imatrix;
   std::size_t samples = 128;
   std::size_t seq_len = 0;
   std::string compute = "auto";

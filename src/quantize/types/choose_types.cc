@@ -18,7 +18,8 @@ GgufModelFacts facts_of(const ModelSource& source, const QuantizeOptions& option
   const auto large = source.spec().gguf_seventy_billion;
   facts.seventy_billion = large != nullptr && large(hyper);
   facts.tied = hyper.tied_head;
-  facts.importance = methods::named(options.method).needs == Needs::kHessian;
+  facts.importance =
+      methods::named(options.method).needs == Needs::kHessian || !options.imatrix.empty();
   return facts;
 }
 
