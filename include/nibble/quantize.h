@@ -67,6 +67,8 @@ struct QuantizeJob {
   std::uint64_t seed = 0;
   // A file of `nibble calibrate` of this model, instead of a text; empty: none.
   std::filesystem::path statistics = {};
+  // An imatrix of this model, for rtn: squared errors are weighed by the inputs' mean squares.
+  std::filesystem::path imatrix = {};
 
   Compute compute = Compute::kFloat32;  // of calibration
   std::uint64_t memory_limit = 0;       // bytes; 0: what the machine has

@@ -210,6 +210,8 @@ extern const Command quantize_command{
     .examples =
         "  nibble quantize MODEL OUT\n"
         "  nibble quantize MODEL OUT --method gptq --bits 4 --group-size 128 --calib notes.txt\n"
+        "  nibble quantize MODEL OUT \\\n"
+        "    --recipe 'awq | gptq int4 -> awq'\n"
         "  nibble quantize MODEL model.gguf --type Q4_K_M\n"
         "  nibble quantize F16.gguf Q4.gguf --type Q4_K_M\n"
         "  nibble quantize MODEL OUT --bits 3 --override 'down_proj=4:128' --skip "

@@ -1,53 +1,17 @@
 #include "cli/quantize_options.h"
 
 #include <array>
-#include <cmath>
 #include <filesystem>
 
-#include "base/number.h"
 #include "base/text.h"
 #include "cli/calibration_options.h"
 #include "cli/compute_options.h"
+#include "cli/grid_words.h"
+#include "cli/recipe_string.h"
 #include "nibble/error.h"
-#include "quantize/layer/rounder.h"
 
 namespace nibble::cli {
 namespace {
-
-std::size_t parse_group(const std::string& option, const std::string& text) {
-  const auto value = parse_number(text);
-  if (!value || *value != std::floor(*value) || *value == 0 || *value < -1 || *value > 1 << 24)
-    throw Error(ErrorKind::kInvalidArgument, cat(option, " \"", text, "\" is not a group size"),
-                "a number of columns such as 128, or -1 for one group in each row");
-  return *value < 0 ? 0 : static_cast<std::size_t>(*value);
-}
-
-std::string widths() {
-  std::vector<std::string> widths;
-  for (const Grid* grid : grids::all())
-    if (grid->uniform()) widths.push_back(std::to_string(grid->bits));
-  return join(widths, ", ");
-}
-
-const Grid& grid_of_bits(const std::string& option, int bits) {
-  const Grid* grid = grids::find(cat("int", bits));
-  if (grid == nullptr)
-    throw Error(ErrorKind::kInvalidArgument, cat(option, ": ", bits, " bits are not supported"),
-                cat("use ", widths(), ", or name a --grid (nibble formats lists them)"));
-  return *grid;
-}
-
-// "8", "int8", "nf4"
-const Grid& grid_named(const std::string& option, const std::string& text) {
-  if (const auto bits = parse_number(text)) return grid_of_bits(option, static_cast<int>(*bits));
-  for (const std::string_view word : kSymmetryOption.words)
-    if (word == text)
-      throw Error(
-          ErrorKind::kInvalidArgument,
-          cat(option, " names the values that weights may take; ", text, " is a kind of symmetry"),
-          cat("--symmetry ", text));
-  return grids::named(text);
-}
 
 // REGEX=[method/]grid[:group]; the grid may be left out.
 Override parse_override(const std::string& text) {
@@ -94,9 +58,55 @@ TypeOptions types_of(const QuantizeFlags& flags) {
   return types;
 }
 
+// What --recipe says as the options that say the same; what it leaves open stays as it was given.
+QuantizeFlags with_recipe(QuantizeFlags flags) {
+  const RecipeString recipe = parse_recipe(flags.recipe);
+  const auto refuse = [&](const std::string& option) {
+    throw Error(ErrorKind::kInvalidArgument,
+                cat(option, " contradicts --recipe \"", text_of(recipe), "\""),
+                "leave one of them out, or say it once");
+  };
+  const auto take = [&](const char* option, std::string& flag, const std::string& said) {
+    if (said.empty()) return;
+    if (!flag.empty() && flag != said) refuse(cat(option, " ", flag));
+    flag = said;
+  };
+  if (!recipe.transforms.empty()) {
+    if (!flags.transforms.empty() && flags.transforms != recipe.transforms)
+      refuse(cat("--transform ", join(flags.transforms, " --transform ")));
+    flags.transforms = recipe.transforms;
+  }
+  take("--method", flags.method, recipe.method);
+  if (!recipe.grid.empty() && flags.bits) {
+    if (grid_of_bits("--bits", *flags.bits).name != recipe.grid)
+      refuse(cat("--bits ", *flags.bits));
+    flags.bits.reset();
+  }
+  if (!flags.grid.empty()) flags.grid = grid_named("--grid", flags.grid).name;
+  take("--grid", flags.grid, recipe.grid);
+  if (!recipe.group.empty() && !flags.group_size.empty() &&
+      parse_group("--group-size", flags.group_size) != parse_group("--recipe", recipe.group))
+    refuse(cat("--group-size ", flags.group_size));
+  if (!recipe.group.empty()) flags.group_size = recipe.group;
+  for (const auto& [name, value] : recipe.settings)
+    take(cat("--", name).c_str(), flags.settings[name], value);
+  if (const auto symmetry = recipe.settings.find("symmetry");
+      symmetry != recipe.settings.end() && flags.asymmetric) {
+    if (*flags.asymmetric != (symmetry->second == "asymmetric"))
+      refuse(*flags.asymmetric ? "--asym" : "--sym");
+    flags.asymmetric.reset();
+  }
+  take("--layout", flags.layout, recipe.layout);
+  if (!recipe.type.empty() && gguf_named_alike(flags.dialect, recipe.type))
+    flags.dialect = recipe.type;
+  take("--type", flags.dialect, recipe.type);
+  return flags;
+}
+
 // Where --help shows what is no everyday choice.
 constexpr std::pair<const char*, const char*> kGroups[] = {
     {"--stats", "Calibration"},
+    {"--imatrix", "Calibration"},
     {"--samples", "Calibration"},
     {"--seq-len", "Calibration"},
     {"--skip", "Modules"},
@@ -145,9 +155,13 @@ void declare_settings(CLI::App& app, QuantizeFlags& flags) {
 }  // namespace
 
 void declare(CLI::App& app, QuantizeFlags& flags) {
+  app.add_option(
+      "--recipe", flags.recipe,
+      "all choices in one line, \"awq | gptq int4:128 -> awq\": transforms, method, grid:group, "
+      "layout or type; their options in parentheses");
   app.add_option("--method", flags.method, "how codes are chosen (nibble methods lists them)")
-      ->capture_default_str();
-  app.add_option("--bits", flags.bits, cat("--grid int<bits>: ", widths()));
+      ->default_str(QuantizeOptions().method);
+  app.add_option("--bits", flags.bits, cat("--grid int<bits>: ", grid_widths()));
   app.add_option(
       "--grid", flags.grid,
       "values that weights may take (nibble formats lists them); default: the --type's, else int4");
@@ -188,6 +202,9 @@ void declare(CLI::App& app, QuantizeFlags& flags) {
       "--stats", flags.statistics,
       "a file of nibble calibrate in place of a text: fast, but errors of layers that were "
       "quantized before are not seen");
+  app.add_option("--imatrix", flags.imatrix,
+                 "an imatrix of this model, nibble's or llama.cpp's: rounding weighs each input by "
+                 "it; takes --method rtn unless another is named");
   app.add_option("--samples", flags.samples, "calibration windows")
       ->capture_default_str()
       ->excludes(stats);
@@ -218,11 +235,13 @@ void declare(CLI::App& app, QuantizeFlags& flags) {
   for (const auto& [option, group] : kGroups) app.get_option(option)->group(group);
 }
 
-QuantizeOptions options_of(const QuantizeFlags& flags, std::uint64_t seed) {
+QuantizeOptions options_of(const QuantizeFlags& given, std::uint64_t seed) {
+  const QuantizeFlags flags = given.recipe.empty() ? given : with_recipe(given);
   QuantizeOptions options;
   options.transforms = flags.transforms;
   for (const std::string& name : options.transforms) transforms::named(name);
-  options.method = flags.method;
+  if (!flags.imatrix.empty()) options.method = "rtn";  // the others need more, or nothing
+  if (!flags.method.empty()) options.method = flags.method;
   methods::named(options.method);
   if (flags.bits && !flags.grid.empty())
     throw Error(ErrorKind::kInvalidArgument, "--bits is short for a --grid; both were given");
@@ -246,6 +265,7 @@ QuantizeOptions options_of(const QuantizeFlags& flags, std::uint64_t seed) {
   for (const std::string& text : flags.calibration)
     options.calibration.sources.push_back(parse_source(text));
   options.statistics = flags.statistics;
+  options.imatrix = flags.imatrix;
   options.calibration.samples = flags.samples;
   options.calibration.length = flags.seq_len;
   options.calibration.seed = seed;

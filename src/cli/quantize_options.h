@@ -1,4 +1,4 @@
-// The options of `nibble quantize`, shared with the demo.
+// The options of `nibble quantize`.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -13,8 +13,9 @@ namespace nibble::cli {
 
 // What is typed, before it is checked.
 struct QuantizeFlags {
+  std::string recipe;  // recipe_string.h; stands for the options it names
   std::vector<std::string> transforms;
-  std::string method = "gptq";
+  std::string method;       // empty: the usual one
   std::optional<int> bits;  // short for the uniform grid of so many bits
   std::string grid;
   std::string group_size;
@@ -28,6 +29,7 @@ struct QuantizeFlags {
   std::vector<std::string> overrides;    // REGEX=[method/]grid[:group]
   std::vector<std::string> calibration;  // FILE or FILE:weight
   std::string statistics;
+  std::string imatrix;
   std::size_t samples = 128;
   std::size_t seq_len = 0;
   std::string compute = "auto";

@@ -32,10 +32,15 @@ struct Grid {
   std::span<const float> codebook = {};  // [2^bits, dimension]; of dimension 1: never falling
   std::size_t used = 0;    // the first so many codes are all that rounding takes; 0: all
   bool even_ties = false;  // of floats: halfway between two, the one with an even mantissa is taken
+  // Evenly spaced: the zero is always the middle, and code 0, which has no opposite, is never
+  // taken.
+  bool centred = false;
 
   bool uniform() const { return codebook.empty(); }
+  bool free_zeros() const { return uniform() && !centred; }
   std::size_t levels() const { return std::size_t{1} << bits; }
   std::size_t used_levels() const { return used == 0 ? levels() : used; }
+  Code lowest_code() const { return centred ? 1 : 0; }
   double bits_per_weight() const {
     return static_cast<double>(bits) / static_cast<double>(dimension);
   }
@@ -61,6 +66,9 @@ std::span<const Grid* const> all();
 const Grid* find(std::string_view name);   // null when unknown
 const Grid& named(std::string_view name);  // throws kInvalidArgument with the known names
 const Grid& uniform(int bits);             // "int<bits>"; throws kUnsupported
+// What its codes are read as where a file tells no more than their width: of centred ones
+// int<bits>.
+const Grid& stored(const Grid& grid);
 }  // namespace grids
 
 }  // namespace nibble

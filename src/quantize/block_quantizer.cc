@@ -153,6 +153,7 @@ class BlockJob {
                        : inputs_ != nullptr
                            ? inputs_->products[static_cast<std::size_t>(stage)].view()
                            : ConstMatrix();
+      if (inputs_ != nullptr) task.importance = inputs_->squares[static_cast<std::size_t>(role)];
       task.options = module->options;
       Outcome outcome = with_context(module->name, [&] { return module->method->quantize(task); });
       if (!note.empty()) outcome.notes.push_back(note);

@@ -26,6 +26,8 @@ struct Task {
   // Σ x·xᵀ / tokens over the inputs this layer sees, [columns, columns], both triangles; empty
   // (rows 0) when there is no calibration.
   ConstMatrix hessian;
+  // Where the products are not known, but the mean square of each input is: [columns]; or empty.
+  std::span<const float> importance = {};
   Options options;  // every one that the method declares, worked out
 };
 
@@ -50,6 +52,7 @@ struct Method {
                          const Options& options) = nullptr;
   // Uses all threads; the result does not depend on their number.
   Outcome (*quantize)(const Task& task) = nullptr;
+  bool weighs = false;  // looks at Task::importance where there is one
   // What its own loops spend on a weight grows with this power of the row's length.
   int cost_power = 0;
 };

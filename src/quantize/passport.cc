@@ -133,6 +133,9 @@ Json make_passport(const PassportParts& parts) {
   } else {
     passport["calibration"] = nullptr;
   }
+  if (parts.importance != nullptr)
+    passport["imatrix"] = {{"source", parts.importance->description()},
+                           {"sha256", parts.importance->hash()}};
   passport["recipe"] =
       recipe_json(*parts.recipe, *parts.options,
                   parts.calibration != nullptr ? parts.calibration->samples : std::size_t{0});

@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "quantize/calibration/calibration.h"
+#include "quantize/calibration/input_importance.h"
 #include "quantize/recipe.h"
 
 namespace nibble {
@@ -40,6 +41,7 @@ struct PassportParts {
   const Recipe* recipe = nullptr;
   const QuantizeOptions* options = nullptr;
   const Calibration* calibration = nullptr;  // null: none
+  const InputImportance* importance = nullptr;
   const std::vector<ModuleReport>* modules = nullptr;
   const std::vector<TensorReport>* tensors = nullptr;
   const std::vector<std::string>* transform_notes = nullptr;

@@ -50,6 +50,7 @@ class Job {
     if (becomes_folder()) describe_folder();
     const auto tensors = planned_tensors();
     open_statistics();
+    open_importance();
     const bool calibrated = recipe_.calibrated() && !statistics_;
     // A dry run tells of files that cannot be used, too.
     if (dry_run && calibrated && !options_.calibration.sources.empty()) gather();
@@ -123,6 +124,37 @@ class Job {
     if (options_.statistics.empty()) return;
     statistics_.emplace(options_.statistics);
     result_.calibration = statistics_->calibration();
+  }
+
+  void open_importance() {
+    if (options_.imatrix.empty()) return;
+    importance_.emplace(options_.imatrix);
+    std::vector<std::string> missing;
+    for (const PlannedModule& module : recipe_.modules)
+      if (importance_of(module).empty()) missing.push_back(module.name);
+    if (missing.empty()) return;
+    const std::string none = cat(options_.imatrix.string(), " says nothing of the inputs of ");
+    if (missing.size() == recipe_.modules.size())
+      throw Error(ErrorKind::kInvalidArgument, cat(none, "any module"),
+                  "make one of this model: nibble imatrix MODEL NAME.gguf");
+    log(cat(none, missing.size(), " of ", recipe_.modules.size(),
+            " modules, which weigh all alike: ", missing.front(), missing.size() > 1 ? ", …" : ""));
+  }
+
+  std::vector<float> importance_of(const PlannedModule& module) const {
+    return importance_->of(matrix_name(module.layer, module.role), module.shape.columns);
+  }
+
+  // Of what no method quantizes; a file may know of it.
+  std::vector<float> importance_of(const PlannedTensor& tensor) const {
+    if (!importance_) return {};
+    if (tensor.part == GgufPart::kEmbedding)
+      return importance_->of("token_embd.weight", tensor.columns);
+    if (tensor.part == GgufPart::kHead) return importance_->of("output.weight", tensor.columns);
+    for (std::size_t role = 0; role < kRoles; ++role)
+      if (gguf_part_of(static_cast<Role>(role)) == tensor.part)
+        return importance_->of(matrix_name(tensor.layer, static_cast<Role>(role)), tensor.columns);
+    return {};
   }
 
   void gather() {
@@ -232,7 +264,8 @@ class Job {
   // What the output must not replace: the model, and what else the job reads.
   std::vector<std::filesystem::path> all_inputs() const {
     auto inputs = source_.inputs();
-    if (!options_.statistics.empty()) inputs.push_back(options_.statistics);
+    for (const auto& file : {options_.statistics, options_.imatrix})
+      if (!file.empty()) inputs.push_back(file);
     for (const CalibrationFile& file : options_.calibration.sources)
       if (std::error_code ignored; std::filesystem::is_regular_file(file.path, ignored))
         inputs.push_back(file.path);
@@ -310,7 +343,7 @@ class Job {
       Block block = source_.block(layer);
       Samples* const moving = samples.count > 0 ? &samples : nullptr;
       StageInputs inputs = inputs_of(block);
-      StageInputs* const known = statistics_ ? &inputs : nullptr;
+      StageInputs* const known = statistics_ || importance_ ? &inputs : nullptr;
       write_transformed(apply_transforms(source_, block, recipe_, options_.compute, moving, known));
       quantize_block(block, recipe_, options_.compute, moving, known,
                      [&](const PlannedModule& module, Outcome outcome) {
@@ -328,6 +361,9 @@ class Job {
   // From the statistics, where there are some and somebody reads them.
   StageInputs inputs_of(const Block& block) const {
     StageInputs inputs;
+    for (std::size_t role = 0; importance_ && role < kRoles; ++role)
+      if (const PlannedModule* module = recipe_.find(block.layer, static_cast<Role>(role)))
+        inputs.squares[role] = importance_of(*module);
     if (!statistics_) return inputs;
     const bool all = !recipe_.transforms.empty();
     for (const Stage stage : kStages) {
@@ -396,7 +432,7 @@ class Job {
 
   void store_other_types() {
     for (const PlannedTensor& tensor : recipe_.tensors) {
-      const StoredTensor stored = stored_tensor(source_, tensor);
+      const StoredTensor stored = stored_tensor(source_, tensor, importance_of(tensor));
       writer_->add(tensor.name, stored.bytes);
       result_.tensors.push_back({tensor, stored.weight_error});
     }
@@ -440,6 +476,7 @@ class Job {
     parts.recipe = &recipe_;
     parts.options = &options_;
     parts.calibration = result_.calibration.samples > 0 ? &result_.calibration : nullptr;
+    parts.importance = importance_ ? &*importance_ : nullptr;
     parts.modules = &result_.modules;
     parts.tensors = &result_.tensors;
     parts.transform_notes = &result_.transform_notes;
@@ -460,6 +497,7 @@ class Job {
   std::unique_ptr<ModelWriter> writer_;
   Json base_hashes_, tokenizer_hashes_;
   std::optional<InputStatistics> statistics_;
+  std::optional<InputImportance> importance_;
   std::optional<Journal> journal_;
   std::size_t layers_done_ = 0;  // by the run before
   std::size_t layers_kept_ = 0;

@@ -28,6 +28,7 @@ QuantizeOptions options_of(const QuantizeJob& job) {
   options.calibration.length = job.length;
   options.calibration.seed = job.seed;
   options.statistics = job.statistics;
+  options.imatrix = job.imatrix;
   options.compute = job.compute;
   options.memory_limit = job.memory_limit;
   options.max_shard_bytes = job.max_shard_bytes;

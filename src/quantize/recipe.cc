@@ -203,6 +203,38 @@ void require_statistics_read(const QuantizeOptions& options, const Recipe& recip
                 "leave it out, or choose a method that is calibrated (nibble methods)");
 }
 
+// An imatrix knows how large each input is, and of no two how they go together.
+void require_imatrix_read(const QuantizeOptions& options, const Recipe& recipe) {
+  if (options.imatrix.empty()) return;
+  const std::string given = cat("--imatrix ", options.imatrix.string());
+  const auto refuse = [&](const std::string& why, const std::string& fix) {
+    throw Error(ErrorKind::kInvalidArgument, cat(given, why), fix);
+  };
+  if (!options.statistics.empty() || !options.calibration.sources.empty())
+    refuse(cat(" would not be read beside ", options.statistics.empty() ? "--calib" : "--stats",
+               ", which knows more"),
+           "leave one of them out");
+  const auto too_little = [&](std::string_view reader) {
+    refuse(cat(": ", reader,
+               " needs the products of all inputs with each other, and an imatrix "
+               "has only their squares"),
+           "take --method rtn; or measure them: nibble calibrate MODEL S.gguf --calib TEXT and "
+           "--stats S.gguf; or give the text itself, --calib TEXT");
+  };
+  for (const PlannedTransform& planned : recipe.transforms) too_little(planned.transform->name);
+  for (const PlannedModule& module : recipe.modules) {
+    if (module.method->needs != Needs::kNothing) too_little(module.method->name);
+    const bool joint = module.storable.joint();
+    if (!module.method->weighs)
+      refuse(cat(" would not be read: ", module.method->name, " weighs no inputs"),
+             "take --method rtn, or leave it out");
+    if (!joint && module.options.has("scales") && module.options.text("scales") != "weighted")
+      refuse(cat(" would not be read: --scales ", module.options.text("scales"),
+                 " weighs all inputs alike"),
+             "leave one of them out");
+  }
+}
+
 // All planned modules, without grids and groups; skipped ones go into the layout's settings.
 std::vector<PlannedModule> modules_of(const ModelSource& source, const QuantizeOptions& options,
                                       const std::set<std::string>& unusable, Recipe& recipe) {
@@ -332,7 +364,7 @@ void describe(Recipe& recipe) {
   settings.symmetric = true;
   for (const PlannedModule& module : recipe.modules) {
     const Options& options = module.options;
-    const bool free_zeros = module.shape.grid->uniform() &&
+    const bool free_zeros = module.shape.grid->free_zeros() &&
                             (!options.has("symmetry") || options.text("symmetry") == "asymmetric");
     settings.symmetric &= !free_zeros;
     settings.group_index |= options.has("act-order") && options.text("act-order") == "gidx";
@@ -353,6 +385,7 @@ void refuse_choices(const QuantizeOptions& options, const std::string& type) {
     refuse(cat("--method ", options.method));
   if (!options.overrides.empty()) refuse(cat("--override ", options.overrides.front().pattern));
   if (!options.settings.empty()) refuse(cat("--", options.settings.begin()->first));
+  if (!options.imatrix.empty()) refuse(cat("--imatrix ", options.imatrix.string()));
   if (!options.calibration.sources.empty())
     refuse(cat("--calib ", options.calibration.sources.front().path.string()));
 }
@@ -432,6 +465,7 @@ Recipe make_recipe(const ModelSource& source, const QuantizeOptions& asked,
   settings.require_read(recipe);
   settle_blocks(source, options, recipe);
   describe(recipe);
+  require_imatrix_read(options, recipe);
   require_statistics_read(options, recipe);
   if (!recipe.calibrated() && !options.calibration.sources.empty())
     throw Error(ErrorKind::kInvalidArgument,

@@ -42,6 +42,7 @@ struct QuantizeOptions {
   TypeOptions types;                            // of a GGUF file's tensors, beside the dialect
   CalibrationOptions calibration;
   std::filesystem::path statistics;  // of the inputs, instead of a text; empty: none
+  std::filesystem::path imatrix;     // importance of the inputs, no more; empty: none
   Compute compute = Compute::kFloat32;
   std::uint64_t memory_limit = 0;  // bytes; 0: what the machine has
   std::uint64_t max_shard_bytes = 5'000'000'000;

@@ -113,6 +113,13 @@ TEST_F(JsonKeys, OfQuantizedFolders) {
   expect_keys("show", "nibble show out --json");
 }
 
+TEST_F(JsonKeys, OfCalibration) {
+  const std::string windows = "--calib $MODEL/README.md --samples 2 --seq-len 32 --json";
+  expect_keys("calibrate", "nibble calibrate $MODEL s.gguf " + windows);
+  expect_keys("imatrix", "nibble imatrix $MODEL im.gguf " + windows);
+  expect_keys("calibrate --own", "nibble calibrate $MODEL --own $MODEL/sample.txt " + windows);
+}
+
 TEST_F(JsonKeys, OfMeasurements) {
   expect_keys("perplexity",
               "nibble perplexity $MODEL -f $MODEL/README.md --protocol gptq-64 --windows 1 --json");

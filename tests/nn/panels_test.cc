@@ -27,7 +27,9 @@ std::vector<std::uint8_t> random_blocks(const BlockFormat& format, std::size_t c
 TEST(Panels, HoldTheWeightsOfTheirBlocks) {
   constexpr std::size_t kRows = 37;
   for (const BlockFormat* format : block_formats::all()) {
-    const bool decoded = format->grid.empty() || format->put_scales != nullptr;
+    const bool decoded = format->name == "TQ1_0" || format->name == "Q1_0" ||
+                         format->name == "Q2_0" || format->name == "MXFP4" ||
+                         format->name == "NVFP4";
     EXPECT_EQ(has_panels(*format), !decoded) << format->name;
     if (decoded) continue;  // where it is run
     const std::size_t columns = 2 * std::max<std::size_t>(format->block, 128);

@@ -12,12 +12,16 @@ inline Codes sample_codes(const CodeShape& shape, const Storable& storable) {
   Codes codes = make_codes(*shape.grid, shape.rows, shape.columns, shape.group_size);
   for (std::size_t r = 0; r < codes.rows; ++r) {
     for (std::size_t i = 0; i < codes.codes_per_row(); ++i)
-      codes.set_code(r, i, static_cast<Code>(random.below(shape.grid->used_levels())));
+      codes.set_code(
+          r, i,
+          static_cast<Code>(shape.grid->lowest_code() +
+                            random.below(shape.grid->used_levels() - shape.grid->lowest_code())));
     for (std::size_t g = 0; g < codes.groups(); ++g) {
       const auto size = static_cast<float>(0.001 + 0.01 * random.uniform());
       GroupParams params{storable.nearest_scale(size), 0};
       const auto lowest = static_cast<std::uint64_t>(storable.lowest_zero);
-      if (shape.grid->uniform() && (storable.blocks != nullptr || !storable.free_zeros))
+      if (shape.grid->uniform() &&
+          (storable.blocks != nullptr || !storable.free_zeros || shape.grid->centred))
         params.zero = static_cast<float>(shape.grid->levels() / 2);
       else if (shape.grid->uniform())
         params.zero = static_cast<float>(lowest + random.below(shape.grid->levels() - lowest));

@@ -60,10 +60,13 @@ std::span<const std::string_view> dialects() {
 
 std::string_view grid_of(std::string_view dialect) { return format_named(dialect).grid; }
 
-std::span<const std::size_t> usual_groups(const Grid& grid, std::string_view) {
+// The dialect's own, where it is of this grid: the types of one grid may differ.
+std::span<const std::size_t> usual_groups(const Grid& grid, std::string_view dialect) {
+  const BlockFormat* found = nullptr;
   for (const BlockFormat* format : block_formats::all())
-    if (format->grid == grid.name) return {&format->group, 1};
-  return {};
+    if (format->grid == grid.name && (found == nullptr || format->name == dialect)) found = format;
+  return found == nullptr ? std::span<const std::size_t>()
+                          : std::span<const std::size_t>(&found->group, 1);
 }
 
 std::string refusal(const CodeShape& shape) {
@@ -138,7 +141,7 @@ std::vector<Finding> other_types(std::span<const ShapedModule> modules,
     if (settings.dialects.contains(module.name)) continue;  // asked for by itself
     const BlockFormat* own =
         format_of(code_shape(module.rows, module.columns, module.settings), settings.dialect);
-    if (own->block == wanted.block) continue;
+    if (own->block == wanted.block || module.columns % wanted.block == 0) continue;
     rows[own->name].insert(module.columns);
     ++counts[own->name];
   }

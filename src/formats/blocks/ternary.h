@@ -22,4 +22,9 @@ inline float ternary_codes(const float* weights, int size, int* codes) {
   return stored(largest, Storage::kHalf);
 }
 
+// Codes of the grid, 1 … 3, as those that files have, 0 … 2.
+inline void stored_ternary(const int* codes, int size, int* stored) {
+  for (int i = 0; i < size; ++i) stored[i] = codes[i] - 1;
+}
+
 }  // namespace nibble::block_formats

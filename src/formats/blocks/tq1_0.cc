@@ -32,19 +32,36 @@ void decode(const std::uint8_t* block, std::size_t count, float* out) {
   }
 }
 
+void put_digits(const int* digits, std::uint8_t* block) {
+  for (const Part& part : kParts)
+    for (int m = 0; m < part.stride; ++m) {
+      int number = 0;
+      for (int n = 0; n < 5; ++n)
+        number =
+            3 * number + (n < part.digits ? digits[part.first_weight + n * part.stride + m] : 0);
+      block[part.first_byte + m] = static_cast<std::uint8_t>((number * 256 + 242) / 243);
+    }
+}
+
 void encode(const float* weights, const float*, std::size_t count, std::uint8_t* block) {
   for (std::size_t b = 0; b < count; ++b, block += 54, weights += 256) {
     int codes[256];
     put_half(block + 52, ternary_codes(weights, 256, codes));
-    for (const Part& part : kParts)
-      for (int m = 0; m < part.stride; ++m) {
-        int number = 0;
-        for (int n = 0; n < 5; ++n)
-          number =
-              3 * number + (n < part.digits ? codes[part.first_weight + n * part.stride + m] : 0);
-        block[part.first_byte + m] = static_cast<std::uint8_t>((number * 256 + 242) / 243);
-      }
+    put_digits(codes, block);
   }
+}
+
+void read_scales(const std::uint8_t* block, float* scales, float* zeros) {
+  *scales = half_at(block + 52);
+  *zeros = 2;
+}
+
+void put_scales(const float* scales, std::uint8_t* block) { put_half(block + 52, *scales); }
+
+void put_codes(const int* codes, std::uint8_t* block) {
+  int stored[256];
+  stored_ternary(codes, 256, stored);
+  put_digits(stored, block);
 }
 
 }  // namespace
@@ -55,7 +72,11 @@ extern const BlockFormat tq1_0{.name = "TQ1_0",
                                .block_bytes = 54,
                                .decode = decode,
                                .encode = encode,
-                               .grid = {},  // no method chooses its codes
+                               .grid = "ternary",
+                               .group = 256,
+                               .read_scales = read_scales,
+                               .put_scales = put_scales,
+                               .put_codes = put_codes,
                                .file_type = 36};
 
 }  // namespace nibble::block_formats

@@ -25,6 +25,19 @@ void encode(const float* weights, const float*, std::size_t count, std::uint8_t*
   }
 }
 
+void read_scales(const std::uint8_t* block, float* scales, float* zeros) {
+  *scales = half_at(block + 64);
+  *zeros = 2;
+}
+
+void put_scales(const float* scales, std::uint8_t* block) { put_half(block + 64, *scales); }
+
+void put_codes(const int* codes, std::uint8_t* block) {
+  int stored[256];
+  stored_ternary(codes, 256, stored);
+  put_pairs_of_bits(stored, 0, block);
+}
+
 }  // namespace
 
 extern const BlockFormat tq2_0{.name = "TQ2_0",
@@ -33,7 +46,11 @@ extern const BlockFormat tq2_0{.name = "TQ2_0",
                                .block_bytes = 66,
                                .decode = decode,
                                .encode = encode,
-                               .grid = {},  // no method chooses its codes
+                               .grid = "ternary",
+                               .group = 256,
+                               .read_scales = read_scales,
+                               .put_scales = put_scales,
+                               .put_codes = put_codes,
                                .file_type = 37};
 
 }  // namespace nibble::block_formats

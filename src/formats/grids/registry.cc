@@ -36,4 +36,6 @@ const Grid& uniform(int bits) {
   throw Error(ErrorKind::kUnsupported, cat("there is no uniform grid of ", bits, " bits"));
 }
 
+const Grid& stored(const Grid& grid) { return grid.centred ? uniform(grid.bits) : grid; }
+
 }  // namespace nibble::grids

@@ -137,6 +137,13 @@ void q2_k_scales(const std::uint8_t* block, std::size_t row, std::uint8_t* heade
   copy_half(block + 82, row, header + 32);
   for (std::size_t j = 0; j < 16; ++j) header[64 + 16 * j + row] = block[j];
 }
+// Q2_K whose sub-blocks all have the block's own scale, once for the codes and once for their
+// lowest.
+void tq2_0_scales(const std::uint8_t* block, std::size_t row, std::uint8_t* header) {
+  copy_half(block + 64, row, header);
+  copy_half(block + 64, row, header + 32);
+  for (std::size_t j = 0; j < 16; ++j) header[64 + 16 * j + row] = 0x11;
+}
 void q3_k_steps(const Blocks& blocks, int b, FourWords* out) {
   FourWords top[8];
   crumb_steps<32>(blocks, b, out);
@@ -229,6 +236,7 @@ constexpr Packer kPackers[] = {
     {"Q4_K", kPanel_int4_super32_min, pack<4, q4_k_steps<16>, six_bit_scales>},
     {"Q5_K", kPanel_int5_super32_min, pack<5, q5_k_steps, six_bit_scales>},
     {"Q2_K", kPanel_int2_super16_min, pack<2, crumb_steps<16>, q2_k_scales>},
+    {"TQ2_0", kPanel_int2_super16_min, pack<2, crumb_steps<0>, tq2_0_scales>},
     {"Q3_K", kPanel_int3_super16, pack<3, q3_k_steps, q3_k_scales>},
     {"Q6_K", kPanel_int6_super16, pack<6, q6_k_steps, q6_k_scales>},
 };

@@ -28,6 +28,7 @@ namespace nibble {
 struct StageInputs {
   std::array<Tensor, kStages.size()> products;  // Σ x·xᵀ / tokens, [columns, columns], or no rows
   std::array<std::vector<float>, kStages.size()> peaks;  // max |x|, [columns], or empty
+  std::array<std::vector<float>, kRoles> squares;        // E[x²] by matrix, [columns], or empty
 };
 
 inline constexpr const char* kStatisticsSchema = "nibble.statistics/1";

@@ -110,7 +110,7 @@ void decide_symmetry(const Grid& grid, const Storable& storable, Options& option
                 "leave it out, or choose another --layout (nibble formats lists them)");
   static const OptionSpec answers{
       .name = "symmetry", .help = {}, .initial = {}, .words = kSymmetries};
-  if (!grid.uniform()) {
+  if (!grid.free_zeros()) {
     if (options.decided("symmetry"))
       throw Error(ErrorKind::kInvalidArgument,
                   "--symmetry, --sym and --asym are for uniform grids; " + std::string(grid.name) +

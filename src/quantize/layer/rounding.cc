@@ -10,7 +10,9 @@ constexpr std::size_t kRows = 16;
 
 }  // namespace
 
-std::vector<float> importance_of(ConstMatrix hessian) {
+std::vector<float> importance_of(const Task& task) {
+  const ConstMatrix hessian = task.hessian;
+  if (hessian.rows == 0) return {task.importance.begin(), task.importance.end()};
   std::vector<float> importance(hessian.rows);
   for (std::size_t i = 0; i < hessian.rows; ++i) importance[i] = hessian(i, i);
   return importance;

@@ -14,7 +14,7 @@ Codes fit_groups(ConstMatrix weight, const Rounder& rounder, std::size_t group_s
 // Nearest codes for the scales that are there.
 void round_all(ConstMatrix weight, const Rounder& rounder, Codes& codes);
 
-// diag(H), or nothing without a Hessian.
-std::vector<float> importance_of(ConstMatrix hessian);
+// diag(H), without a Hessian the task's importance, or nothing.
+std::vector<float> importance_of(const Task& task);
 
 }  // namespace nibble

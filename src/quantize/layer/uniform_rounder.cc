@@ -1,6 +1,7 @@
 // Rounding to uniform grids of 1 to 8 bits, and the search for their scales.
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <vector>
 
 #include "kernels/kernels.h"
@@ -63,6 +64,7 @@ class UniformRounder final : public Rounder {
       equal.assign(weights.size(), 1.0f);
       importance = equal;
     }
+    if (grid().centred && bits_ == 2) return best_of_three(weights, importance, start);
     return free_zero() ? search_asymmetric(weights, importance, e, start)
                        : search_symmetric(weights, importance, start);
   }
@@ -109,6 +111,27 @@ class UniformRounder final : public Rounder {
       keep_better(weights, importance, refit({weights, importance}, codes, best), best, best_error);
       if (!(best_error < before)) break;
     }
+  }
+
+  // Of −1, 0 and 1 the best scale is known: whatever it is, the k largest weights are those that do
+  // not become 0, and for them it is their weighted mean, S1 / S0; what is then gained is S1² / S0.
+  GroupParams best_of_three(std::span<const float> weights, std::span<const float> importance,
+                            GroupParams start) const {
+    std::vector<std::size_t> order(weights.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+      const float first = std::fabs(weights[a]), second = std::fabs(weights[b]);
+      return first != second ? first > second : a < b;
+    });
+    double sum = 0, total = 0, gained = 0, scale = start.scale;
+    for (const std::size_t i : order) {
+      sum += static_cast<double>(importance[i]) * std::fabs(weights[i]);
+      total += importance[i];
+      if (!(total > 0) || !(sum * sum > gained * total)) continue;
+      gained = sum * sum / total;
+      scale = sum / total;
+    }
+    return {stored_scale(static_cast<float>(scale)), start.zero};
   }
 
   GroupParams search_symmetric(std::span<const float> weights, std::span<const float> importance,
@@ -160,7 +183,8 @@ class UniformRounder final : public Rounder {
 
 std::unique_ptr<Rounder> uniform_rounder(const Grid& grid, const Storable& storable,
                                          Symmetry symmetry, ScaleSearch search) {
-  return std::make_unique<UniformRounder>(grid, storable, symmetry, search);
+  return std::make_unique<UniformRounder>(grid, storable,
+                                          grid.centred ? Symmetry::kPlain : symmetry, search);
 }
 
 }  // namespace nibble

@@ -234,7 +234,7 @@ Outcome rounded(const Task& task, std::string why) {
 }
 
 Outcome quantize(const Task& task) {
-  const std::vector<float> diagonal = importance_of(task.hessian);
+  const std::vector<float> diagonal = importance_of(task);
   if (diagonal.empty()) return rounded(task, "rounded to nearest: there is no calibration");
   for (const float value : diagonal)
     if (!std::isfinite(value))

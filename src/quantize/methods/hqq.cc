@@ -1,7 +1,7 @@
 // HQQ (Badri & Shaji 2023, mobiusml.github.io/hqq_blog): needs no data. What rounding cannot reach
 // is taken for outliers: with the error split into a sparse part e, found by shrinking with an l_p
 // norm of p = 0.7, and the rest, the zero of a group follows in closed form, zero = mean(q − (w −
-// e)/s). Grids without a zero have their scale moved instead: s = Σ q·(w − e) / Σ q². Both
+// e)/s). Grids without a free zero have their scale moved instead: s = Σ q·(w − e) / Σ q². Both
 // alternate with rounding while the error falls.
 #include <algorithm>
 #include <array>
@@ -68,7 +68,7 @@ class Group {
           size > 0 ? std::max(0.0, size - std::pow(size, kNorm - 1) / strength) : 0.0;
       const double clean = weights_[i] - std::copysign(kept, error);
       const Code code = codes_[i / grid_.dimension];
-      if (grid_.uniform()) {
+      if (grid_.free_zeros()) {
         zero += code - clean / params.scale;
         continue;
       }
@@ -77,7 +77,7 @@ class Group {
       products += unit * clean;
       squares += unit * unit;
     }
-    if (grid_.uniform())
+    if (grid_.free_zeros())
       params.zero =
           rounder_.stored_zero(static_cast<float>(zero / static_cast<double>(values_.size())));
     else if (squares > 0 && products / squares * params.scale > 0)
@@ -94,8 +94,9 @@ class Group {
 };
 
 Outcome quantize(const Task& task) {
-  const auto rounder =
-      make_rounder(*task.grid, task.storable, Symmetry::kAsymmetric, ScaleSearch::kAbsMax);
+  // Of three values the largest weight as the scale leaves next to nothing that could be moved.
+  const ScaleSearch start = task.grid->centred ? ScaleSearch::kMse : ScaleSearch::kAbsMax;
+  const auto rounder = make_rounder(*task.grid, task.storable, Symmetry::kAsymmetric, start);
   const int rounds = static_cast<int>(task.options.number("hqq-rounds"));
   Outcome outcome;
   Codes& codes = outcome.codes;
@@ -115,11 +116,11 @@ Outcome quantize(const Task& task) {
 }
 
 std::string refusal(const CodeShape& shape, const Storable& storable, const Options&) {
-  if (shape.grid->uniform() && !storable.free_zeros)
+  if (shape.grid->free_zeros() && !storable.free_zeros)
     return "hqq moves zeros, and this layout has none; gptq and rtn write it";
-  if (storable.blocks == nullptr || (!shape.grid->uniform() && !storable.blocks->joint()))
+  if (storable.blocks == nullptr || (!shape.grid->free_zeros() && !storable.blocks->joint()))
     return {};
-  return cat("hqq moves ", shape.grid->uniform() ? "zeros" : "scales",
+  return cat("hqq moves ", shape.grid->free_zeros() ? "zeros" : "scales",
              " one by one, and blocks of ", storable.blocks->name,
              " have no room for that; gptq and rtn write them");
 }

@@ -129,7 +129,7 @@ class Row {
 Outcome quantize(const Task& task) {
   const auto rounder = make_rounder(*task.grid, task.storable, task.options);
   Outcome outcome;
-  const std::vector<float> diagonal = importance_of(task.hessian);
+  const std::vector<float> diagonal = importance_of(task);
   outcome.codes = fit_groups(task.weight, *rounder, task.group_size, diagonal);
   for (const float power : diagonal) outcome.dead_columns += power <= 0 ? 1 : 0;
   const std::vector<double> inverse =

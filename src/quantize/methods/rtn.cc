@@ -9,7 +9,7 @@ namespace {
 Outcome quantize(const Task& task) {
   const auto rounder = make_rounder(*task.grid, task.storable, task.options);
   Outcome outcome;
-  outcome.codes = fit_groups(task.weight, *rounder, task.group_size, importance_of(task.hessian));
+  outcome.codes = fit_groups(task.weight, *rounder, task.group_size, importance_of(task));
   round_all(task.weight, *rounder, outcome.codes);
   measure(task, outcome);
   return outcome;
@@ -24,6 +24,7 @@ extern const Method rtn{
     .summary = "round to nearest; no calibration",
     .options = kOptions,
     .quantize = quantize,
+    .weighs = true,
 };
 
 }  // namespace nibble::methods

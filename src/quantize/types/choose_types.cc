@@ -18,7 +18,8 @@ GgufModelFacts facts_of(const ModelSource& source, const QuantizeOptions& option
   const auto large = source.spec().gguf_seventy_billion;
   facts.seventy_billion = large != nullptr && large(hyper);
   facts.tied = hyper.tied_head;
-  facts.importance = methods::named(options.method).needs == Needs::kHessian;
+  facts.importance =
+      methods::named(options.method).needs == Needs::kHessian || !options.imatrix.empty();
   return facts;
 }
 
@@ -34,25 +35,13 @@ std::size_t common_start(std::string_view a, std::string_view b) {
 // Throws where --type is a word that nobody knows: neither mix nor type nor, where it may be a
 // folder's, dialect.
 void refuse_unknown_type(const QuantizeOptions& options) {
-  std::vector<std::string> known;
-  const auto add = [&](std::string_view name) {
-    if (std::find(known.begin(), known.end(), name) == known.end()) known.emplace_back(name);
-  };
-  for (const std::string_view name : gguf_mixes::names()) add(name);
-  for (const BlockFormat* format : block_formats::all())
-    if (format->encode != nullptr) add(format->name);
-  for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16}) add(name(dtype));
-  for (const Layout* layout : layouts::all())
-    if (options.layout.empty() || options.layout == layout->name)
-      for (const std::string_view dialect : layout->dialects) add(dialect);
   const std::string& word = options.dialect;
+  std::vector<std::string> known = type_words(options.layout);
   if (std::any_of(known.begin(), known.end(),
                   [&](const std::string& name) { return gguf_named_alike(name, word); }))
     return;
-  std::stable_sort(known.begin(), known.end(), [&](const std::string& a, const std::string& b) {
-    return common_start(a, word) > common_start(b, word);
-  });
-  throw unknown_word("--type", word, known, " (nibble formats tells more)");
+  throw unknown_word("--type", word, nearest_first(std::move(known), word),
+                     " (nibble formats tells more)");
 }
 
 class Chooser {
@@ -180,6 +169,30 @@ class Chooser {
 };
 
 }  // namespace
+
+std::vector<std::string> type_words(const std::string& layout) {
+  std::vector<std::string> known;
+  const auto add = [&](std::string_view name) {
+    if (std::find(known.begin(), known.end(), name) == known.end()) known.emplace_back(name);
+  };
+  if (layout.empty() || !layouts::named(layout).suffix.empty()) {
+    for (const std::string_view name : gguf_mixes::names()) add(name);
+    for (const BlockFormat* format : block_formats::all())
+      if (format->encode != nullptr) add(format->name);
+    for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16}) add(name(dtype));
+  }
+  for (const Layout* own : layouts::all())
+    if (layout.empty() || layout == own->name)
+      for (const std::string_view dialect : own->dialects) add(dialect);
+  return known;
+}
+
+std::vector<std::string> nearest_first(std::vector<std::string> words, std::string_view word) {
+  std::stable_sort(words.begin(), words.end(), [&](const std::string& a, const std::string& b) {
+    return common_start(a, word) > common_start(b, word);
+  });
+  return words;
+}
 
 QuantizeOptions with_base_type(const QuantizeOptions& asked, std::string& mix) {
   QuantizeOptions options = asked;

@@ -4,6 +4,8 @@
 
 #include <set>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "quantize/recipe.h"
 
@@ -11,6 +13,11 @@ namespace nibble {
 
 // `asked`, its dialect the type of most blocks where it was a mix; `mix` becomes that one's name.
 QuantizeOptions with_base_type(const QuantizeOptions& asked, std::string& mix);
+
+// The words that --type knows: beside a --layout of that name, or, empty, of all.
+std::vector<std::string> type_words(const std::string& layout);
+// `words`, those that begin most like `word` first.
+std::vector<std::string> nearest_first(std::vector<std::string> words, std::string_view word);
 
 // Gives the recipe's modules their own dialects, moves those that no block fits to its tensors, and
 // adds embedding and head there. `unusable`: what must stay. Throws kInvalidArgument.

@@ -22,11 +22,11 @@ std::unique_ptr<Linear> linear_of(const ModelSource& source, const PlannedTensor
 }
 
 // One row in its type, and the weights that this means.
-void store_row(const GgufType& type, const float* weights, std::size_t columns, std::byte* out,
-               float* meant) {
+void store_row(const GgufType& type, const float* weights, const float* importance,
+               std::size_t columns, std::byte* out, float* meant) {
   if (type.blocks != nullptr) {
     auto* blocks = reinterpret_cast<std::uint8_t*>(out);
-    type.blocks->encode(weights, nullptr, columns / type.blocks->block, blocks);
+    type.blocks->encode(weights, importance, columns / type.blocks->block, blocks);
     type.blocks->decode(blocks, columns / type.blocks->block, meant);
     return;
   }
@@ -43,7 +43,8 @@ void store_row(const GgufType& type, const float* weights, std::size_t columns, 
 
 }  // namespace
 
-StoredTensor stored_tensor(const ModelSource& source, const PlannedTensor& tensor) {
+StoredTensor stored_tensor(const ModelSource& source, const PlannedTensor& tensor,
+                           std::span<const float> importance) {
   Block block;
   const auto linear = linear_of(source, tensor, block);
   const std::size_t row_bytes = tensor.columns / tensor.type.block() * tensor.type.block_bytes();
@@ -61,8 +62,8 @@ StoredTensor stored_tensor(const ModelSource& source, const PlannedTensor& tenso
       for (std::size_t r = begin; r < end; ++r) {
         const float* row = weights.view().row(r);
         float* back = meant.view().row(r);
-        store_row(tensor.type, row, tensor.columns, stored.bytes.data() + (first + r) * row_bytes,
-                  back);
+        store_row(tensor.type, row, importance.empty() ? nullptr : importance.data(),
+                  tensor.columns, stored.bytes.data() + (first + r) * row_bytes, back);
         lost[r] = all[r] = 0;
         for (std::size_t c = 0; c < tensor.columns; ++c) {
           const double weight = row[c], difference = weight - static_cast<double>(back[c]);

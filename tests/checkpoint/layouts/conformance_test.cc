@@ -100,7 +100,7 @@ TEST_P(EveryFolderLayout, ReadsBackTheWeightsThatItWrote) {
   ASSERT_TRUE(modules->holds("model.layers.0.mlp.up_proj"));
   EXPECT_FALSE(modules->holds("model.layers.0.mlp.down_proj"));
   const auto stored = modules->open("model.layers.0.mlp.up_proj");
-  EXPECT_EQ(stored->shape().grid, expected.grid);
+  EXPECT_EQ(stored->shape().grid, &grids::stored(*expected.grid));
   const Codes found = codes_of(*stored);
   EXPECT_EQ(found.codes, expected.codes);
   EXPECT_EQ(found.zeros, expected.zeros);

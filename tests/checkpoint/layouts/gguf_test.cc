@@ -8,14 +8,14 @@ namespace {
 
 const Layout& gguf() { return layouts::named("gguf"); }
 
-ModuleSettings settings_of(std::string_view grid) {
-  return {&grids::named(grid), gguf().usual_groups(grids::named(grid), "").front()};
+ModuleSettings settings_of(std::string_view grid, std::string_view dialect = "") {
+  return {&grids::named(grid), gguf().usual_groups(grids::named(grid), dialect).front()};
 }
 
 std::string type_of(std::string_view dialect, std::string_view grid, std::size_t columns) {
   LayoutSettings settings;
   settings.dialect = dialect;
-  const CodeShape shape = code_shape(32, columns, settings_of(grid));
+  const CodeShape shape = code_shape(32, columns, settings_of(grid, dialect));
   if (!gguf().refusal(shape).empty()) return "none";
   return std::string(gguf().plan("m", shape, settings).front().blocks->name);
 }
@@ -33,6 +33,7 @@ TEST(GgufLayout, GivesOtherGridsTheTypeMostLikeIt) {
   EXPECT_EQ(type_of("Q4_K", "int8", 512), "Q8_0");
   EXPECT_EQ(type_of("Q4_K", "iq4", 512), "IQ4_XS");
   EXPECT_EQ(type_of("Q4_0", "iq4", 512), "IQ4_NL");
+  EXPECT_EQ(type_of("Q4_K", "ternary", 512), "TQ1_0");
 }
 
 TEST(GgufLayout, FallsToSmallBlocksWhereLargeOnesDoNotDivideTheRow) {

@@ -129,5 +129,52 @@ TEST(UniformGridTextbook, HasTheFieldsScales) {
             5);
 }
 
+std::unique_ptr<Rounder> ternary_rounder(ScaleSearch search, DType scales = DType::kF32) {
+  Storable storable;
+  storable.scale_type = scales;
+  return make_rounder(grids::named("ternary"), storable, Symmetry::kAsymmetric, search);
+}
+
+TEST(TernaryGrid, HasThreeCodesAroundTheMiddle) {
+  const auto r = ternary_rounder(ScaleSearch::kMse);
+  EXPECT_FALSE(r->free_zero());
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    const auto weights = sample_weights(seed);
+    const GroupParams params = r->fit({weights, {}});
+    EXPECT_EQ(params.zero, 2);
+    for (const float w : weights) {
+      const Code code = r->nearest(&w, params);
+      EXPECT_GE(code, 1);
+      EXPECT_LE(code, 3);
+    }
+  }
+}
+
+TEST(TernaryGrid, TakesTheBestOfAllScales) {
+  const auto r = ternary_rounder(ScaleSearch::kWeighted);
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    auto weights = sample_weights(seed, 100);
+    weights[7] *= 30;  // far below the largest weight
+    const auto importance = seed % 2 == 0 ? std::vector<float>() : sample_weights(seed + 99, 100);
+    std::vector<float> shares;
+    for (const float value : importance) shares.push_back(std::fabs(value));
+    const GroupView group{weights, shares};
+    const double found = loss(*r, group, r->fit(group));
+    for (float scale = 0.01f; scale < 50; scale *= 1.01f)
+      EXPECT_LE(found, loss(*r, group, {scale, 2}) * (1 + 1e-6)) << seed << " " << scale;
+  }
+}
+
+// What a model was trained with comes back as it was.
+TEST(TernaryGrid, KeepsWeightsOfThreeValues) {
+  for (const ScaleSearch search : {ScaleSearch::kAbsMax, ScaleSearch::kMse}) {
+    const auto r = ternary_rounder(search, DType::kF16);
+    const float scale = half_to_float(float_to_half(0.0173f));
+    std::vector<float> weights;
+    for (int i = 0; i < 64; ++i) weights.push_back(scale * static_cast<float>(i * 7 % 3 - 1));
+    EXPECT_EQ(loss(*r, {weights, {}}, r->fit({weights, {}})), 0);
+  }
+}
+
 }  // namespace
 }  // namespace nibble

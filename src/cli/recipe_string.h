@@ -1,0 +1,31 @@
+// A whole recipe in one line: "smoothquant(alpha=0.7) | gptq int4:128 -> compressed-tensors".
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nibble::cli {
+
+// What the line says, in the words of the options that say the same; what it leaves out is empty.
+struct RecipeString {
+  std::vector<std::string> transforms;          // in the order they are applied
+  std::string method;                           // "gptq"
+  std::string grid;                             // "int4", also where "4" was written
+  std::string group;                            // "128", "-1": a whole row
+  std::map<std::string, std::string> settings;  // "smooth-alpha": "0.7"
+  std::string layout, type;                     // "gguf", "Q4_K_M"
+  bool operator==(const RecipeString&) const = default;
+};
+
+//   [TRANSFORM |] … [METHOD] [GRID[:GROUP]] [-> LAYOUT[:TYPE], or -> TYPE]
+// Behind a transform or a method its options in parentheses, by their names ("smooth-alpha=0.7") or
+// by the last part of them ("alpha=0.7"). Throws kInvalidArgument naming the word, where it stands,
+// counted from 1, and what is known there.
+RecipeString parse_recipe(std::string_view text);
+
+// The same recipe in its usual form, options by their full names; parse_recipe reads it again.
+std::string text_of(const RecipeString& recipe);
+
+}  // namespace nibble::cli
