@@ -14,14 +14,6 @@
 namespace nibble::cli {
 namespace {
 
-std::size_t parse_group(const std::string& option, const std::string& text) {
-  const auto value = parse_number(text);
-  if (!value || *value != std::floor(*value) || *value == 0 || *value < -1 || *value > 1 << 24)
-    throw Error(ErrorKind::kInvalidArgument, cat(option, " \"", text, "\" is not a group size"),
-                "a number of columns such as 128, or -1 for one group in each row");
-  return *value < 0 ? 0 : static_cast<std::size_t>(*value);
-}
-
 std::string widths() {
   std::vector<std::string> widths;
   for (const Grid* grid : grids::all())
@@ -143,6 +135,14 @@ void declare_settings(CLI::App& app, QuantizeFlags& flags) {
 }
 
 }  // namespace
+
+std::size_t parse_group(const std::string& option, const std::string& text) {
+  const auto value = parse_number(text);
+  if (!value || *value != std::floor(*value) || *value == 0 || *value < -1 || *value > 1 << 24)
+    throw Error(ErrorKind::kInvalidArgument, cat(option, " \"", text, "\" is not a group size"),
+                "a number of columns such as 128, or -1 for one group in each row");
+  return *value < 0 ? 0 : static_cast<std::size_t>(*value);
+}
 
 void declare(CLI::App& app, QuantizeFlags& flags) {
   app.add_option("--method", flags.method, "how codes are chosen (nibble methods lists them)")

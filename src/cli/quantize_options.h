@@ -11,6 +11,10 @@
 
 namespace nibble::cli {
 
+// The columns of a group, 0 for the whole row: what follows "--group-size". Throws kInvalidArgument
+// naming `option`.
+std::size_t parse_group(const std::string& option, const std::string& text);
+
 // What is typed, before it is checked.
 struct QuantizeFlags {
   std::vector<std::string> transforms;
