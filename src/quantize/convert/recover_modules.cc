@@ -164,7 +164,10 @@ class Recoverer {
   }
 
   bool remember(const Attempt& attempt) {
-    if (best_.first.empty() || attempt.fitting > best_.fitting) best_ = attempt;
+    // One that had forms to look for says more than one without.
+    if (best_.first.empty() || attempt.fitting > best_.fitting ||
+        (best_.tried.empty() && attempt.fitting == best_.fitting))
+      best_ = attempt;
     return false;
   }
 

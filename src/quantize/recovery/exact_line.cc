@@ -13,7 +13,7 @@ constexpr double kSlack = 0x1p-22;
 class Search {
  public:
   Search(const GroupValues& group, const LineRules& rules, ExactLine& found)
-      : group_(group), rules_(rules), found_(found) {
+      : rules_(rules), found_(found) {
     values_.assign(group.values().begin(), group.values().end());
     ranges_.assign(group.rounded_from().begin(), group.rounded_from().end());
     if (group.has_zero()) {
@@ -137,7 +137,6 @@ class Search {
                        [&](float offset) { return accept(step, offset, code); });
   }
 
-  const GroupValues& group_;
   const LineRules& rules_;
   ExactLine& found_;
   std::vector<float> values_;

@@ -104,19 +104,9 @@ bool find_scale(const GroupValues& group, const Levels& levels, DType weight_typ
   const bool has_sign = scale_type != DType::kF8E8M0 && scale_type != DType::kF8E4M3;
   Search search(group, levels, weight_type, scale_type, found);
   const Interval& largest = group.rounded_from().back();
-  const auto try_level = [&](std::uint16_t anchor) {
+  for (const std::uint16_t anchor : levels.by_size(group.values().back())) {
     const Interval scales = scales_for(largest, static_cast<double>(levels.values()[anchor]));
-    return (scales.low >= 0 || (any_sign && has_sign)) && search.from(anchor, scales);
-  };
-  // Of two levels of the same magnitude first the one whose scale is positive.
-  const auto order = levels.by_size();
-  for (std::size_t i = 0; i < order.size(); ++i) {
-    const bool pair =
-        i + 1 < order.size() && levels.values()[order[i]] == -levels.values()[order[i + 1]];
-    const bool swapped = pair && group.values().back() < 0;
-    if (try_level(order[i + (swapped ? 1 : 0)])) return true;
-    if (pair && try_level(order[i + (swapped ? 0 : 1)])) return true;
-    if (pair) ++i;
+    if ((scales.low >= 0 || (any_sign && has_sign)) && search.from(anchor, scales)) return true;
   }
   return false;
 }

@@ -25,6 +25,7 @@ class GroupSearch {
 
  private:
   bool guess(std::span<const float> weights);
+  bool with_step(std::span<const float> weights, float step);
 
   const Levels& levels_;
   DType weight_type_, scale_type_;

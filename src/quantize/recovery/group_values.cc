@@ -24,8 +24,9 @@ bool GroupValues::gather(std::span<const float> weights, DType type, std::size_t
       owner_[i] = kZero;
       continue;
     }
+    // The upper bits of the product: the lower ones of a bfloat16 weight are all 0.
     const std::uint32_t bits = std::bit_cast<std::uint32_t>(weight);
-    std::size_t slot = (bits * 0x9E3779B1u >> 12) & (slots - 1);
+    std::size_t slot = (bits * 0x9E3779B1u >> 20) & (slots - 1);
     while (table_[slot] != kFree && values_[table_[slot]] != weight)
       slot = (slot + 1) & (slots - 1);
     if (table_[slot] == kFree) {

@@ -20,12 +20,34 @@ Levels::Levels(std::vector<std::pair<float, Code>> entries, float span) : span_(
   }
   for (std::size_t i = 0; i < values_.size(); ++i) {
     even_ &= values_[i] == values_[0] + static_cast<float>(i);
-    if (values_[i] != 0) by_size_.push_back(static_cast<std::uint16_t>(i));
+    if (values_[i] == 0) continue;
+    for (auto& order : by_size_) order.push_back(static_cast<std::uint16_t>(i));
   }
-  std::sort(by_size_.begin(), by_size_.end(), [&](std::uint16_t a, std::uint16_t b) {
-    const float size_a = std::fabs(values_[a]), size_b = std::fabs(values_[b]);
-    return size_a != size_b ? size_a > size_b : values_[a] > values_[b];
-  });
+  for (const bool below : {false, true})
+    std::sort(by_size_[below].begin(), by_size_[below].end(),
+              [&](std::uint16_t a, std::uint16_t b) {
+                const float size_a = std::fabs(values_[a]), size_b = std::fabs(values_[b]);
+                return size_a != size_b ? size_a > size_b : (values_[a] > values_[b]) != below;
+              });
+  find_unit();
+}
+
+// Multiples of a unit are looked up, others searched for.
+void Levels::find_unit() {
+  constexpr float kMostUnits = 600;
+  for (const float unit : {1.0f, 0.5f}) {
+    const float lowest = values_.front() / unit, highest = values_.back() / unit;
+    const bool whole = std::all_of(values_.begin(), values_.end(), [&](float value) {
+      return value / unit == std::nearbyint(value / unit);
+    });
+    if (!whole || highest - lowest > kMostUnits) continue;
+    unit_ = unit;
+    by_units_.assign(static_cast<std::size_t>(highest - lowest) + 1, kNone);
+    for (std::size_t i = 0; i < values_.size(); ++i)
+      by_units_[static_cast<std::size_t>(values_[i] / unit - lowest)] =
+          static_cast<std::uint16_t>(i);
+    return;
+  }
 }
 
 Levels Levels::fixed(const Grid& grid, int zero) {

@@ -1,6 +1,7 @@
 // The values that codes of a grid stand for, as a search for scales needs them.
 #pragma once
 
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -25,7 +26,13 @@ class Levels {
   float span() const { return span_; }
   bool has_zero() const { return has_zero_; }
   std::size_t index_of_zero() const { return between(0, 0).first; }
-  bool even() const { return even_; }  // neighbours are 1 apart
+  // Where all levels are whole multiples of it, not too many: 1, or 0.5 of 4-bit floats; else 0.
+  float unit() const { return unit_; }
+  // Index of the level that is so many units; kNone: there is none.
+  static constexpr std::uint16_t kNone = 0xFFFF;
+  std::uint16_t of_units(float units) const {
+    return by_units_[static_cast<std::size_t>(units - values_.front() / unit_)];
+  }
   // Of the value at `index`; those of a sliding grid are counted from its lowest level.
   Code code(std::size_t index) const { return codes_[index]; }
   // The same, but of 0 with the sign of `weight`, where the grid has both.
@@ -33,18 +40,21 @@ class Levels {
     if (weight != 0) return codes_[index];
     return std::signbit(weight) ? minus_zero_ : plus_zero_;
   }
-  // Indices of the levels but 0, the largest magnitudes first, the positive one before the other.
-  std::span<const std::uint16_t> by_size() const { return by_size_; }
+  // Indices of the levels but 0, the largest magnitudes first; of two with the same one the level
+  // that has the sign of `weight`: its scale is positive.
+  std::span<const std::uint16_t> by_size(float weight) const { return by_size_[weight < 0]; }
   // Indices [first, second) of the levels in [low, high].
   std::pair<std::size_t, std::size_t> between(double low, double high) const;
 
  private:
   Levels(std::vector<std::pair<float, Code>> entries, float span);
+  void find_unit();
 
   std::vector<float> values_;
   std::vector<Code> codes_;
-  std::vector<std::uint16_t> by_size_;
-  float span_ = 0;
+  std::array<std::vector<std::uint16_t>, 2> by_size_;  // for weights above and below 0
+  std::vector<std::uint16_t> by_units_;
+  float span_ = 0, unit_ = 0;
   bool has_zero_ = false, even_ = true;
   Code plus_zero_ = 0, minus_zero_ = 0;
 };
