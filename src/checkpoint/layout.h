@@ -39,7 +39,10 @@ struct Storable {
   bool integer_zeros = true;       // zeros are integers, otherwise numbers of `zero_type`
   DType zero_type = DType::kF32;   // float16, bfloat16 or float32
   float lowest_zero = 0;
-  bool group_index = false;  // columns may be put into groups in any order
+  // What is stored beside a scale is −scale · zero, a number of `scale_type`.
+  bool minimum = false;
+  std::size_t scale_rows = 1;  // so many neighbouring rows have the same scales
+  bool group_index = false;    // columns may be put into groups in any order
   // Brings the scales and zeros of a whole matrix to the nearest that can be stored, where they are
   // stored together (quantized once more); null where each stands alone.
   void (*together)(Codes& codes) = nullptr;

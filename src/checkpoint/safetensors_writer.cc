@@ -42,17 +42,23 @@ std::uint64_t checked_size(const TensorInfo& info) {
   return needed;
 }
 
-// Fills shard after shard in the order given; a tensor above the limit gets a shard of its own.
+// Readers of some layouts want all parts of a module in one file.
+std::string_view module_of(std::string_view tensor) { return tensor.substr(0, tensor.rfind('.')); }
+
+// Fills shard after shard in the order given; a module above the limit gets a shard of its own.
 std::vector<Shard> split(std::vector<TensorInfo> tensors, const WriterOptions& options) {
   const std::uint64_t limit = options.max_shard_bytes;
   std::vector<Shard> shards(1);
-  for (TensorInfo& info : tensors) {
-    const std::uint64_t bytes = checked_size(info);
+  for (std::size_t begin = 0, end = 0; begin < tensors.size(); begin = end) {
+    std::uint64_t bytes = 0;
+    while (end < tensors.size() && module_of(tensors[end].name) == module_of(tensors[begin].name))
+      bytes += checked_size(tensors[end++]);
     if (!shards.back().tensors.empty() &&
         (bytes > limit || shards.back().data_bytes > limit - bytes))
       shards.emplace_back();
     shards.back().data_bytes += bytes;
-    shards.back().tensors.push_back(std::move(info));
+    for (std::size_t i = begin; i < end; ++i)
+      shards.back().tensors.push_back(std::move(tensors[i]));
   }
   for (std::size_t i = 0; i < shards.size(); ++i) {
     shards[i].name = shards.size() == 1

@@ -34,6 +34,9 @@ struct BlockFormat {
   // how they are put, [block / group], beside the codes that are there.
   DType scale_type = DType::kF16;
   void (*put_scales)(const float* scales, std::uint8_t* block) = nullptr;
+  // Of blocks of one group whose weights are step · code + minimum: how those two are put, float16
+  // numbers each, beside the codes that are there.
+  void (*put_line)(float step, float minimum, std::uint8_t* block) = nullptr;
   // codes [block], beside the scales that are there.
   void (*put_codes)(const int* codes, std::uint8_t* block) = nullptr;
   std::uint32_t file_type = 0;  // general.file_type of a file that is mostly of this

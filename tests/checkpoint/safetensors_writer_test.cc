@@ -57,6 +57,20 @@ TEST(CheckpointWriter, FillsShardsGreedilyAndWritesTheIndexLast) {
   EXPECT_EQ(open_checkpoint(dir.path())->tensors().size(), 12u);
 }
 
+TEST(CheckpointWriter, KeepsThePartsOfAModuleTogether) {
+  const TempDir dir;
+  std::vector<TensorInfo> infos;
+  for (const char* name : {"m.codes", "m.scales", "n.codes", "n.scales"})
+    infos.push_back({name, DType::kU8, {4}, 4});
+  const auto writer = create_checkpoint(dir.path(), infos, {.max_shard_bytes = 13});
+  for (const TensorInfo& info : infos) writer->add(info.name, counted_bytes(4, 0));
+  writer->finish();
+  const Json map = read_json(dir / "model.safetensors.index.json")["weight_map"];
+  EXPECT_EQ(map["m.codes"], map["m.scales"]);
+  EXPECT_EQ(map["n.codes"], map["n.scales"]);
+  EXPECT_NE(map["m.codes"], map["n.codes"]);
+}
+
 TEST(CheckpointWriter, GivesATensorAboveTheLimitAShardOfItsOwn) {
   const TempDir dir;
   test::write_folder(dir.path(), 3, 10);

@@ -79,6 +79,7 @@ Storable float_storable(CompressedForm form, const CodeShape& shape,
           ErrorKind::kInvalidArgument,
           cat("blocks of fp8 are 128 weights wide; asked for are groups of ", shape.group_size),
           "leave --group-size out");
+    storable.scale_rows = kRowsOfBlock;
     storable.together = share_scales_of_rows;
   }
   return storable;

@@ -38,6 +38,7 @@ std::string refusal(const CodeShape& shape) {
 Storable storable(const CodeShape&, const LayoutSettings&) {
   Storable storable;
   storable.scale_type = DType::kF32;
+  storable.scale_rows = kRowsOfBlock;
   storable.together = share_scales_of_rows;
   return storable;
 }

@@ -79,6 +79,7 @@ Storable storable(const CodeShape&, const LayoutSettings& settings) {
   Storable storable;
   storable.scale_type = float_type_of(settings.dtype);
   storable.integer_zeros = false;
+  storable.minimum = true;
   storable.together = storable.scale_type == DType::kF16   ? store_biases<DType::kF16>
                       : storable.scale_type == DType::kF32 ? store_biases<DType::kF32>
                                                            : store_biases<DType::kBF16>;

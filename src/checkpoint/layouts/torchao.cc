@@ -238,12 +238,8 @@ std::vector<std::pair<std::string, std::string>> metadata(std::span<const Tensor
       describe(tensor.name, {{"_type", "Tensor"}});
       continue;
     }
-    // Of a module whose scales lie in another file, the size that all have.
-    const auto columns = static_cast<std::size_t>(tensor.shape[1]);
-    const auto found = groups.find(*module);
-    const std::size_t group = found != groups.end()           ? columns / found->second
-                              : settings.base.group_size == 0 ? columns
-                                                              : settings.base.group_size;
+    const std::size_t group =
+        static_cast<std::size_t>(tensor.shape[1]) / groups.at(*module);  // parts lie in one file
     Json what = tagged("IntxUnpackedToInt8Tensor",
                        {{"target_dtype", tagged("torch.dtype", settings.base.grid->name)},
                         {"block_size", {1, group}},

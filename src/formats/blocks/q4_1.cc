@@ -24,6 +24,11 @@ void read_scales(const std::uint8_t* block, float* scales, float* zeros) {
   set_line(half_at(block), half_at(block + 2), *scales, *zeros);
 }
 
+void put_line(float step, float minimum, std::uint8_t* block) {
+  put_half(block, step);
+  put_half(block + 2, minimum);
+}
+
 void put_codes(const int* codes, std::uint8_t* block) { put_nibbles(codes, 16, block + 4); }
 
 void encode(const float* weights, const float* importance, std::size_t count, std::uint8_t* block) {
@@ -32,8 +37,7 @@ void encode(const float* weights, const float* importance, std::size_t count, st
     const Line line = fit_line(group, 15, Minimum::kFree, Storage::kHalf);
     int codes[32];
     choose_codes(group, 15, line, codes);
-    put_half(block, line.scale);
-    put_half(block + 2, line.minimum);
+    put_line(line.scale, line.minimum, block);
     put_codes(codes, block);
   }
 }
@@ -50,6 +54,7 @@ extern const BlockFormat q4_1{.name = "Q4_1",
                               .group = 32,
                               .free_zeros = true,
                               .read_scales = read_scales,
+                              .put_line = put_line,
                               .put_codes = put_codes,
                               .file_type = 3};
 

@@ -7,13 +7,15 @@
 #include "base/text.h"
 #include "nibble/error.h"
 #include "nibble/tensor.h"
+#include "quantize/recovery/number_line.h"
 
 namespace nibble {
 namespace {
 
 class Comparison {
  public:
-  explicit Comparison(const std::filesystem::path& output) : output_(output) {}
+  Comparison(const ModelSource& source, const std::filesystem::path& output)
+      : source_(source), output_(output) {}
 
   void same(const std::string& name, bool equal) const {
     if (!equal)
@@ -25,11 +27,12 @@ class Comparison {
     if (a == nullptr) return;
     same(name, b != nullptr && a->inputs() == b->inputs() && a->outputs() == b->outputs());
     Tensor x(1, a->inputs()), y(1, a->inputs());
+    const DType type = type_of(name);
     for (std::size_t r = 0; r < a->outputs(); ++r) {
       throw_if_stopped();
       a->decode(r, x.view());
       b->decode(r, y.view());
-      if (!std::equal(x.view().row(0), x.view().row(0) + a->inputs(), y.view().row(0)))
+      if (!rounds_to(type, y.data(), {x.data(), a->inputs()}))
         throw Error(ErrorKind::kNumeric,
                     cat("module \"", name, "\": row ", r, " of the output reads otherwise"),
                     remedy());
@@ -41,8 +44,14 @@ class Comparison {
   }
 
  private:
+  // Of the source's own numbers; F32, which rounds nothing, where they are codes.
+  DType type_of(const std::string& module) const {
+    const TensorInfo* info = source_.checkpoint().find(cat(module, ".weight"));
+    return info != nullptr && info->blocks == nullptr ? info->dtype : DType::kF32;
+  }
   std::string remedy() const { return cat("do not use ", output_.string(), ", and report this"); }
 
+  const ModelSource& source_;
   const std::filesystem::path& output_;
 };
 
@@ -50,7 +59,7 @@ class Comparison {
 
 void compare_weights(const ModelSource& source, const std::filesystem::path& output,
                      const std::function<void(const std::string& name, double share)>& progress) {
-  const Comparison comparison(output);
+  const Comparison comparison(source, output);
   const ModelSource written(output);
   const std::size_t layers = source.hyper().layers;
   for (std::size_t layer = 0; layer < layers; ++layer) {

@@ -10,8 +10,8 @@
 namespace nibble {
 
 // Opens `output` as any program would, and compares every matrix, norm and bias of `source` with
-// what it has. `progress` gets a module's name and the share that is done. Throws kNumeric naming
-// the first that differs.
+// what it has, rounded to F16 or BF16 where the source's tensor is that. `progress` gets a module's
+// name and the share that is done. Throws kNumeric naming the first that differs.
 void compare_weights(const ModelSource& source, const std::filesystem::path& output,
                      const std::function<void(const std::string& name, double share)>& progress);
 

@@ -17,6 +17,7 @@
 #include "nibble/error.h"
 #include "quantize/convert/compare_weights.h"
 #include "quantize/convert/convert_gguf.h"
+#include "quantize/convert/recover_modules.h"
 #include "quantize/passport.h"
 #include "quantize/verify.h"
 
@@ -45,11 +46,16 @@ class Conversion {
 
   ConvertResult run() {
     for (const std::string& note : source_.notes()) tell(note);
-    open_source();
-    require_sound_source();
+    from_ = layouts::claiming(source_.config());
     choose_layout();
-    find_modules();
-    choose_dialect();
+    if (from_ == nullptr) {
+      recover();
+      require_sound_source();  // behind what is found in a few rows of most models
+    } else {
+      open_source();
+      find_modules();
+      choose_dialect();
+    }
     warn_of_readers();
     const auto tensors = planned_tensors();
     write(tensors);
@@ -63,7 +69,13 @@ class Conversion {
  private:
   struct Module {
     std::string name;
-    std::unique_ptr<StoredCodes> stored;
+    CodeShape shape;
+    std::unique_ptr<StoredCodes> stored;         // null: found in dense weights
+    const RecoveredModule* recovered = nullptr;  // of those
+
+    const BlockFormat* blocks() const {
+      return recovered != nullptr ? recovered->form.blocks : nullptr;
+    }
   };
 
   void tell(const std::string& line) const {
@@ -74,13 +86,12 @@ class Conversion {
   }
 
   void open_source() {
-    from_ = layouts::claiming(source_.config());
-    if (from_ == nullptr)
-      throw Error(
-          ErrorKind::kInvalidArgument,
-          cat(source_.path().string(), ": its weights are not quantized"),
-          "nibble quantize makes codes of them, or with --type BF16 a GGUF file without; convert "
-          "moves codes from layout to layout");
+    if (!options_.grid.empty())
+      throw Error(ErrorKind::kInvalidArgument,
+                  cat("--grid and --group-size would not be read: ", source_.path().string(),
+                      " is quantized, and its codes stay as they are"),
+                  "leave them out");
+    require_sound_source();
     stored_ = from_->open(source_.checkpoint(), source_.config()["quantization_config"]);
     result_.from = from_->name;
   }
@@ -112,6 +123,30 @@ class Conversion {
                   "leave it out; --max-shard-size is for folders");
   }
 
+  // Unquantized weights: the codes are those of a grid that they lie on.
+  void recover() {
+    result_.from = "dense";
+    GridHint hint = options_.grid;
+    hint.dialect = options_.dialect;
+    recovery_ = recover_modules(
+        source_, *to_, hint, [&](const std::string& name, double share) { show(name, share, 3); });
+    for (const RecoveredModule& found : recovery_.modules) {
+      modules_.push_back({found.name, found.form.blocks == nullptr ? found.shape() : CodeShape(),
+                          nullptr, &found});
+      ++result_.grids[found.form.text()];
+    }
+    result_.modules = modules_.size();
+    result_.dialect = settings_.dialect = recovery_.dialect;
+    settings_.dtype = recovery_.dtype;
+    settings_.symmetric = recovery_.symmetric;
+    if (!writes_blocks(*to_)) describe_modules();
+  }
+
+  Codes codes_of_module(const Module& module) const {
+    return module.recovered != nullptr ? recovered_codes(*module.recovered, *to_, settings_)
+                                       : codes_of(*module.stored);
+  }
+
   void find_modules() {
     std::set<std::string> seen;
     for (std::size_t layer = 0; layer < source_.hyper().layers; ++layer) {
@@ -120,10 +155,13 @@ class Conversion {
         if (block.linears[i] == nullptr) continue;
         const std::string name = source_.module_path(layer, static_cast<Role>(i));
         if (!seen.insert(name).second) continue;
-        if (stored_->holds(name))
-          modules_.push_back({name, stored_->open(name)});
-        else
+        if (stored_->holds(name)) {
+          auto stored = stored_->open(name);
+          CodeShape shape = stored->shape();
+          modules_.push_back({name, std::move(shape), std::move(stored), nullptr});
+        } else {
           settings_.skipped.push_back(name);
+        }
       }
     }
     if (modules_.empty())
@@ -146,15 +184,15 @@ class Conversion {
     };
     std::size_t most = 0;
     for (const Module& module : modules_) {
-      const ModuleSettings own = settings(module.stored->shape());
+      const ModuleSettings own = settings(module.shape);
       if (const std::size_t count = ++counts[{own.grid->name, own.group_size}]; count > most) {
         most = count;
         settings_.base = own;
       }
-      settings_.group_index |= !module.stored->shape().group_index.empty();
+      settings_.group_index |= !module.shape.group_index.empty();
     }
     for (const Module& module : modules_)
-      if (const ModuleSettings own = settings(module.stored->shape()); own != settings_.base)
+      if (const ModuleSettings own = settings(module.shape); own != settings_.base)
         settings_.overrides.emplace_back(module.name, own);
   }
 
@@ -193,13 +231,13 @@ class Conversion {
       throw_if_stopped();
       show(modules_[i].name, static_cast<double>(i), 3.0 * static_cast<double>(modules_.size()));
       const Module& module = modules_[i];
-      const CodeShape& shape = module.stored->shape();
+      const CodeShape& shape = module.shape;
       const auto told = [&](const std::string& why) {
         return cat("module \"", module.name, "\" does not fit layout ", to_->name,
                    dialect.empty() ? "" : cat(" (", dialect, ")"), ": ", why);
       };
       if (const std::string why = to_->refusal(shape); !why.empty()) return told(why);
-      const Codes codes = codes_of(*module.stored);
+      const Codes codes = codes_of_module(module);
       if (const std::string why = loss_of(codes, to_->storable(shape, settings_)); !why.empty())
         return told(why);
       const auto middle = static_cast<float>(shape.grid->levels() / 2);
@@ -215,7 +253,8 @@ class Conversion {
     if (to_->consumers == nullptr) return;
     std::vector<ShapedModule> shaped;
     for (const Module& module : modules_) {
-      const CodeShape& shape = module.stored->shape();
+      if (module.blocks() != nullptr) continue;
+      const CodeShape& shape = module.shape;
       const std::size_t group = shape.group_size >= shape.columns ? 0 : shape.group_size;
       shaped.push_back({module.name, shape.rows, shape.columns, {shape.grid, group}});
     }
@@ -250,8 +289,13 @@ class Conversion {
       if (module == nullptr) {
         tensors.push_back(info);
         carried_.push_back(info);
+      } else if (module->blocks() != nullptr) {
+        tensors.push_back(info);
+        tensors.back().blocks = module->blocks();
+        tensors.back().bytes = module->recovered->matrix.rows *
+                               module->blocks()->row_bytes(module->recovered->matrix.columns);
       } else if (planned.insert(module).second) {
-        for (TensorInfo& part : to_->plan(module->name, module->stored->shape(), settings_))
+        for (TensorInfo& part : to_->plan(module->name, module->shape, settings_))
           tensors.push_back(std::move(part));
       }
     }
@@ -281,13 +325,19 @@ class Conversion {
                                      .max_shard_bytes = options_.max_shard_bytes,
                                      .max_part_bytes = options_.max_part_bytes});
     Json passport = read_passport(source_);
-    const bool told = passport.is_object() && passport.contains("modules");
+    const bool told = from_ != nullptr && passport.is_object() && passport.contains("modules");
     Json reports = Json::array();
     for (std::size_t i = 0; i < modules_.size(); ++i) {
       throw_if_stopped();
       show(modules_[i].name, static_cast<double>(modules_.size() + i),
            3.0 * static_cast<double>(modules_.size()));
-      const Codes codes = codes_of(*modules_[i].stored);
+      if (modules_[i].blocks() != nullptr) {
+        const std::string tensor = cat(modules_[i].name, ".weight");
+        writer->add(tensor, recovered_blocks(*modules_[i].recovered));
+        source_.checkpoint().drop(source_.checkpoint().at(tensor));
+        continue;
+      }
+      const Codes codes = codes_of_module(modules_[i]);
       if (!told) reports.push_back(report(modules_[i].name, codes));
       const auto parts = to_->write(modules_[i].name, codes, settings_);
       if (!to_->opens()) require_all_there(modules_[i].name, codes, parts);
@@ -339,7 +389,14 @@ class Conversion {
     if (!settings_.dialect.empty()) passport["recipe"]["dialect"] = settings_.dialect;
     auto files = source_.checkpoint().files();
     files.push_back(source_.folder() / "config.json");
-    passport["converted"] = {{"from", from_->name}, {"files", hash_files(files)}};
+    passport["converted"] = {{"from", result_.from}, {"files", hash_files(files)}};
+    if (from_ == nullptr) passport["converted"]["grids"] = result_.grids;
+    Json tensors = Json::array();
+    for (const Module& module : modules_)
+      if (module.blocks() != nullptr)
+        tensors.push_back(
+            {{"name", module.name}, {"type", module.blocks()->name}, {"weight_error", 0.0}});
+    if (!tensors.empty()) passport["tensors"] = std::move(tensors);
     return passport;
   }
 
@@ -359,6 +416,7 @@ class Conversion {
   const Layout* from_ = nullptr;
   const Layout* to_ = nullptr;
   std::unique_ptr<StoredModules> stored_;
+  Recovery recovery_;
   std::vector<Module> modules_;
   LayoutSettings settings_;
   std::vector<TensorInfo> carried_;

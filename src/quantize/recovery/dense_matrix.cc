@@ -1,0 +1,49 @@
+#include "quantize/recovery/dense_matrix.h"
+
+#include <atomic>
+#include <cstring>
+#include <mutex>
+#include <vector>
+
+#include "base/parallel.h"
+#include "kernels/kernels.h"
+
+namespace nibble {
+
+void DenseMatrix::read(std::size_t first, std::size_t count, float* out) const {
+  const std::size_t size = static_cast<std::size_t>(bits(type)) / 8, weights = count * columns;
+  const std::byte* from = bytes.data() + first * columns * size;
+  if (type == DType::kF32) {
+    std::memcpy(out, from, weights * size);
+    return;
+  }
+  std::vector<std::uint16_t> words(weights);
+  std::memcpy(words.data(), from, weights * size);
+  (type == DType::kF16 ? kernels().half_to_float : kernels().bfloat16_to_float)(words.data(), out,
+                                                                                weights);
+}
+
+DenseMatrix DenseMatrix::part(std::size_t first, std::size_t count) const {
+  const std::size_t row_bytes = columns * static_cast<std::size_t>(bits(type)) / 8;
+  return {bytes.subspan(first * row_bytes, count * row_bytes), type, count, columns};
+}
+
+std::optional<Misfit> first_misfit(
+    std::size_t rows, std::size_t grain,
+    const std::function<std::optional<Misfit>(std::size_t begin, std::size_t end)>& work) {
+  std::atomic<std::size_t> stop = rows;  // no range from here on can hold the first
+  std::mutex mutex;
+  std::optional<Misfit> first;
+  parallel_ranges(rows, grain, [&](std::size_t begin, std::size_t end) {
+    if (begin > stop) return;
+    const auto misfit = work(begin, end);
+    if (!misfit) return;
+    const std::lock_guard lock(mutex);
+    if (first && first->row < begin) return;
+    first = misfit;
+    stop = begin;
+  });
+  return first;
+}
+
+}  // namespace nibble
