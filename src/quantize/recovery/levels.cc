@@ -52,7 +52,7 @@ void Levels::find_unit() {
 
 Levels Levels::fixed(const Grid& grid, int zero) {
   std::vector<std::pair<float, Code>> entries;
-  for (std::size_t code = 0; code < grid.used_levels(); ++code)
+  for (std::size_t code = grid.lowest_code(); code < grid.used_levels(); ++code)
     entries.emplace_back(grid.value(static_cast<Code>(code), {1, static_cast<float>(zero)}),
                          static_cast<Code>(code));
   return {std::move(entries), INFINITY};

@@ -161,7 +161,7 @@ std::optional<Misfit> recover_codes(const DenseMatrix& matrix, const CodeShape& 
                                     const Storable& storable, Codes& codes) {
   codes = make_codes(*shape.grid, shape.rows, shape.columns, shape.group_size);
   std::optional<Misfit> misfit = recover_with(matrix, storable, Zeros::kMiddle, codes);
-  if (!misfit || !shape.grid->uniform() || !storable.free_zeros) return misfit;
+  if (!misfit || !shape.grid->free_zeros() || !storable.free_zeros) return misfit;
   misfit = recover_with(matrix, storable, Zeros::kInteger, codes);
   if (!misfit || storable.integer_zeros) return misfit;
   return recover_with(matrix, storable, Zeros::kAny, codes);

@@ -81,7 +81,7 @@ TEST_P(EveryGrid, IsFoundWithZerosOfItsOwn) {
 
 TEST_P(EveryGrid, IsFoundWithZerosThatAreNoIntegers) {
   const Grid& grid = *GetParam();
-  if (!grid.uniform() || grid.bits > 6) return;
+  if (!grid.free_zeros() || grid.bits > 6) return;
   for (const DType type : kTypes) {
     Storable storable;
     storable.scale_type = storable.zero_type = type == DType::kF32 ? DType::kF16 : type;
