@@ -10,14 +10,6 @@
 namespace nibble::block_formats {
 namespace {
 
-constexpr int kLanes = 8;  // independent sums: the compiler may do them at once
-
-float sum(const std::array<float, kLanes>& lanes) {
-  float total = 0;
-  for (const float lane : lanes) total += lane;
-  return total;
-}
-
 // Few levels gain from clipping the largest weights much further than many do.
 float shortest_reach(int levels) {
   if (levels <= 4) return 0.35f;
@@ -62,6 +54,20 @@ Line refit(Group group, int highest, Line line, Minimum minimum) {
   return best;
 }
 
+// Least squares for the codes of the best one so far, as long as that loses less.
+template <typename Candidate, typename Next, typename Measure>
+Candidate improved(Candidate best, float best_error, int turns, Next next, Measure losses) {
+  for (int turn = 0; turn < turns; ++turn) {
+    Candidates<Candidate> one;
+    one.add(next(best));
+    losses(one);
+    if (!(one.lost(0) < best_error)) break;
+    best = one[0];
+    best_error = one.lost(0);
+  }
+  return best;
+}
+
 }  // namespace
 
 Group group_at(const float* weights, const float* importance, std::size_t index, int size) {
@@ -80,34 +86,6 @@ float stored(float value, Storage storage) {
 }
 
 template <typename Levels>
-float error(Group group, const Levels& levels, float scale) {
-  const float steps = inverse(scale);
-  std::array<float, kLanes> lanes{};
-  for (int i = 0; i < group.size; i += kLanes) {
-    for (int lane = 0; lane < kLanes; ++lane) {
-      const float weight = group.weights[i + lane];
-      const float lost = weight - scale * levels.nearest(weight * steps);
-      lanes[static_cast<std::size_t>(lane)] += group.importance[i + lane] * lost * lost;
-    }
-  }
-  return sum(lanes);
-}
-
-float error(Group group, int highest, Line line) {
-  const EvenLevels levels{0, highest};
-  const float steps = inverse(line.scale);
-  std::array<float, kLanes> lanes{};
-  for (int i = 0; i < group.size; i += kLanes) {
-    for (int lane = 0; lane < kLanes; ++lane) {
-      const float above = group.weights[i + lane] - line.minimum;
-      const float lost = above - line.scale * levels.nearest(above * steps);
-      lanes[static_cast<std::size_t>(lane)] += group.importance[i + lane] * lost * lost;
-    }
-  }
-  return sum(lanes);
-}
-
-template <typename Levels>
 float fit_scale(Group group, const Levels& levels, Storage storage) {
   float peak = 0;
   for (int i = 0; i < group.size; ++i)
@@ -115,28 +93,23 @@ float fit_scale(Group group, const Levels& levels, Storage storage) {
   if (peak == 0) return 0;
   const int end = -levels.lowest >= levels.highest ? levels.lowest : levels.highest;
   const float start = peak / static_cast<float>(end);
-  float best = stored(start, storage);
-  float best_error = error(group, levels, best);
-  const auto keep_better = [&](float scale) {
-    scale = stored(scale, storage);
-    const float lost = error(group, levels, scale);
-    if (!(lost < best_error)) return false;
-    best = scale;
-    best_error = lost;
-    return true;
-  };
+  Candidates<float> scales;
+  scales.add(stored(start, storage));
   // The peak at every level it may have, and in between: steps of a power of two.
   const auto reach = static_cast<float>(std::abs(end));
   const float first = std::floor(0.9f * reach);
   const float last = std::ceil(reach / shortest_reach(count_of(levels)));
   const float step = std::exp2(std::floor(std::log2((last - first) / 20)));
   for (float level = first; level <= last; level += step) {
-    keep_better(peak / level);
-    if (levels.lowest < 0) keep_better(-peak / level);
+    scales.add(stored(peak / level, storage));
+    if (levels.lowest < 0) scales.add(stored(-peak / level, storage));
   }
-  for (int turn = 0; turn < 4; ++turn)
-    if (!keep_better(refit(group, levels, best))) break;
-  return best;
+  measure(group, levels, scales);
+  const std::size_t found = scales.best(0, scales.size());
+  return improved(
+      scales[found], scales.lost(found), 4,
+      [&](float scale) { return stored(refit(group, levels, scale), storage); },
+      [&](Candidates<float>& one) { measure(group, levels, one); });
 }
 
 Line fit_line(Group group, int highest, Minimum minimum, Storage storage) {
@@ -150,16 +123,8 @@ Line fit_line(Group group, int highest, Minimum minimum, Storage storage) {
     return Line{stored(line.scale, storage), stored(line.minimum, storage)};
   };
   const auto last = static_cast<float>(highest);
-  Line best = rounded({high / last - low / last, low});
-  float best_error = error(group, highest, best);
-  const auto keep_better = [&](Line line) {
-    line = rounded(line);
-    const float lost = error(group, highest, line);
-    if (!(lost < best_error)) return false;
-    best = line;
-    best_error = lost;
-    return true;
-  };
+  Candidates<Line> lines;
+  lines.add(rounded({high / last - low / last, low}));
   // The interval may shrink from either end.
   constexpr int kCandidates = 10;
   const float shortest = shortest_reach(highest + 1);
@@ -169,16 +134,17 @@ Line fit_line(Group group, int highest, Minimum minimum, Storage storage) {
     for (const float share : {0.0f, 0.25f, 0.5f, 0.75f, 1.0f}) {
       const float start = low + share * (1 - factor) * width;
       if (minimum == Minimum::kNotPositive && start > 0) continue;
-      keep_better({factor * width / last, start});
+      lines.add(rounded({factor * width / last, start}));
     }
   }
-  for (int turn = 0; turn < 6; ++turn)
-    if (!keep_better(refit(group, highest, best, minimum))) break;
-  return best;
+  measure(group, highest, lines);
+  const std::size_t found = lines.best(0, lines.size());
+  return improved(
+      lines[found], lines.lost(found), 6,
+      [&](Line line) { return rounded(refit(group, highest, line, minimum)); },
+      [&](Candidates<Line>& one) { measure(group, highest, one); });
 }
 
-template float error(Group, const EvenLevels&, float);
-template float error(Group, const UnevenLevels&, float);
 template float fit_scale(Group, const EvenLevels&, Storage);
 template float fit_scale(Group, const UnevenLevels&, Storage);
 

@@ -9,8 +9,7 @@
 namespace nibble::block_formats {
 namespace {
 
-constexpr int kTurns = 3;
-constexpr std::size_t kStarts = 4;
+constexpr std::size_t kTurns = 3;
 
 // Integers around value / unit.
 struct Neighbours {
@@ -24,121 +23,147 @@ Neighbours neighbours(float value, float unit, EvenLevels levels, int reach) {
 
 // Scales of the groups' scales: of least squares, and those that give the largest the last
 // integers.
-std::array<float, kStarts> starts(Group scales, EvenLevels allowed) {
+OfStarts starts(Group scales, EvenLevels allowed) {
   float peak = 0;
   for (int i = 0; i < scales.size; ++i)
     if (std::fabs(scales.weights[i]) > std::fabs(peak)) peak = scales.weights[i];
-  std::array<float, kStarts> list{fit_scale(scales, allowed, Storage::kHalf)};
+  OfStarts list{fit_scale(scales, allowed, Storage::kHalf)};
   auto end = static_cast<float>(allowed.highest);
   for (std::size_t i = 1; i < kStarts; ++i) list[i] = stored(peak / end--, Storage::kHalf);
   return list;
 }
 
-// Chooses every group's step for the given scale; returns what is lost.
+template <typename Super>
+using Starts = std::array<Super, kStarts>;
+
+// Chooses every group's step for the scale of each start; returns what is lost.
 template <typename Levels>
-float choose_steps(Group block, int group_size, const Levels& levels, EvenLevels allowed,
-                   const std::array<float, 16>& wanted, SuperScale& super) {
-  float total = 0;
+OfStarts choose_steps(Group block, int group_size, const Levels& levels, EvenLevels allowed,
+                      const std::array<float, 16>& wanted, Starts<SuperScale>& supers) {
+  OfStarts total{};
   for (int group = 0; group * group_size < block.size; ++group) {
     const auto g = static_cast<std::size_t>(group);
-    const Group part = block.part(group * group_size, group_size);
-    const Neighbours near = neighbours(wanted[g], super.scale, allowed, 3);
-    float best = 0;
-    for (int step = near.first; step <= near.last; ++step) {
-      const float lost = error(part, levels, super.scale * static_cast<float>(step));
-      if (step != near.first && !(lost < best)) continue;
-      best = lost;
-      super.steps[g] = step;
+    Candidates<float> scales;
+    std::array<std::size_t, kStarts + 1> begin{};
+    std::array<int, kStarts> first{};
+    for (std::size_t s = 0; s < kStarts; ++s) {
+      const Neighbours near = neighbours(wanted[g], supers[s].scale, allowed, 3);
+      first[s] = near.first;
+      for (int step = near.first; step <= near.last; ++step)
+        scales.add(supers[s].scale * static_cast<float>(step));
+      begin[s + 1] = scales.size();
     }
-    total += best;
+    measure(block.part(group * group_size, group_size), levels, scales);
+    for (std::size_t s = 0; s < kStarts; ++s) {
+      const std::size_t best = scales.best(begin[s], begin[s + 1]);
+      supers[s].steps[g] = first[s] + static_cast<int>(best - begin[s]);
+      total[s] += scales.lost(best);
+    }
   }
   return total;
 }
 
-float choose_lines(Group block, int group_size, int highest, EvenLevels allowed,
-                   const std::array<Line, 16>& wanted, SuperLine& super) {
-  float total = 0;
+OfStarts choose_lines(Group block, int group_size, int highest, EvenLevels allowed,
+                      const std::array<Line, 16>& wanted, Starts<SuperLine>& supers) {
+  OfStarts total{};
   for (int group = 0; group * group_size < block.size; ++group) {
     const auto g = static_cast<std::size_t>(group);
-    const Group part = block.part(group * group_size, group_size);
-    const Neighbours steps = neighbours(wanted[g].scale, super.scale, allowed, 1);
-    const Neighbours shifts = neighbours(-wanted[g].minimum, super.minimum, allowed, 1);
-    float best = -1;
-    int best_step = 0, best_shift = 0;
-    for (int step = steps.first; step <= steps.last; ++step) {
-      for (int shift = shifts.first; shift <= shifts.last; ++shift) {
-        const float lost = error(
-            part, highest,
-            {super.scale * static_cast<float>(step), -super.minimum * static_cast<float>(shift)});
-        if (best >= 0 && !(lost < best)) continue;
-        best = lost;
-        best_step = step;
-        best_shift = shift;
-      }
+    Candidates<Line> lines;
+    std::array<std::size_t, kStarts + 1> begin{};
+    std::array<Neighbours, kStarts> steps{}, shifts{};
+    for (std::size_t s = 0; s < kStarts; ++s) {
+      const SuperLine& super = supers[s];
+      steps[s] = neighbours(wanted[g].scale, super.scale, allowed, 1);
+      shifts[s] = neighbours(-wanted[g].minimum, super.minimum, allowed, 1);
+      for (int step = steps[s].first; step <= steps[s].last; ++step)
+        for (int shift = shifts[s].first; shift <= shifts[s].last; ++shift)
+          lines.add(
+              {super.scale * static_cast<float>(step), -super.minimum * static_cast<float>(shift)});
+      begin[s + 1] = lines.size();
     }
-    super.steps[g] = best_step;
-    super.shifts[g] = best_shift;
-    total += best;
+    measure(block.part(group * group_size, group_size), highest, lines);
+    for (std::size_t s = 0; s < kStarts; ++s) {
+      const std::size_t best = lines.best(begin[s], begin[s + 1]);
+      const auto place = static_cast<int>(best - begin[s]);
+      const int width = shifts[s].last - shifts[s].first + 1;
+      supers[s].steps[g] = steps[s].first + place / width;
+      supers[s].shifts[g] = shifts[s].first + place % width;
+      total[s] += lines.lost(best);
+    }
   }
   return total;
 }
 
-// The scale of least squares for fixed steps and levels; false where there is none.
+using Possible = std::array<bool, kStarts>;
+
+// The scales of least squares for fixed steps and levels; false where there is none.
 template <typename Levels>
-bool refit(Group block, int group_size, const Levels& levels, SuperScale& super) {
-  float product = 0, square = 0;
-  for (int i = 0; i < block.size; ++i) {
-    const auto step = static_cast<float>(super.steps[static_cast<std::size_t>(i / group_size)]);
-    const float level = step * levels.nearest(block.weights[i] * inverse(super.scale * step));
-    product += block.importance[i] * level * block.weights[i];
-    square += block.importance[i] * level * level;
+Possible refit(Group block, int group_size, const Levels& levels, Starts<SuperScale>& supers) {
+  std::array<OfStarts, 16> steps{}, inverses{};
+  for (std::size_t g = 0; g * static_cast<std::size_t>(group_size) < 256; ++g)
+    for (std::size_t s = 0; s < kStarts; ++s) {
+      steps[g][s] = static_cast<float>(supers[s].steps[g]);
+      inverses[g][s] = inverse(supers[s].scale * steps[g][s]);
+    }
+  const ScaleSums sums = scale_sums(block, group_size, levels, steps.data(), inverses.data());
+  Possible possible{};
+  for (std::size_t s = 0; s < kStarts; ++s) {
+    possible[s] = sums.square[s] > 0;
+    if (possible[s]) supers[s].scale = stored(sums.product[s] / sums.square[s], Storage::kHalf);
   }
-  if (!(square > 0)) return false;
-  super.scale = stored(product / square, Storage::kHalf);
-  return true;
+  return possible;
 }
 
-bool refit(Group block, int group_size, int highest, SuperLine& super) {
-  const EvenLevels levels{0, highest};
-  float aa = 0, ab = 0, bb = 0, aw = 0, bw = 0;  // a: of the scale, b: of the minimum, w: weight
-  for (int i = 0; i < block.size; ++i) {
-    const auto g = static_cast<std::size_t>(i / group_size);
-    const Line line = super.line(i / group_size);
-    const float weight = block.weights[i], share = block.importance[i];
-    const float a = static_cast<float>(super.steps[g]) *
-                    levels.nearest((weight - line.minimum) * inverse(line.scale));
-    const float b = -static_cast<float>(super.shifts[g]);
-    aa += share * a * a;
-    ab += share * a * b;
-    bb += share * b * b;
-    aw += share * a * weight;
-    bw += share * b * weight;
+Possible refit(Group block, int group_size, int highest, Starts<SuperLine>& supers) {
+  std::array<OfStarts, 16> steps{}, inverses{}, shifts{}, minimums{};
+  for (std::size_t g = 0; g * static_cast<std::size_t>(group_size) < 256; ++g)
+    for (std::size_t s = 0; s < kStarts; ++s) {
+      const Line line = supers[s].line(static_cast<int>(g));
+      steps[g][s] = static_cast<float>(supers[s].steps[g]);
+      shifts[g][s] = static_cast<float>(supers[s].shifts[g]);
+      inverses[g][s] = inverse(line.scale);
+      minimums[g][s] = line.minimum;
+    }
+  const LineSums sums = line_sums(block, group_size, highest, steps.data(), inverses.data(),
+                                  shifts.data(), minimums.data());
+  Possible possible{};
+  for (std::size_t s = 0; s < kStarts; ++s) {
+    const float aa = sums.aa[s], ab = sums.ab[s], bb = sums.bb[s], aw = sums.aw[s], bw = sums.bw[s];
+    const float determinant = aa * bb - ab * ab;
+    possible[s] = determinant > 0;
+    if (!possible[s]) continue;
+    supers[s].scale = stored((bb * aw - ab * bw) / determinant, Storage::kHalf);
+    supers[s].minimum = stored((aa * bw - ab * aw) / determinant, Storage::kHalf);
   }
-  const float determinant = aa * bb - ab * ab;
-  if (!(determinant > 0)) return false;
-  super.scale = stored((bb * aw - ab * bw) / determinant, Storage::kHalf);
-  super.minimum = stored((aa * bw - ab * aw) / determinant, Storage::kHalf);
-  return true;
+  return possible;
 }
 
 // From every start a few turns of integers for fixed scales and scales for fixed integers: what is
-// best for the groups' scales need not be best for the weights.
+// best for the groups' scales need not be best for the weights. All starts go side by side; then
+// each is followed as long as it gets better than any before it.
 template <typename Super, typename Choose, typename Refit>
-Super best_of(const std::array<Super, kStarts>& starts, Choose choose, Refit refit) {
+Super best_of(Starts<Super> supers, Choose choose, Refit refit_all) {
+  std::array<Starts<Super>, kTurns> found;
+  std::array<OfStarts, kTurns> lost;
+  std::array<Possible, kTurns> possible;
+  for (std::size_t turn = 0; turn < kTurns; ++turn) {
+    possible[turn].fill(true);
+    if (turn > 0) possible[turn] = refit_all(supers);
+    lost[turn] = choose(supers);
+    found[turn] = supers;
+  }
   Super best;
   float best_error = -1;
-  for (Super super : starts) {
-    for (int turn = 0; turn < kTurns; ++turn) {
-      if (turn > 0 && !refit(super)) break;
-      const float lost = choose(super);
-      if (best_error < 0 || lost < best_error) {
-        best = super;
-        best_error = lost;
+  for (std::size_t s = 0; s < kStarts; ++s)
+    for (std::size_t turn = 0; turn < kTurns; ++turn) {
+      if (!possible[turn][s]) break;
+      if (best_error < 0 || lost[turn][s] < best_error) {
+        best = found[turn][s];
+        best_error = lost[turn][s];
       } else if (turn > 0) {
         break;
       }
     }
-  }
   return best;
 }
 
@@ -159,14 +184,14 @@ SuperScale fit_super_scale(Group block, int group_size, const Levels& levels, Ev
     }
   }
   const auto scales = starts({wanted.data(), curvature.data(), groups}, allowed);
-  std::array<SuperScale, kStarts> first;
+  Starts<SuperScale> first;
   for (std::size_t i = 0; i < kStarts; ++i) first[i].scale = scales[i];
   return best_of(
       first,
-      [&](SuperScale& super) {
-        return choose_steps(block, group_size, levels, allowed, wanted, super);
+      [&](Starts<SuperScale>& supers) {
+        return choose_steps(block, group_size, levels, allowed, wanted, supers);
       },
-      [&](SuperScale& super) { return refit(block, group_size, levels, super); });
+      [&](Starts<SuperScale>& supers) { return refit(block, group_size, levels, supers); });
 }
 
 SuperLine fit_super_line(Group block, int group_size, int highest, int highest_step) {
@@ -189,17 +214,17 @@ SuperLine fit_super_line(Group block, int group_size, int highest, int highest_s
   }
   const auto scale_starts = starts({scales.data(), curvature.data(), groups}, allowed);
   const auto minimum_starts = starts({minimums.data(), shares.data(), groups}, allowed);
-  std::array<SuperLine, kStarts> first;
+  Starts<SuperLine> first;
   for (std::size_t i = 0; i < kStarts; ++i) {
     first[i].scale = scale_starts[i];
     first[i].minimum = minimum_starts[i];
   }
   return best_of(
       first,
-      [&](SuperLine& super) {
-        return choose_lines(block, group_size, highest, allowed, wanted, super);
+      [&](Starts<SuperLine>& supers) {
+        return choose_lines(block, group_size, highest, allowed, wanted, supers);
       },
-      [&](SuperLine& super) { return refit(block, group_size, highest, super); });
+      [&](Starts<SuperLine>& supers) { return refit(block, group_size, highest, supers); });
 }
 
 template SuperScale fit_super_scale(Group, int, const EvenLevels&, EvenLevels);

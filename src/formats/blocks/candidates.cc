@@ -1,0 +1,214 @@
+#include "formats/blocks/candidates.h"
+
+#include <cstring>
+
+namespace nibble::block_formats {
+namespace {
+
+constexpr int kLanes = 8;  // sums of one candidate
+
+// Functions of this file are compiled several times, plainly, for AVX2 and for AVX-512, without
+// fused products: all give the same bits.
+#define NIBBLE_INLINE inline __attribute__((always_inline))
+
+template <std::size_t Width>
+struct VectorOf;
+template <>
+struct VectorOf<4> {
+  using Floats = float __attribute__((vector_size(16)));
+};
+template <>
+struct VectorOf<8> {
+  using Floats = float __attribute__((vector_size(32)));
+};
+template <>
+struct VectorOf<16> {
+  using Floats = float __attribute__((vector_size(64)));
+};
+
+template <std::size_t Width>  // candidates together
+struct Wide {
+  using Floats = typename VectorOf<Width>::Floats;
+
+  static NIBBLE_INLINE Floats load(const float* from) {
+    Floats values;
+    std::memcpy(&values, from, sizeof(values));
+    return values;
+  }
+
+  static NIBBLE_INLINE Floats inverse_of(Floats scales) {
+    const Floats size = scales < 0 ? -scales : scales;
+    return size > 1e-30f ? 1 / scales : Floats{};
+  }
+
+  static NIBBLE_INLINE Floats nearest(const EvenLevels& levels, Floats steps) {
+    const Floats low = static_cast<float>(levels.lowest) - Floats{};
+    const Floats high = static_cast<float>(levels.highest) - Floats{};
+    const Floats above = steps < low ? low : steps;
+    const Floats inside = high < above ? high : above;
+    return (inside + 0x1.8p23f) - 0x1.8p23f;
+  }
+
+  static NIBBLE_INLINE Floats nearest(const UnevenLevels& levels, Floats steps) {
+    Floats result;
+    for (std::size_t k = 0; k < Width; ++k) result[k] = levels.nearest(steps[k]);
+    return result;
+  }
+
+  template <typename Levels>
+  static NIBBLE_INLINE void errors(Group group, const Levels& levels, const float* scales,
+                                   std::size_t count, float* lost) {
+    for (std::size_t c = 0; c < count; c += Width) {
+      const Floats scale = load(scales + c), steps = inverse_of(scale);
+      Floats lanes[kLanes] = {};
+      for (int i = 0; i < group.size; i += kLanes)
+        for (int lane = 0; lane < kLanes; ++lane) {
+          const float weight = group.weights[i + lane];
+          const Floats rest = weight - scale * nearest(levels, weight * steps);
+          lanes[lane] += group.importance[i + lane] * rest * rest;
+        }
+      store(lanes, lost + c);
+    }
+  }
+
+  static NIBBLE_INLINE void errors(Group group, int highest, const float* scales,
+                                   const float* minimums, std::size_t count, float* lost) {
+    const EvenLevels levels{0, highest};
+    for (std::size_t c = 0; c < count; c += Width) {
+      const Floats scale = load(scales + c), minimum = load(minimums + c);
+      const Floats steps = inverse_of(scale);
+      Floats lanes[kLanes] = {};
+      for (int i = 0; i < group.size; i += kLanes)
+        for (int lane = 0; lane < kLanes; ++lane) {
+          const Floats above = group.weights[i + lane] - minimum;
+          const Floats rest = above - scale * nearest(levels, above * steps);
+          lanes[lane] += group.importance[i + lane] * rest * rest;
+        }
+      store(lanes, lost + c);
+    }
+  }
+
+ private:
+  static NIBBLE_INLINE void store(const Floats (&lanes)[kLanes], float* lost) {
+    Floats total{};
+    for (const Floats& lane : lanes) total += lane;
+    std::memcpy(lost, &total, sizeof(total));
+  }
+};
+
+using Four = Wide<kStarts>;
+using Starts = Four::Floats;
+
+NIBBLE_INLINE OfStarts narrow(Starts values) {
+  OfStarts list;
+  std::memcpy(list.data(), &values, sizeof(values));
+  return list;
+}
+
+template <typename Levels>
+NIBBLE_INLINE void sums(Group block, int group_size, const Levels& levels, const OfStarts* steps,
+                        const OfStarts* inverses, ScaleSums& out) {
+  Starts product{}, square{};
+  for (int i = 0, g = 0; i < block.size; ++g) {
+    const Starts step = Four::load(steps[g].data()), by = Four::load(inverses[g].data());
+    for (const int end = i + group_size; i < end; ++i) {
+      const Starts level = step * Four::nearest(levels, block.weights[i] * by);
+      product += block.importance[i] * level * block.weights[i];
+      square += block.importance[i] * level * level;
+    }
+  }
+  out = {narrow(product), narrow(square)};
+}
+
+NIBBLE_INLINE void sums(Group block, int group_size, int highest, const OfStarts* steps,
+                        const OfStarts* inverses, const OfStarts* shifts, const OfStarts* minimums,
+                        LineSums& out) {
+  const EvenLevels levels{0, highest};
+  Starts aa{}, ab{}, bb{}, aw{}, bw{};
+  for (int i = 0, g = 0; i < block.size; ++g) {
+    const Starts step = Four::load(steps[g].data()), by = Four::load(inverses[g].data());
+    const Starts b = -Four::load(shifts[g].data()), minimum = Four::load(minimums[g].data());
+    for (const int end = i + group_size; i < end; ++i) {
+      const float weight = block.weights[i], share = block.importance[i];
+      const Starts a = step * Four::nearest(levels, (weight - minimum) * by);
+      aa += share * a * a;
+      ab += share * a * b;
+      bb += share * b * b;
+      aw += share * a * weight;
+      bw += share * b * weight;
+    }
+  }
+  out = {narrow(aa), narrow(ab), narrow(bb), narrow(aw), narrow(bw)};
+}
+
+// Defines NAME with PARAMETERS as CALL of Wide<…>, the widest that the CPU has.
+#if defined(__x86_64__)
+#define NIBBLE_WIDEST(NAME, PARAMETERS, CALL)                                          \
+  __attribute__((target("avx512f"))) void NAME##_avx512 PARAMETERS { Wide<16>::CALL; } \
+  __attribute__((target("avx2"))) void NAME##_avx2 PARAMETERS { Wide<8>::CALL; }       \
+  void NAME##_plain PARAMETERS { Wide<4>::CALL; }                                      \
+  const auto NAME = __builtin_cpu_supports("avx512f") ? NAME##_avx512                  \
+                    : __builtin_cpu_supports("avx2")  ? NAME##_avx2                    \
+                                                      : NAME##_plain;
+#else
+#define NIBBLE_WIDEST(NAME, PARAMETERS, CALL) \
+  void NAME PARAMETERS { Wide<4>::CALL; }
+#endif
+
+NIBBLE_WIDEST(even_errors,
+              (Group group, const EvenLevels& levels, const float* scales, std::size_t count,
+               float* lost),
+              errors(group, levels, scales, count, lost))
+NIBBLE_WIDEST(uneven_errors,
+              (Group group, const UnevenLevels& levels, const float* scales, std::size_t count,
+               float* lost),
+              errors(group, levels, scales, count, lost))
+NIBBLE_WIDEST(line_errors,
+              (Group group, int highest, const float* scales, const float* minimums,
+               std::size_t count, float* lost),
+              errors(group, highest, scales, minimums, count, lost))
+
+}  // namespace
+
+void measure(Group group, const EvenLevels& levels, Candidates<float>& scales) {
+  even_errors(group, levels, scales.padded(), scales.size(), scales.room());
+}
+
+void measure(Group group, const UnevenLevels& levels, Candidates<float>& scales) {
+  uneven_errors(group, levels, scales.padded(), scales.size(), scales.room());
+}
+
+void measure(Group group, int highest, Candidates<Line>& lines) {
+  std::array<float, kMostCandidates> scales, minimums;
+  const Line* list = lines.padded();
+  for (std::size_t i = 0; i < lines.size() + kMostTogether - 1; ++i) {
+    scales[i] = list[i].scale;
+    minimums[i] = list[i].minimum;
+  }
+  line_errors(group, highest, scales.data(), minimums.data(), lines.size(), lines.room());
+}
+
+template <>
+ScaleSums scale_sums(Group block, int group_size, const EvenLevels& levels, const OfStarts* steps,
+                     const OfStarts* inverses) {
+  ScaleSums result;
+  sums(block, group_size, levels, steps, inverses, result);
+  return result;
+}
+
+template <>
+ScaleSums scale_sums(Group block, int group_size, const UnevenLevels& levels, const OfStarts* steps,
+                     const OfStarts* inverses) {
+  ScaleSums result;
+  sums(block, group_size, levels, steps, inverses, result);
+  return result;
+}
+
+LineSums line_sums(Group block, int group_size, int highest, const OfStarts* steps,
+                   const OfStarts* inverses, const OfStarts* shifts, const OfStarts* minimums) {
+  LineSums result;
+  sums(block, group_size, highest, steps, inverses, shifts, minimums, result);
+  return result;
+}
+
+}  // namespace nibble::block_formats
