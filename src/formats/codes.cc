@@ -1,5 +1,7 @@
 #include "formats/codes.h"
 
+#include <algorithm>
+
 namespace nibble {
 
 Codes make_codes(const Grid& grid, std::size_t rows, std::size_t columns, std::size_t group_size) {
@@ -17,6 +19,21 @@ Codes make_codes(const Grid& grid, std::size_t rows, std::size_t columns, std::s
 void decode_rows(const Codes& codes, std::size_t first, Matrix out) {
   const Grid& grid = *codes.grid;
   const std::size_t groups = codes.groups(), per_row = codes.codes_per_row();
+  if (grid.dimension == 1 && codes.code_bytes() == 1 && codes.group_index.empty()) {
+    for (std::size_t i = 0; i < out.rows; ++i)
+      for (std::size_t g = 0; g < groups; ++g) {
+        const GroupParams params = codes.params(first + i, g);
+        const std::uint8_t* row = codes.row(first + i).data();
+        const std::size_t end = std::min((g + 1) * codes.group_size, codes.columns);
+        if (grid.uniform())
+          for (std::size_t c = g * codes.group_size; c < end; ++c)
+            out.row(i)[c] = params.scale * (static_cast<float>(row[c]) - params.zero);
+        else
+          for (std::size_t c = g * codes.group_size; c < end; ++c)
+            out.row(i)[c] = params.scale * grid.codebook[row[c]];
+      }
+    return;
+  }
   for (std::size_t i = 0; i < out.rows; ++i) {
     const std::size_t row = first + i;
     float* weights = out.row(i);

@@ -16,19 +16,27 @@ struct VectorOf;
 template <>
 struct VectorOf<4> {
   using Floats = float __attribute__((vector_size(16)));
+  using Ints = int __attribute__((vector_size(16)));
 };
 template <>
 struct VectorOf<8> {
   using Floats = float __attribute__((vector_size(32)));
+  using Ints = int __attribute__((vector_size(32)));
 };
 template <>
 struct VectorOf<16> {
   using Floats = float __attribute__((vector_size(64)));
+  using Ints = int __attribute__((vector_size(64)));
+};
+
+struct LineRoom {
+  std::array<float, kMostCandidates> first, second, product;
 };
 
 template <std::size_t Width>  // candidates together
 struct Wide {
   using Floats = typename VectorOf<Width>::Floats;
+  using Ints = typename VectorOf<Width>::Ints;
 
   static NIBBLE_INLINE Floats load(const float* from) {
     Floats values;
@@ -49,9 +57,13 @@ struct Wide {
     return (inside + 0x1.8p23f) - 0x1.8p23f;
   }
 
-  static NIBBLE_INLINE Floats nearest(const UnevenLevels& levels, Floats steps) {
+  static NIBBLE_INLINE Floats nearest(const UnevenLevels&, Floats steps) {
+    const Floats low = UnevenLevels::kLowest - Floats{}, high = UnevenLevels::kHighest - Floats{};
+    const Floats above = steps < low ? low : steps;
+    const Floats inside = high < above ? high : above;
+    const auto cells = __builtin_convertvector((inside - low) * 2, Ints);
     Floats result;
-    for (std::size_t k = 0; k < Width; ++k) result[k] = levels.nearest(steps[k]);
+    for (std::size_t k = 0; k < Width; ++k) result[k] = kUnevenNearest[cells[k]];
     return result;
   }
 
@@ -67,7 +79,48 @@ struct Wide {
           const Floats rest = weight - scale * nearest(levels, weight * steps);
           lanes[lane] += group.importance[i + lane] * rest * rest;
         }
-      store(lanes, lost + c);
+      store_sum(lanes, lost + c);
+    }
+  }
+
+  // sums: Σ importance · level · weight of each candidate, then Σ importance · level².
+  template <typename Levels>
+  static NIBBLE_INLINE void fits(Group group, const Levels& levels, const float* scales,
+                                 std::size_t count, float* product, float* square) {
+    for (std::size_t c = 0; c < count; c += Width) {
+      const Floats steps = inverse_of(load(scales + c));
+      Floats products[2] = {}, squares[2] = {};
+      for (int i = 0; i < group.size; i += 2)
+        for (int lane = 0; lane < 2; ++lane) {
+          const float weight = group.weights[i + lane];
+          const Floats level = nearest(levels, weight * steps);
+          const Floats share = group.importance[i + lane] * level;
+          products[lane] += share * weight;
+          squares[lane] += share * level;
+        }
+      store(products[0] + products[1], product + c);
+      store(squares[0] + squares[1], square + c);
+    }
+  }
+
+  // Σ importance · code, · code² and · code · weight.
+  static NIBBLE_INLINE void fits(Group group, int highest, const float* scales,
+                                 const float* minimums, std::size_t count, LineRoom& room) {
+    const EvenLevels levels{0, highest};
+    for (std::size_t c = 0; c < count; c += Width) {
+      const Floats minimum = load(minimums + c), steps = inverse_of(load(scales + c));
+      Floats first{}, second{}, product{};
+      for (int i = 0; i < group.size; ++i) {
+        const float weight = group.weights[i];
+        const Floats code = nearest(levels, (weight - minimum) * steps);
+        const Floats share = group.importance[i] * code;
+        first += share;
+        second += share * code;
+        product += share * weight;
+      }
+      store(first, room.first.data() + c);
+      store(second, room.second.data() + c);
+      store(product, room.product.data() + c);
     }
   }
 
@@ -84,15 +137,18 @@ struct Wide {
           const Floats rest = above - scale * nearest(levels, above * steps);
           lanes[lane] += group.importance[i + lane] * rest * rest;
         }
-      store(lanes, lost + c);
+      store_sum(lanes, lost + c);
     }
   }
 
  private:
-  static NIBBLE_INLINE void store(const Floats (&lanes)[kLanes], float* lost) {
+  static NIBBLE_INLINE void store(Floats values, float* to) {
+    std::memcpy(to, &values, sizeof(values));
+  }
+  static NIBBLE_INLINE void store_sum(const Floats (&lanes)[kLanes], float* lost) {
     Floats total{};
     for (const Floats& lane : lanes) total += lane;
-    std::memcpy(lost, &total, sizeof(total));
+    store(total, lost);
   }
 };
 
@@ -168,7 +224,77 @@ NIBBLE_WIDEST(line_errors,
                std::size_t count, float* lost),
               errors(group, highest, scales, minimums, count, lost))
 
+NIBBLE_WIDEST(even_fits,
+              (Group group, const EvenLevels& levels, const float* scales, std::size_t count,
+               float* product, float* square),
+              fits(group, levels, scales, count, product, square))
+NIBBLE_WIDEST(uneven_fits,
+              (Group group, const UnevenLevels& levels, const float* scales, std::size_t count,
+               float* product, float* square),
+              fits(group, levels, scales, count, product, square))
+NIBBLE_WIDEST(line_fits,
+              (Group group, int highest, const float* scales, const float* minimums,
+               std::size_t count, LineRoom& room),
+              fits(group, highest, scales, minimums, count, room))
+
+ScaleFit best_of(const float* product, const float* square, std::size_t count) {
+  std::size_t best = count;
+  float top = 0, bottom = 1;  // the best gain as a fraction
+  for (std::size_t i = 0; i < count; ++i) {
+    const float gain = product[i] * product[i];
+    if (!(gain * bottom > top * square[i])) continue;
+    top = gain;
+    bottom = square[i];
+    best = i;
+  }
+  if (best == count) return {};
+  return {product[best] / bottom, top / bottom, bottom};
+}
+
+void split(Candidates<Line>& lines, float* scales, float* minimums) {
+  const Line* list = lines.padded();
+  for (std::size_t i = 0; i < lines.size() + kMostTogether - 1; ++i) {
+    scales[i] = list[i].scale;
+    minimums[i] = list[i].minimum;
+  }
+}
+
 }  // namespace
+
+ScaleFit best_fit(Group group, const EvenLevels& levels, Candidates<float>& scales) {
+  std::array<float, kMostCandidates> product, square;
+  even_fits(group, levels, scales.padded(), scales.size(), product.data(), square.data());
+  return best_of(product.data(), square.data(), scales.size());
+}
+
+ScaleFit best_fit(Group group, const UnevenLevels& levels, Candidates<float>& scales) {
+  std::array<float, kMostCandidates> product, square;
+  uneven_fits(group, levels, scales.padded(), scales.size(), product.data(), square.data());
+  return best_of(product.data(), square.data(), scales.size());
+}
+
+LineFit best_fit(Group group, int highest, bool free, Candidates<Line>& lines) {
+  std::array<float, kMostCandidates> scales, minimums;
+  split(lines, scales.data(), minimums.data());
+  LineRoom room;
+  line_fits(group, highest, scales.data(), minimums.data(), lines.size(), room);
+  float all = 0, value = 0;
+  for (int i = 0; i < group.size; ++i) {
+    all += group.importance[i];
+    value += group.importance[i] * group.weights[i];
+  }
+  LineFit best;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const float first = room.first[i], second = room.second[i], product = room.product[i];
+    const float determinant = all * second - first * first;
+    Line line{(all * product - first * value) / determinant,
+              (second * value - first * product) / determinant};
+    if (!free && !(line.minimum <= 0)) line = {product / second, 0};
+    const float gain = line.scale * product + line.minimum * value;
+    if (gain > best.gain) best = {line, gain};
+  }
+  return best;
+}
 
 void measure(Group group, const EvenLevels& levels, Candidates<float>& scales) {
   even_errors(group, levels, scales.padded(), scales.size(), scales.room());
@@ -180,11 +306,7 @@ void measure(Group group, const UnevenLevels& levels, Candidates<float>& scales)
 
 void measure(Group group, int highest, Candidates<Line>& lines) {
   std::array<float, kMostCandidates> scales, minimums;
-  const Line* list = lines.padded();
-  for (std::size_t i = 0; i < lines.size() + kMostTogether - 1; ++i) {
-    scales[i] = list[i].scale;
-    minimums[i] = list[i].minimum;
-  }
+  split(lines, scales.data(), minimums.data());
   line_errors(group, highest, scales.data(), minimums.data(), lines.size(), lines.room());
 }
 

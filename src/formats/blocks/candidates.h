@@ -19,10 +19,10 @@ struct Group {
   Group part(int first, int count) const { return {weights + first, importance + first, count}; }
 };
 
-// weight ≈ scale · code + minimum, code from 0 to highest
+// weight ≈ scale · code + minimum, code from 0 to highest. Without initial values: lists of many
+// are made for every few weights.
 struct Line {
-  float scale = 0;
-  float minimum = 0;
+  float scale, minimum;
 };
 
 // Candidates and what each loses: room for the longest list there is and for the vector that its
@@ -57,6 +57,22 @@ class Candidates {
   std::array<float, kMostCandidates> lost_;
   std::size_t count_ = 0;
 };
+
+// For the levels nearest at each of the scales: the scale of least squares, and by how much it
+// makes the squared error smaller than that of zeros, Σ importance · weight². `curvature` is
+// Σ importance · level².
+struct ScaleFit {
+  float scale = 0, gain = 0, curvature = 0;
+};
+// The best of them; a gain of 0 where there is none.
+ScaleFit best_fit(Group group, const EvenLevels& levels, Candidates<float>& scales);
+ScaleFit best_fit(Group group, const UnevenLevels& levels, Candidates<float>& scales);
+// The same for lines; `free`: minimums above 0 are allowed.
+struct LineFit {
+  Line line{};
+  float gain = 0;
+};
+LineFit best_fit(Group group, int highest, bool free, Candidates<Line>& lines);
 
 // Fill in what each candidate loses.
 void measure(Group group, const EvenLevels& levels, Candidates<float>& scales);

@@ -30,7 +30,7 @@ void put_codes(const int* codes, std::uint8_t* block) { put_nibbles(codes, 16, b
 void encode(const float* weights, const float* importance, std::size_t count, std::uint8_t* block) {
   for (std::size_t b = 0; b < count; ++b, block += 18) {
     const Group group = group_at(weights, importance, b, 32);
-    const float scale = fit_scale(group, UnevenLevels{}, Storage::kHalf);
+    const float scale = fit_scale(group, UnevenLevels{}, Storage::kHalf).scale;
     int codes[32];
     choose_codes(group, UnevenLevels{}, scale, codes);
     put_half(block, scale);

@@ -36,7 +36,14 @@ inline constexpr auto kUnevenCodes = [] {
   return codes;
 }();
 
+inline constexpr auto kUnevenNearest = [] {
+  std::array<float, kUnevenCodes.size()> levels{};
+  for (std::size_t i = 0; i < levels.size(); ++i) levels[i] = kUnevenLevels[kUnevenCodes[i]];
+  return levels;
+}();
+
 struct UnevenLevels {
+  static constexpr float kLowest = -127, kHighest = 113;
   int lowest = -127;
   int highest = 113;
 

@@ -10,6 +10,25 @@
 namespace nibble::block_formats {
 namespace {
 
+constexpr float kCandidates = 14;  // of scales with one sign, at most twice as many
+constexpr int kIntervals = 8;
+
+// The weight of largest magnitude.
+float peak_of(Group group) {
+  constexpr int kLanes = 8;
+  std::array<float, kLanes> low{}, high{};
+  for (int i = 0; i < group.size; i += kLanes)
+    for (int lane = 0; lane < kLanes; ++lane) {
+      const float weight = group.weights[i + lane];
+      const auto at = static_cast<std::size_t>(lane);
+      low[at] = weight < low[at] ? weight : low[at];
+      high[at] = high[at] < weight ? weight : high[at];
+    }
+  const float least = *std::min_element(low.begin(), low.end());
+  const float most = *std::max_element(high.begin(), high.end());
+  return -least > most ? least : most;
+}
+
 // Few levels gain from clipping the largest weights much further than many do.
 float shortest_reach(int levels) {
   if (levels <= 4) return 0.35f;
@@ -20,53 +39,6 @@ float shortest_reach(int levels) {
 
 int count_of(const EvenLevels& levels) { return levels.highest - levels.lowest + 1; }
 int count_of(const UnevenLevels&) { return 16; }
-
-// The scale of least squares for the levels nearest at `scale`; not a number where there is none.
-template <typename Levels>
-float refit(Group group, const Levels& levels, float scale) {
-  const float steps = inverse(scale);
-  float product = 0, square = 0;
-  for (int i = 0; i < group.size; ++i) {
-    const float level = levels.nearest(group.weights[i] * steps);
-    product += group.importance[i] * group.weights[i] * level;
-    square += group.importance[i] * level * level;
-  }
-  return product / square;
-}
-
-Line refit(Group group, int highest, Line line, Minimum minimum) {
-  const EvenLevels levels{0, highest};
-  const float steps = inverse(line.scale);
-  float all = 0, first = 0, second = 0, value = 0, product = 0;
-  for (int i = 0; i < group.size; ++i) {
-    const float weight = group.weights[i], share = group.importance[i];
-    const float code = levels.nearest((weight - line.minimum) * steps);
-    all += share;
-    first += share * code;
-    second += share * code * code;
-    value += share * weight;
-    product += share * weight * code;
-  }
-  const float determinant = all * second - first * first;
-  Line best{(all * product - first * value) / determinant,
-            (second * value - first * product) / determinant};
-  if (minimum == Minimum::kNotPositive && !(best.minimum <= 0)) best = {product / second, 0};
-  return best;
-}
-
-// Least squares for the codes of the best one so far, as long as that loses less.
-template <typename Candidate, typename Next, typename Measure>
-Candidate improved(Candidate best, float best_error, int turns, Next next, Measure losses) {
-  for (int turn = 0; turn < turns; ++turn) {
-    Candidates<Candidate> one;
-    one.add(next(best));
-    losses(one);
-    if (!(one.lost(0) < best_error)) break;
-    best = one[0];
-    best_error = one.lost(0);
-  }
-  return best;
-}
 
 }  // namespace
 
@@ -86,30 +58,32 @@ float stored(float value, Storage storage) {
 }
 
 template <typename Levels>
-float fit_scale(Group group, const Levels& levels, Storage storage) {
-  float peak = 0;
-  for (int i = 0; i < group.size; ++i)
-    if (std::fabs(group.weights[i]) > std::fabs(peak)) peak = group.weights[i];
-  if (peak == 0) return 0;
+ScaleFit fit_scale(Group group, const Levels& levels, Storage storage) {
+  const float peak = peak_of(group);
+  if (peak == 0) return {};
   const int end = -levels.lowest >= levels.highest ? levels.lowest : levels.highest;
-  const float start = peak / static_cast<float>(end);
-  Candidates<float> scales;
-  scales.add(stored(start, storage));
   // The peak at every level it may have, and in between: steps of a power of two.
   const auto reach = static_cast<float>(std::abs(end));
   const float first = std::floor(0.9f * reach);
   const float last = std::ceil(reach / shortest_reach(count_of(levels)));
-  const float step = std::exp2(std::floor(std::log2((last - first) / 20)));
+  const float step = std::exp2(std::floor(std::log2((last - first) / kCandidates)));
+  Candidates<float> scales;
   for (float level = first; level <= last; level += step) {
-    scales.add(stored(peak / level, storage));
-    if (levels.lowest < 0) scales.add(stored(-peak / level, storage));
+    scales.add(peak / level);
+    if (levels.lowest < 0) scales.add(-peak / level);
   }
+  const ScaleFit fit = best_fit(group, levels, scales);
+  // As it is stored, and once more for the codes that it gives.
+  scales.clear();
+  scales.add(stored(peak / static_cast<float>(end), storage));
+  scales.add(stored(fit.scale, storage));
+  Candidates<float> again;
+  again.add(fit.scale);
+  const ScaleFit second = best_fit(group, levels, again);
+  scales.add(stored(second.scale, storage));
   measure(group, levels, scales);
-  const std::size_t found = scales.best(0, scales.size());
-  return improved(
-      scales[found], scales.lost(found), 4,
-      [&](float scale) { return stored(refit(group, levels, scale), storage); },
-      [&](Candidates<float>& one) { measure(group, levels, one); });
+  const std::size_t best = scales.best(0, scales.size());
+  return {scales[best], 0, best == 1 ? fit.curvature : second.curvature};
 }
 
 Line fit_line(Group group, int highest, Minimum minimum, Storage storage) {
@@ -123,29 +97,31 @@ Line fit_line(Group group, int highest, Minimum minimum, Storage storage) {
     return Line{stored(line.scale, storage), stored(line.minimum, storage)};
   };
   const auto last = static_cast<float>(highest);
-  Candidates<Line> lines;
-  lines.add(rounded({high / last - low / last, low}));
   // The interval may shrink from either end.
-  constexpr int kCandidates = 10;
   const float shortest = shortest_reach(highest + 1);
   const float width = high - low;
-  for (int i = 0; i <= kCandidates; ++i) {
-    const float factor = shortest + (1.05f - shortest) * static_cast<float>(i) / kCandidates;
+  const bool free = minimum == Minimum::kFree;
+  const Line whole{high / last - low / last, low};
+  Candidates<Line> lines;
+  lines.add(whole);
+  for (int i = 0; i <= kIntervals; ++i) {
+    const float factor = shortest + (1.05f - shortest) * static_cast<float>(i) / kIntervals;
     for (const float share : {0.0f, 0.25f, 0.5f, 0.75f, 1.0f}) {
       const float start = low + share * (1 - factor) * width;
-      if (minimum == Minimum::kNotPositive && start > 0) continue;
-      lines.add(rounded({factor * width / last, start}));
+      if (free || start <= 0) lines.add({factor * width / last, start});
     }
   }
-  measure(group, highest, lines);
-  const std::size_t found = lines.best(0, lines.size());
-  return improved(
-      lines[found], lines.lost(found), 6,
-      [&](Line line) { return rounded(refit(group, highest, line, minimum)); },
-      [&](Candidates<Line>& one) { measure(group, highest, one); });
+  const LineFit fit = best_fit(group, highest, free, lines);
+  Candidates<Line> again, final;
+  again.add(fit.line);
+  final.add(rounded(whole));
+  final.add(rounded(fit.line));
+  final.add(rounded(best_fit(group, highest, free, again).line));
+  measure(group, highest, final);
+  return final[final.best(0, final.size())];
 }
 
-template float fit_scale(Group, const EvenLevels&, Storage);
-template float fit_scale(Group, const UnevenLevels&, Storage);
+template ScaleFit fit_scale(Group, const EvenLevels&, Storage);
+template ScaleFit fit_scale(Group, const UnevenLevels&, Storage);
 
 }  // namespace nibble::block_formats

@@ -17,9 +17,9 @@ enum class Storage { kFloat, kHalf };
 // What is read back; numbers out of float16's range become its largest.
 float stored(float value, Storage storage);
 
-// weight ≈ scale · level
+// weight ≈ scale · level; `gain` is not told.
 template <typename Levels>
-float fit_scale(Group group, const Levels& levels, Storage storage);
+ScaleFit fit_scale(Group group, const Levels& levels, Storage storage);
 
 // weight ≈ scale · code + minimum
 enum class Minimum { kFree, kNotPositive };

@@ -9,7 +9,8 @@
 namespace nibble::block_formats {
 namespace {
 
-constexpr std::size_t kTurns = 3;
+constexpr std::size_t kTurns = 2;
+constexpr int kReach = 1;  // integers to each side
 
 // Integers around value / unit.
 struct Neighbours {
@@ -27,7 +28,7 @@ OfStarts starts(Group scales, EvenLevels allowed) {
   float peak = 0;
   for (int i = 0; i < scales.size; ++i)
     if (std::fabs(scales.weights[i]) > std::fabs(peak)) peak = scales.weights[i];
-  OfStarts list{fit_scale(scales, allowed, Storage::kHalf)};
+  OfStarts list{fit_scale(scales, allowed, Storage::kHalf).scale};
   auto end = static_cast<float>(allowed.highest);
   for (std::size_t i = 1; i < kStarts; ++i) list[i] = stored(peak / end--, Storage::kHalf);
   return list;
@@ -47,7 +48,7 @@ OfStarts choose_steps(Group block, int group_size, const Levels& levels, EvenLev
     std::array<std::size_t, kStarts + 1> begin{};
     std::array<int, kStarts> first{};
     for (std::size_t s = 0; s < kStarts; ++s) {
-      const Neighbours near = neighbours(wanted[g], supers[s].scale, allowed, 3);
+      const Neighbours near = neighbours(wanted[g], supers[s].scale, allowed, kReach);
       first[s] = near.first;
       for (int step = near.first; step <= near.last; ++step)
         scales.add(supers[s].scale * static_cast<float>(step));
@@ -176,12 +177,9 @@ SuperScale fit_super_scale(Group block, int group_size, const Levels& levels, Ev
   for (int group = 0; group < groups; ++group) {
     const auto g = static_cast<std::size_t>(group);
     const Group part = block.part(group * group_size, group_size);
-    wanted[g] = fit_scale(part, levels, Storage::kFloat);
-    const float steps = inverse(wanted[g]);
-    for (int i = 0; i < group_size; ++i) {
-      const float level = levels.nearest(part.weights[i] * steps);
-      curvature[g] += part.importance[i] * level * level;
-    }
+    const ScaleFit fit = fit_scale(part, levels, Storage::kFloat);
+    wanted[g] = fit.scale;
+    curvature[g] = fit.curvature;
   }
   const auto scales = starts({wanted.data(), curvature.data(), groups}, allowed);
   Starts<SuperScale> first;

@@ -50,8 +50,9 @@ class Rounder {
   // The code of the grid's `dimension` weights that is nearest. Ties of uniform grids as the field
   // does: round half to even of weight / scale, then + zero.
   virtual Code nearest(const float* weights, GroupParams params) const = 0;
-  // All codes of a group.
-  void round(std::span<const float> weights, GroupParams params, std::span<Code> codes) const;
+  // All codes of a group, each as nearest() has it.
+  virtual void round(std::span<const float> weights, GroupParams params,
+                     std::span<Code> codes) const;
 
   // The scale or zero nearest to the given one that the output can store; never a scale of 0.
   float stored_scale(float scale) const;

@@ -1,5 +1,7 @@
 #include "quantize/layer/rounding.h"
 
+#include <algorithm>
+
 #include "base/parallel.h"
 #include "formats/block_codes.h"
 
@@ -7,6 +9,21 @@ namespace nibble {
 namespace {
 
 constexpr std::size_t kRows = 16;
+
+// Group by group, in the order they lie.
+void round_in_order(ConstMatrix weight, const Rounder& rounder, Codes& codes) {
+  parallel_ranges(weight.rows, kRows, [&](std::size_t begin, std::size_t end) {
+    std::vector<Code> own(codes.group_size);
+    for (std::size_t r = begin; r < end; ++r)
+      for (std::size_t g = 0; g < codes.groups(); ++g) {
+        const std::size_t first = g * codes.group_size;
+        const std::size_t count = std::min(codes.group_size, weight.columns - first);
+        rounder.round({weight.row(r) + first, count}, codes.params(r, g), own);
+        std::transform(own.data(), own.data() + count, codes.row(r).data() + first,
+                       [](Code code) { return static_cast<std::uint8_t>(code); });
+      }
+  });
+}
 
 }  // namespace
 
@@ -43,6 +60,10 @@ Codes fit_groups(ConstMatrix weight, const Rounder& rounder, std::size_t group_s
 
 void round_all(ConstMatrix weight, const Rounder& rounder, Codes& codes) {
   const std::size_t dimension = rounder.grid().dimension;
+  if (dimension == 1 && codes.code_bytes() == 1 && codes.group_index.empty()) {
+    round_in_order(weight, rounder, codes);
+    return;
+  }
   parallel_ranges(weight.rows, kRows, [&](std::size_t begin, std::size_t end) {
     for (std::size_t r = begin; r < end; ++r)
       for (std::size_t c = 0; c < weight.columns; c += dimension)
