@@ -36,11 +36,6 @@ CASES = [
     ("ct 4:32", CT + ["--group-size", "32"], BFLOAT16),
     ("ct 8:128", CT + ["--bits", "8"], None),
     ("ct int-quantized", CT + ["--checkpoint-format", "int-quantized"], ROUNDED_INPUTS),
-    ("ct fp8", CT + ["--grid", "fp8"], None),
-    ("ct mxfp4", CT + ["--grid", "mxfp4"], None),
-    ("ct nvfp4", CT + ["--grid", "nvfp4"], None),
-    ("fp8 blocks", ["--layout", "fp8"], None),
-    ("bnb nf4", ["--layout", "bitsandbytes", "--grid", "nf4"], None),
 ]
 
 # Run in a process of its own: vLLM keeps what it took until the process ends.

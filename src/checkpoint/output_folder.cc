@@ -67,20 +67,8 @@ void refuse_overlap(const fs::path& target, const fs::path& input) {
                 "choose another output folder");
 }
 
-// Written by this program, or config.json with weights beside it: many programs have a config.json.
-bool is_checkpoint(const fs::path& folder) {
-  if (fs::exists(folder / kPassportName)) return true;
-  if (!fs::exists(folder / "config.json")) return false;
-  const fs::directory_iterator entries(folder);
-  return std::any_of(begin(entries), end(entries), [](const fs::directory_entry& entry) {
-    const fs::path ending = entry.path().extension();
-    return ending == ".safetensors" || ending == ".gguf";
-  });
-}
-
 // The first file that lies in a folder with SHA256SUMS and is not listed there: a user's.
 std::string unlisted_file(const fs::path& folder) {
-  if (!fs::exists(folder / kChecksums)) return {};
   std::istringstream lines(read_file(folder / kChecksums, 16u << 20));
   std::set<std::string> listed = {std::string(kChecksums)};
   for (std::string line; std::getline(lines, line);)
@@ -92,7 +80,8 @@ std::string unlisted_file(const fs::path& folder) {
   return {};
 }
 
-// --force must not swallow a home folder: only what looks like a checkpoint is ever replaced.
+// --force must not swallow a home folder, nor somebody's model: only an output of this program, all
+// of whose files were written with it, is ever replaced.
 void refuse_strange_folder(const fs::path& target) {
   for (const auto& entry : fs::directory_iterator(target))
     if (entry.is_directory() && entry.path().filename() != kTemplates)
@@ -100,16 +89,16 @@ void refuse_strange_folder(const fs::path& target) {
                   cat(target.string(), ": is not replaced, since it holds the folder ",
                       entry.path().filename().string(), ", which no checkpoint has"),
                   "choose another output folder");
+  if (!fs::exists(target / kPassportName) || !fs::exists(target / kChecksums))
+    throw Error(ErrorKind::kInvalidArgument,
+                cat(target.string(), ": is not replaced, since it lacks ", kPassportName, " or ",
+                    kChecksums, ": nothing tells that it was written here, and what with"),
+                "choose another output folder, or remove this one");
   if (const std::string name = unlisted_file(target); !name.empty())
     throw Error(ErrorKind::kInvalidArgument,
                 cat(target.string(), ": is not replaced, since it holds ", name,
                     ", which was not written with it (", kChecksums, " does not list it)"),
                 "move that file away, or choose another output folder");
-  if (!is_checkpoint(target))
-    throw Error(ErrorKind::kInvalidArgument,
-                cat(target.string(), ": is not replaced, since it has neither ", kPassportName,
-                    " nor config.json with weights: it is not a checkpoint"),
-                "choose another output folder");
 }
 
 // Was this folder, which lies where the output is written until it is complete, left by a killed

@@ -48,6 +48,8 @@ std::string_view module_of(std::string_view tensor) { return tensor.substr(0, te
 // Fills shard after shard in the order given; a module above the limit gets a shard of its own.
 std::vector<Shard> split(std::vector<TensorInfo> tensors, const WriterOptions& options) {
   const std::uint64_t limit = options.max_shard_bytes;
+  std::vector<std::pair<std::string, std::string>> metadata;
+  if (options.metadata) metadata = options.metadata(tensors);
   std::vector<Shard> shards(1);
   for (std::size_t begin = 0, end = 0; begin < tensors.size(); begin = end) {
     std::uint64_t bytes = 0;
@@ -64,8 +66,6 @@ std::vector<Shard> split(std::vector<TensorInfo> tensors, const WriterOptions& o
     shards[i].name = shards.size() == 1
                          ? "model.safetensors"
                          : fmt::format("model-{:05}-of-{:05}.safetensors", i + 1, shards.size());
-    std::vector<std::pair<std::string, std::string>> metadata;
-    if (options.metadata) metadata = options.metadata(shards[i].tensors);
     shards[i].header = write_safetensors_header(shards[i].tensors, metadata);
   }
   return shards;

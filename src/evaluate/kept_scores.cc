@@ -74,7 +74,8 @@ void KeptScores::open(Resume resume) {
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::kResource) throw;
     options_.journals.clear();
-    return tell(cat(error.what(), "; nothing of this measurement is kept"));
+    const std::string why = error.what();
+    return tell(cat(why.substr(0, why.find('\n')), "; nothing of this measurement is kept"));
   }
   tell(journal_->note());
   if (journal_->state().is_null()) return;

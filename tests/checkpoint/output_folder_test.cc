@@ -79,6 +79,10 @@ TEST(OutputFolder, NeverReplacesAnOutputThatSomebodyPutAFileInto) {
             std::string::npos);
   EXPECT_EQ(read_file(dir / "out/notes.txt", 100), "mine");
   fs::remove(dir / "out/notes.txt");
+  fs::rename(dir / "out/SHA256SUMS", dir / "sums");
+  EXPECT_EQ(error_kind([&] { write_output(dir / "out", "new", true); }),
+            ErrorKind::kInvalidArgument);
+  fs::rename(dir / "sums", dir / "out/SHA256SUMS");
   write_output(dir / "out", "new", true);
   EXPECT_EQ(read_file(dir / "out/config.json", 100), "new");
 }
@@ -100,8 +104,11 @@ TEST(OutputFolder, NeverReplacesAFolderThatIsNoCheckpoint) {
   EXPECT_EQ(error_kind([&] { write_output(dir / "project", "{}", true); }),
             ErrorKind::kInvalidArgument);
   EXPECT_TRUE(fs::exists(dir / "project/thesis.tex"));
+  // So have models that others wrote.
   write_file(dir / "project/model.safetensors", "x");
-  write_output(dir / "project", "{}", true);
+  EXPECT_EQ(error_kind([&] { write_output(dir / "project", "{}", true); }),
+            ErrorKind::kInvalidArgument);
+  EXPECT_TRUE(fs::exists(dir / "project/model.safetensors"));
   write_file(dir / "file", "x");
   EXPECT_EQ(error_kind([&] { write_output(dir / "file", "{}", true); }),
             ErrorKind::kInvalidArgument);

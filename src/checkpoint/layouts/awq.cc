@@ -125,6 +125,10 @@ Json write_config(const LayoutSettings& settings) {
 std::vector<std::pair<std::string, std::string>> files(const LayoutSettings&) { return {}; }
 
 constexpr TestedReader kReaders[] = {
+    {.program = "vLLM 0.32.0 on a CPU",
+     .takes = "4 bits, asymmetric and symmetric",
+     .how = "perplexity in bfloat16",
+     .date = "2026-11-28"},
     {.program = "transformers 5.24.0, GPTQModel 7.7.0",
      .takes = "4 bits, asymmetric and symmetric",
      .how = "unpacked weights and perplexity in float32",

@@ -227,6 +227,11 @@ bool claims(const Json& config) {
 std::vector<std::pair<std::string, std::string>> files(const LayoutSettings&) { return {}; }
 
 constexpr TestedReader kReaders[] = {
+    {.program = "vLLM 0.32.0 on a CPU",
+     .takes = "4 bits in groups, symmetric and asymmetric, W8A8",
+     .refuses = "8 bits in groups",
+     .how = "perplexity in bfloat16",
+     .date = "2026-11-28"},
     {.program = "transformers 5.24.0, compressed-tensors 0.20.0",
      .takes = "2 to 6 and 8 bits symmetric, W8A8, fp8, mxfp4, nvfp4, mixed",
      .refuses = "asymmetric (as the library's own)",
