@@ -68,7 +68,7 @@ class CheckpointWriter {
 
 struct WriterOptions {
   std::uint64_t max_shard_bytes = 5'000'000'000;
-  // What a file with these tensors says of itself: names and texts. May be null.
+  // What every file of a checkpoint with these tensors says in its header. May be null.
   std::function<std::vector<std::pair<std::string, std::string>>(std::span<const TensorInfo>)>
       metadata = {};
 };

@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::string_view kWhatModelIs =
     "MODEL is a folder with config.json and *.safetensors, or a .gguf file";
+constexpr std::string_view kImatrixFix = "name the model; the imatrix goes behind --imatrix";
 constexpr std::string_view kPickleFix =
     "convert it once with: python -c \"import torch, safetensors.torch as s; "
     "w = torch.load('IN', map_location='cpu', weights_only=True); "
@@ -128,8 +129,7 @@ void refuse_foreign_gguf(const std::string& path, const GgufMetadata& metadata) 
       metadata.text(kPassportKey).value_or("").find("nibble.statistics/") != std::string::npos)
     refuse(path, "holds statistics of nibble calibrate, not a model",
            "name the model; the statistics go behind --stats");
-  if (measured)
-    refuse(path, "is an importance matrix (imatrix), not a model; it is not read", kWhatModelIs);
+  if (measured) refuse(path, "is an importance matrix (imatrix), not a model", kImatrixFix);
   if (type == "adapter")
     refuse(path, "is a LoRA adapter, not a model",
            "merge its Hugging Face form into its base with PEFT, and convert the result");
@@ -148,8 +148,7 @@ void refuse_foreign_file(const MappedFile& file) {
   for (const Kind& kind : kFileKinds)
     if (begin.starts_with(kind.magic)) refuse(path, kind.what, kind.fix);
   if (is_importance_matrix(begin))
-    refuse(path, "is an importance matrix (imatrix.dat), not a model; it is not read",
-           kWhatModelIs);
+    refuse(path, "is an importance matrix (imatrix.dat), not a model", kImatrixFix);
   refuse_text(path, begin);
 }
 

@@ -174,7 +174,7 @@ struct Layout {
   Json (*config)(const LayoutSettings& settings) = nullptr;
   std::vector<std::pair<std::string, std::string>> (*files)(const LayoutSettings& settings) =
       nullptr;
-  // What a file with these tensors says in its own header: names and texts. Null: nothing.
+  // What every file says in its header of all tensors of the checkpoint. Null: nothing.
   std::vector<std::pair<std::string, std::string>> (*metadata)(
       std::span<const TensorInfo> tensors, const LayoutSettings& settings) = nullptr;
   // What is to be known of such modules before any work, as warnings: readers that will refuse

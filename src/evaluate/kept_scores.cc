@@ -73,7 +73,7 @@ void KeptScores::open(Resume resume) {
     journal_.emplace(folder_, job(), resume);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::kResource) throw;
-    options_.journals.clear();
+    folder_.clear();
     const std::string why = error.what();
     return tell(cat(why.substr(0, why.find('\n')), "; nothing of this measurement is kept"));
   }
@@ -89,7 +89,7 @@ void KeptScores::open(Resume resume) {
 }
 
 void KeptScores::keep(std::size_t windows, std::span<const std::byte> values) {
-  if (options_.journals.empty()) return;
+  if (folder_.empty()) return;
   if (!journal_) {
     const std::chrono::duration<double> spent = Clock::now() - began_;
     if (spent.count() < options_.journal_after) return;

@@ -64,8 +64,8 @@ class KeptScores {
 
   MeasureOptions options_;
   std::vector<std::filesystem::path> files_;
-  Json known_;  // what the figures depend on, files by name, size and time
-  std::filesystem::path folder_;
+  Json known_;                    // what the figures depend on, files by name, size and time
+  std::filesystem::path folder_;  // empty: nothing is kept
   std::optional<Journal> journal_;
   Clock::time_point began_ = Clock::now();
   std::size_t windows_ = 0;

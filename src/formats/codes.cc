@@ -16,6 +16,12 @@ Codes make_codes(const Grid& grid, std::size_t rows, std::size_t columns, std::s
   return codes;
 }
 
+bool zeros_in_the_middle(const Codes& codes) {
+  const auto middle = static_cast<float>(codes.grid->levels() / 2);
+  return !codes.grid->uniform() || std::all_of(codes.zeros.begin(), codes.zeros.end(),
+                                               [&](float zero) { return zero == middle; });
+}
+
 void decode_rows(const Codes& codes, std::size_t first, Matrix out) {
   const Grid& grid = *codes.grid;
   const std::size_t groups = codes.groups(), per_row = codes.codes_per_row();

@@ -80,6 +80,9 @@ struct Codes : CodeShape {
 // Codes with room for everything, zeros and scales 0. `columns` is a multiple of the dimension.
 Codes make_codes(const Grid& grid, std::size_t rows, std::size_t columns, std::size_t group_size);
 
+// Are all zeros the middle of their grid? Of codebooks, which have none, true.
+bool zeros_in_the_middle(const Codes& codes);
+
 // Float weights of rows [first, first + out.rows); out [rows, columns].
 void decode_rows(const Codes& codes, std::size_t first, Matrix out);
 

@@ -7,8 +7,8 @@ namespace {
 
 constexpr int kLanes = 8;  // sums of one candidate
 
-// Functions of this file are compiled several times, plainly, for AVX2 and for AVX-512, without
-// fused products: all give the same bits.
+// What is marked so is compiled several times, plainly, for AVX2 and for AVX-512, without fused
+// products: all give the same bits.
 #define NIBBLE_INLINE inline __attribute__((always_inline))
 
 template <std::size_t Width>
@@ -155,15 +155,115 @@ struct Wide {
 using Four = Wide<kStarts>;
 using Starts = Four::Floats;
 
-NIBBLE_INLINE OfStarts narrow(Starts values) {
+OfStarts list_of(Starts values) {
   OfStarts list;
   std::memcpy(list.data(), &values, sizeof(values));
   return list;
 }
 
+// Defines NAME, a template of PREFIX where that is not empty, with PARAMETERS as CALL of Wide<…>,
+// the widest that the CPU has.
+#if defined(__x86_64__)
+#define NIBBLE_WIDEST(PREFIX, NAME, PARAMETERS, CALL)                                         \
+  PREFIX __attribute__((target("avx512f"))) void NAME##_avx512 PARAMETERS { Wide<16>::CALL; } \
+  PREFIX __attribute__((target("avx2"))) void NAME##_avx2 PARAMETERS { Wide<8>::CALL; }       \
+  PREFIX void NAME##_plain PARAMETERS { Wide<4>::CALL; }
+#define NIBBLE_CHOOSE(NAME, ...)                                 \
+  (__builtin_cpu_supports("avx512f") ? NAME##_avx512 __VA_ARGS__ \
+   : __builtin_cpu_supports("avx2")  ? NAME##_avx2 __VA_ARGS__   \
+                                     : NAME##_plain __VA_ARGS__)
+#else
+#define NIBBLE_WIDEST(PREFIX, NAME, PARAMETERS, CALL) \
+  PREFIX void NAME##_plain PARAMETERS { Wide<4>::CALL; }
+#define NIBBLE_CHOOSE(NAME, ...) (NAME##_plain __VA_ARGS__)
+#endif
+
+NIBBLE_WIDEST(template <typename Levels>, level_errors,
+              (Group group, const Levels& levels, const float* scales, std::size_t count,
+               float* lost),
+              errors(group, levels, scales, count, lost))
+NIBBLE_WIDEST(template <typename Levels>, level_fits,
+              (Group group, const Levels& levels, const float* scales, std::size_t count,
+               float* product, float* square),
+              fits(group, levels, scales, count, product, square))
+NIBBLE_WIDEST(, line_errors,
+              (Group group, int highest, const float* scales, const float* minimums,
+               std::size_t count, float* lost),
+              errors(group, highest, scales, minimums, count, lost))
+NIBBLE_WIDEST(, line_fits,
+              (Group group, int highest, const float* scales, const float* minimums,
+               std::size_t count, LineRoom& room),
+              fits(group, highest, scales, minimums, count, room))
+
+void split(Candidates<Line>& lines, float* scales, float* minimums) {
+  const Line* list = lines.padded();
+  for (std::size_t i = 0; i < lines.size() + kMostTogether - 1; ++i) {
+    scales[i] = list[i].scale;
+    minimums[i] = list[i].minimum;
+  }
+}
+
+}  // namespace
+
 template <typename Levels>
-NIBBLE_INLINE void sums(Group block, int group_size, const Levels& levels, const OfStarts* steps,
-                        const OfStarts* inverses, ScaleSums& out) {
+ScaleFit best_fit(Group group, const Levels& levels, Candidates<float>& scales) {
+  static const auto fits = NIBBLE_CHOOSE(level_fits, <Levels>);
+  std::array<float, kMostCandidates> product, square;
+  fits(group, levels, scales.padded(), scales.size(), product.data(), square.data());
+  ScaleFit best;
+  float best_gain = 0;
+  for (std::size_t i = 0; i < scales.size(); ++i) {
+    const float scale = product[i] / square[i], gain = scale * product[i];
+    if (!(gain > best_gain)) continue;
+    best = {scale, square[i]};
+    best_gain = gain;
+  }
+  return best;
+}
+
+Line best_fit(Group group, int highest, bool free, Candidates<Line>& lines) {
+  static const auto fits = NIBBLE_CHOOSE(line_fits);
+  std::array<float, kMostCandidates> scales, minimums;
+  split(lines, scales.data(), minimums.data());
+  LineRoom room;
+  fits(group, highest, scales.data(), minimums.data(), lines.size(), room);
+  float all = 0, value = 0;
+  for (int i = 0; i < group.size; ++i) {
+    all += group.importance[i];
+    value += group.importance[i] * group.weights[i];
+  }
+  Line best{};
+  float best_gain = 0;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const float first = room.first[i], second = room.second[i], product = room.product[i];
+    const float determinant = all * second - first * first;
+    Line line{(all * product - first * value) / determinant,
+              (second * value - first * product) / determinant};
+    if (!free && !(line.minimum <= 0)) line = {product / second, 0};
+    const float gain = line.scale * product + line.minimum * value;
+    if (!(gain > best_gain)) continue;
+    best = line;
+    best_gain = gain;
+  }
+  return best;
+}
+
+template <typename Levels>
+void measure(Group group, const Levels& levels, Candidates<float>& scales) {
+  static const auto errors = NIBBLE_CHOOSE(level_errors, <Levels>);
+  errors(group, levels, scales.padded(), scales.size(), scales.room());
+}
+
+void measure(Group group, int highest, Candidates<Line>& lines) {
+  static const auto errors = NIBBLE_CHOOSE(line_errors);
+  std::array<float, kMostCandidates> scales, minimums;
+  split(lines, scales.data(), minimums.data());
+  errors(group, highest, scales.data(), minimums.data(), lines.size(), lines.room());
+}
+
+template <typename Levels>
+ScaleSums scale_sums(Group block, int group_size, const Levels& levels, const OfStarts* steps,
+                     const OfStarts* inverses) {
   Starts product{}, square{};
   for (int i = 0, g = 0; i < block.size; ++g) {
     const Starts step = Four::load(steps[g].data()), by = Four::load(inverses[g].data());
@@ -173,12 +273,11 @@ NIBBLE_INLINE void sums(Group block, int group_size, const Levels& levels, const
       square += block.importance[i] * level * level;
     }
   }
-  out = {narrow(product), narrow(square)};
+  return {list_of(product), list_of(square)};
 }
 
-NIBBLE_INLINE void sums(Group block, int group_size, int highest, const OfStarts* steps,
-                        const OfStarts* inverses, const OfStarts* shifts, const OfStarts* minimums,
-                        LineSums& out) {
+LineSums line_sums(Group block, int group_size, int highest, const OfStarts* steps,
+                   const OfStarts* inverses, const OfStarts* shifts, const OfStarts* minimums) {
   const EvenLevels levels{0, highest};
   Starts aa{}, ab{}, bb{}, aw{}, bw{};
   for (int i = 0, g = 0; i < block.size; ++g) {
@@ -194,143 +293,14 @@ NIBBLE_INLINE void sums(Group block, int group_size, int highest, const OfStarts
       bw += share * b * weight;
     }
   }
-  out = {narrow(aa), narrow(ab), narrow(bb), narrow(aw), narrow(bw)};
+  return {list_of(aa), list_of(ab), list_of(bb), list_of(aw), list_of(bw)};
 }
 
-// Defines NAME with PARAMETERS as CALL of Wide<…>, the widest that the CPU has.
-#if defined(__x86_64__)
-#define NIBBLE_WIDEST(NAME, PARAMETERS, CALL)                                          \
-  __attribute__((target("avx512f"))) void NAME##_avx512 PARAMETERS { Wide<16>::CALL; } \
-  __attribute__((target("avx2"))) void NAME##_avx2 PARAMETERS { Wide<8>::CALL; }       \
-  void NAME##_plain PARAMETERS { Wide<4>::CALL; }                                      \
-  const auto NAME = __builtin_cpu_supports("avx512f") ? NAME##_avx512                  \
-                    : __builtin_cpu_supports("avx2")  ? NAME##_avx2                    \
-                                                      : NAME##_plain;
-#else
-#define NIBBLE_WIDEST(NAME, PARAMETERS, CALL) \
-  void NAME PARAMETERS { Wide<4>::CALL; }
-#endif
-
-NIBBLE_WIDEST(even_errors,
-              (Group group, const EvenLevels& levels, const float* scales, std::size_t count,
-               float* lost),
-              errors(group, levels, scales, count, lost))
-NIBBLE_WIDEST(uneven_errors,
-              (Group group, const UnevenLevels& levels, const float* scales, std::size_t count,
-               float* lost),
-              errors(group, levels, scales, count, lost))
-NIBBLE_WIDEST(line_errors,
-              (Group group, int highest, const float* scales, const float* minimums,
-               std::size_t count, float* lost),
-              errors(group, highest, scales, minimums, count, lost))
-
-NIBBLE_WIDEST(even_fits,
-              (Group group, const EvenLevels& levels, const float* scales, std::size_t count,
-               float* product, float* square),
-              fits(group, levels, scales, count, product, square))
-NIBBLE_WIDEST(uneven_fits,
-              (Group group, const UnevenLevels& levels, const float* scales, std::size_t count,
-               float* product, float* square),
-              fits(group, levels, scales, count, product, square))
-NIBBLE_WIDEST(line_fits,
-              (Group group, int highest, const float* scales, const float* minimums,
-               std::size_t count, LineRoom& room),
-              fits(group, highest, scales, minimums, count, room))
-
-ScaleFit best_of(const float* product, const float* square, std::size_t count) {
-  std::size_t best = count;
-  float top = 0, bottom = 1;  // the best gain as a fraction
-  for (std::size_t i = 0; i < count; ++i) {
-    const float gain = product[i] * product[i];
-    if (!(gain * bottom > top * square[i])) continue;
-    top = gain;
-    bottom = square[i];
-    best = i;
-  }
-  if (best == count) return {};
-  return {product[best] / bottom, top / bottom, bottom};
-}
-
-void split(Candidates<Line>& lines, float* scales, float* minimums) {
-  const Line* list = lines.padded();
-  for (std::size_t i = 0; i < lines.size() + kMostTogether - 1; ++i) {
-    scales[i] = list[i].scale;
-    minimums[i] = list[i].minimum;
-  }
-}
-
-}  // namespace
-
-ScaleFit best_fit(Group group, const EvenLevels& levels, Candidates<float>& scales) {
-  std::array<float, kMostCandidates> product, square;
-  even_fits(group, levels, scales.padded(), scales.size(), product.data(), square.data());
-  return best_of(product.data(), square.data(), scales.size());
-}
-
-ScaleFit best_fit(Group group, const UnevenLevels& levels, Candidates<float>& scales) {
-  std::array<float, kMostCandidates> product, square;
-  uneven_fits(group, levels, scales.padded(), scales.size(), product.data(), square.data());
-  return best_of(product.data(), square.data(), scales.size());
-}
-
-LineFit best_fit(Group group, int highest, bool free, Candidates<Line>& lines) {
-  std::array<float, kMostCandidates> scales, minimums;
-  split(lines, scales.data(), minimums.data());
-  LineRoom room;
-  line_fits(group, highest, scales.data(), minimums.data(), lines.size(), room);
-  float all = 0, value = 0;
-  for (int i = 0; i < group.size; ++i) {
-    all += group.importance[i];
-    value += group.importance[i] * group.weights[i];
-  }
-  LineFit best;
-  for (std::size_t i = 0; i < lines.size(); ++i) {
-    const float first = room.first[i], second = room.second[i], product = room.product[i];
-    const float determinant = all * second - first * first;
-    Line line{(all * product - first * value) / determinant,
-              (second * value - first * product) / determinant};
-    if (!free && !(line.minimum <= 0)) line = {product / second, 0};
-    const float gain = line.scale * product + line.minimum * value;
-    if (gain > best.gain) best = {line, gain};
-  }
-  return best;
-}
-
-void measure(Group group, const EvenLevels& levels, Candidates<float>& scales) {
-  even_errors(group, levels, scales.padded(), scales.size(), scales.room());
-}
-
-void measure(Group group, const UnevenLevels& levels, Candidates<float>& scales) {
-  uneven_errors(group, levels, scales.padded(), scales.size(), scales.room());
-}
-
-void measure(Group group, int highest, Candidates<Line>& lines) {
-  std::array<float, kMostCandidates> scales, minimums;
-  split(lines, scales.data(), minimums.data());
-  line_errors(group, highest, scales.data(), minimums.data(), lines.size(), lines.room());
-}
-
-template <>
-ScaleSums scale_sums(Group block, int group_size, const EvenLevels& levels, const OfStarts* steps,
-                     const OfStarts* inverses) {
-  ScaleSums result;
-  sums(block, group_size, levels, steps, inverses, result);
-  return result;
-}
-
-template <>
-ScaleSums scale_sums(Group block, int group_size, const UnevenLevels& levels, const OfStarts* steps,
-                     const OfStarts* inverses) {
-  ScaleSums result;
-  sums(block, group_size, levels, steps, inverses, result);
-  return result;
-}
-
-LineSums line_sums(Group block, int group_size, int highest, const OfStarts* steps,
-                   const OfStarts* inverses, const OfStarts* shifts, const OfStarts* minimums) {
-  LineSums result;
-  sums(block, group_size, highest, steps, inverses, shifts, minimums, result);
-  return result;
-}
+template ScaleFit best_fit(Group, const EvenLevels&, Candidates<float>&);
+template ScaleFit best_fit(Group, const UnevenLevels&, Candidates<float>&);
+template void measure(Group, const EvenLevels&, Candidates<float>&);
+template void measure(Group, const UnevenLevels&, Candidates<float>&);
+template ScaleSums scale_sums(Group, int, const EvenLevels&, const OfStarts*, const OfStarts*);
+template ScaleSums scale_sums(Group, int, const UnevenLevels&, const OfStarts*, const OfStarts*);
 
 }  // namespace nibble::block_formats

@@ -1,11 +1,12 @@
 // What many candidates for the scale of a few weights lose, and the sums that least squares needs,
-// several candidates at once. The order of every sum is that of one candidate alone, so that the
+// several candidates at once. A candidate's sums have one order, however many are beside it: the
 // figures are the same on every machine.
 #pragma once
 
 #include <array>
 #include <cstddef>
 
+#include "base/check.h"
 #include "formats/blocks/levels.h"
 
 namespace nibble::block_formats {
@@ -32,7 +33,10 @@ template <typename Candidate>
 class Candidates {
  public:
   void clear() { count_ = 0; }
-  void add(Candidate candidate) { list_[count_++] = candidate; }
+  void add(Candidate candidate) {
+    NIBBLE_ASSERT(count_ + kMostTogether <= kMostCandidates);
+    list_[count_++] = candidate;
+  }
   std::size_t size() const { return count_; }
   const Candidate& operator[](std::size_t index) const { return list_[index]; }
   float lost(std::size_t index) const { return lost_[index]; }
@@ -58,25 +62,20 @@ class Candidates {
   std::size_t count_ = 0;
 };
 
-// For the levels nearest at each of the scales: the scale of least squares, and by how much it
-// makes the squared error smaller than that of zeros, Σ importance · weight². `curvature` is
-// Σ importance · level².
+// A scale, and Σ importance · level² of the levels that it belongs to.
 struct ScaleFit {
-  float scale = 0, gain = 0, curvature = 0;
+  float scale = 0, curvature = 0;
 };
-// The best of them; a gain of 0 where there is none.
-ScaleFit best_fit(Group group, const EvenLevels& levels, Candidates<float>& scales);
-ScaleFit best_fit(Group group, const UnevenLevels& levels, Candidates<float>& scales);
+// Of the levels nearest at each scale the scale of least squares; the best of these, 0 where there
+// is none.
+template <typename Levels>
+ScaleFit best_fit(Group group, const Levels& levels, Candidates<float>& scales);
 // The same for lines; `free`: minimums above 0 are allowed.
-struct LineFit {
-  Line line{};
-  float gain = 0;
-};
-LineFit best_fit(Group group, int highest, bool free, Candidates<Line>& lines);
+Line best_fit(Group group, int highest, bool free, Candidates<Line>& lines);
 
 // Fill in what each candidate loses.
-void measure(Group group, const EvenLevels& levels, Candidates<float>& scales);
-void measure(Group group, const UnevenLevels& levels, Candidates<float>& scales);
+template <typename Levels>
+void measure(Group group, const Levels& levels, Candidates<float>& scales);
 void measure(Group group, int highest, Candidates<Line>& lines);
 
 // Several starts of one search, side by side.

@@ -10,24 +10,7 @@
 namespace nibble::block_formats {
 namespace {
 
-constexpr float kCandidates = 14;  // of scales with one sign, at most twice as many
 constexpr int kIntervals = 8;
-
-// The weight of largest magnitude.
-float peak_of(Group group) {
-  constexpr int kLanes = 8;
-  std::array<float, kLanes> low{}, high{};
-  for (int i = 0; i < group.size; i += kLanes)
-    for (int lane = 0; lane < kLanes; ++lane) {
-      const float weight = group.weights[i + lane];
-      const auto at = static_cast<std::size_t>(lane);
-      low[at] = weight < low[at] ? weight : low[at];
-      high[at] = high[at] < weight ? weight : high[at];
-    }
-  const float least = *std::min_element(low.begin(), low.end());
-  const float most = *std::max_element(high.begin(), high.end());
-  return -least > most ? least : most;
-}
 
 // Few levels gain from clipping the largest weights much further than many do.
 float shortest_reach(int levels) {
@@ -36,6 +19,10 @@ float shortest_reach(int levels) {
   if (levels <= 16) return 0.6f;
   return levels <= 64 ? 0.8f : 0.94f;
 }
+
+// Scales of one sign to look at, at most twice as many: the more levels, the closer together lie
+// scales that suit all weights.
+float fewest_candidates(int levels) { return levels <= 64 ? 8 : 14; }
 
 int count_of(const EvenLevels& levels) { return levels.highest - levels.lowest + 1; }
 int count_of(const UnevenLevels&) { return 16; }
@@ -57,6 +44,21 @@ float stored(float value, Storage storage) {
   return half_to_float(float_to_half(std::clamp(value, -65504.0f, 65504.0f)));
 }
 
+float peak_of(Group group) {
+  constexpr int kLanes = 8;
+  std::array<float, kLanes> low{}, high{};
+  for (int i = 0; i < group.size; i += kLanes)
+    for (int lane = 0; lane < kLanes; ++lane) {
+      const float weight = group.weights[i + lane];
+      const auto at = static_cast<std::size_t>(lane);
+      low[at] = weight < low[at] ? weight : low[at];
+      high[at] = high[at] < weight ? weight : high[at];
+    }
+  const float least = *std::min_element(low.begin(), low.end());
+  const float most = *std::max_element(high.begin(), high.end());
+  return -least > most ? least : most;
+}
+
 template <typename Levels>
 ScaleFit fit_scale(Group group, const Levels& levels, Storage storage) {
   const float peak = peak_of(group);
@@ -66,7 +68,8 @@ ScaleFit fit_scale(Group group, const Levels& levels, Storage storage) {
   const auto reach = static_cast<float>(std::abs(end));
   const float first = std::floor(0.9f * reach);
   const float last = std::ceil(reach / shortest_reach(count_of(levels)));
-  const float step = std::exp2(std::floor(std::log2((last - first) / kCandidates)));
+  const float step =
+      std::exp2(std::floor(std::log2((last - first) / fewest_candidates(count_of(levels)))));
   Candidates<float> scales;
   for (float level = first; level <= last; level += step) {
     scales.add(peak / level);
@@ -83,7 +86,7 @@ ScaleFit fit_scale(Group group, const Levels& levels, Storage storage) {
   scales.add(stored(second.scale, storage));
   measure(group, levels, scales);
   const std::size_t best = scales.best(0, scales.size());
-  return {scales[best], 0, best == 1 ? fit.curvature : second.curvature};
+  return {scales[best], best == 1 ? fit.curvature : second.curvature};
 }
 
 Line fit_line(Group group, int highest, Minimum minimum, Storage storage) {
@@ -111,12 +114,12 @@ Line fit_line(Group group, int highest, Minimum minimum, Storage storage) {
       if (free || start <= 0) lines.add({factor * width / last, start});
     }
   }
-  const LineFit fit = best_fit(group, highest, free, lines);
+  const Line fit = best_fit(group, highest, free, lines);
   Candidates<Line> again, final;
-  again.add(fit.line);
+  again.add(fit);
   final.add(rounded(whole));
-  final.add(rounded(fit.line));
-  final.add(rounded(best_fit(group, highest, free, again).line));
+  final.add(rounded(fit));
+  final.add(rounded(best_fit(group, highest, free, again)));
   measure(group, highest, final);
   return final[final.best(0, final.size())];
 }

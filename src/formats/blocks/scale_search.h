@@ -17,7 +17,10 @@ enum class Storage { kFloat, kHalf };
 // What is read back; numbers out of float16's range become its largest.
 float stored(float value, Storage storage);
 
-// weight ≈ scale · level; `gain` is not told.
+// The weight of largest magnitude.
+float peak_of(Group group);
+
+// weight ≈ scale · level
 template <typename Levels>
 ScaleFit fit_scale(Group group, const Levels& levels, Storage storage);
 

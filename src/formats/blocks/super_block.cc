@@ -9,7 +9,7 @@
 namespace nibble::block_formats {
 namespace {
 
-constexpr std::size_t kTurns = 2;
+constexpr int kTurns = 2;
 constexpr int kReach = 1;  // integers to each side
 
 // Integers around value / unit.
@@ -25,9 +25,7 @@ Neighbours neighbours(float value, float unit, EvenLevels levels, int reach) {
 // Scales of the groups' scales: of least squares, and those that give the largest the last
 // integers.
 OfStarts starts(Group scales, EvenLevels allowed) {
-  float peak = 0;
-  for (int i = 0; i < scales.size; ++i)
-    if (std::fabs(scales.weights[i]) > std::fabs(peak)) peak = scales.weights[i];
+  const float peak = peak_of(scales);
   OfStarts list{fit_scale(scales, allowed, Storage::kHalf).scale};
   auto end = static_cast<float>(allowed.highest);
   for (std::size_t i = 1; i < kStarts; ++i) list[i] = stored(peak / end--, Storage::kHalf);
@@ -95,11 +93,9 @@ OfStarts choose_lines(Group block, int group_size, int highest, EvenLevels allow
   return total;
 }
 
-using Possible = std::array<bool, kStarts>;
-
-// The scales of least squares for fixed steps and levels; false where there is none.
+// The scales of least squares for fixed steps and levels; where there is none it stays.
 template <typename Levels>
-Possible refit(Group block, int group_size, const Levels& levels, Starts<SuperScale>& supers) {
+void refit(Group block, int group_size, const Levels& levels, Starts<SuperScale>& supers) {
   std::array<OfStarts, 16> steps{}, inverses{};
   for (std::size_t g = 0; g * static_cast<std::size_t>(group_size) < 256; ++g)
     for (std::size_t s = 0; s < kStarts; ++s) {
@@ -107,15 +103,12 @@ Possible refit(Group block, int group_size, const Levels& levels, Starts<SuperSc
       inverses[g][s] = inverse(supers[s].scale * steps[g][s]);
     }
   const ScaleSums sums = scale_sums(block, group_size, levels, steps.data(), inverses.data());
-  Possible possible{};
-  for (std::size_t s = 0; s < kStarts; ++s) {
-    possible[s] = sums.square[s] > 0;
-    if (possible[s]) supers[s].scale = stored(sums.product[s] / sums.square[s], Storage::kHalf);
-  }
-  return possible;
+  for (std::size_t s = 0; s < kStarts; ++s)
+    if (sums.square[s] > 0)
+      supers[s].scale = stored(sums.product[s] / sums.square[s], Storage::kHalf);
 }
 
-Possible refit(Group block, int group_size, int highest, Starts<SuperLine>& supers) {
+void refit(Group block, int group_size, int highest, Starts<SuperLine>& supers) {
   std::array<OfStarts, 16> steps{}, inverses{}, shifts{}, minimums{};
   for (std::size_t g = 0; g * static_cast<std::size_t>(group_size) < 256; ++g)
     for (std::size_t s = 0; s < kStarts; ++s) {
@@ -127,44 +120,30 @@ Possible refit(Group block, int group_size, int highest, Starts<SuperLine>& supe
     }
   const LineSums sums = line_sums(block, group_size, highest, steps.data(), inverses.data(),
                                   shifts.data(), minimums.data());
-  Possible possible{};
   for (std::size_t s = 0; s < kStarts; ++s) {
     const float aa = sums.aa[s], ab = sums.ab[s], bb = sums.bb[s], aw = sums.aw[s], bw = sums.bw[s];
     const float determinant = aa * bb - ab * ab;
-    possible[s] = determinant > 0;
-    if (!possible[s]) continue;
+    if (!(determinant > 0)) continue;
     supers[s].scale = stored((bb * aw - ab * bw) / determinant, Storage::kHalf);
     supers[s].minimum = stored((aa * bw - ab * aw) / determinant, Storage::kHalf);
   }
-  return possible;
 }
 
 // From every start a few turns of integers for fixed scales and scales for fixed integers: what is
-// best for the groups' scales need not be best for the weights. All starts go side by side; then
-// each is followed as long as it gets better than any before it.
+// best for the groups' scales need not be best for the weights. All starts go side by side.
 template <typename Super, typename Choose, typename Refit>
 Super best_of(Starts<Super> supers, Choose choose, Refit refit_all) {
-  std::array<Starts<Super>, kTurns> found;
-  std::array<OfStarts, kTurns> lost;
-  std::array<Possible, kTurns> possible;
-  for (std::size_t turn = 0; turn < kTurns; ++turn) {
-    possible[turn].fill(true);
-    if (turn > 0) possible[turn] = refit_all(supers);
-    lost[turn] = choose(supers);
-    found[turn] = supers;
-  }
   Super best;
   float best_error = -1;
-  for (std::size_t s = 0; s < kStarts; ++s)
-    for (std::size_t turn = 0; turn < kTurns; ++turn) {
-      if (!possible[turn][s]) break;
-      if (best_error < 0 || lost[turn][s] < best_error) {
-        best = found[turn][s];
-        best_error = lost[turn][s];
-      } else if (turn > 0) {
-        break;
+  for (int turn = 0; turn < kTurns; ++turn) {
+    if (turn > 0) refit_all(supers);
+    const OfStarts lost = choose(supers);
+    for (std::size_t s = 0; s < kStarts; ++s)
+      if (best_error < 0 || lost[s] < best_error) {
+        best = supers[s];
+        best_error = lost[s];
       }
-    }
+  }
   return best;
 }
 
@@ -189,7 +168,7 @@ SuperScale fit_super_scale(Group block, int group_size, const Levels& levels, Ev
       [&](Starts<SuperScale>& supers) {
         return choose_steps(block, group_size, levels, allowed, wanted, supers);
       },
-      [&](Starts<SuperScale>& supers) { return refit(block, group_size, levels, supers); });
+      [&](Starts<SuperScale>& supers) { refit(block, group_size, levels, supers); });
 }
 
 SuperLine fit_super_line(Group block, int group_size, int highest, int highest_step) {
@@ -222,7 +201,7 @@ SuperLine fit_super_line(Group block, int group_size, int highest, int highest_s
       [&](Starts<SuperLine>& supers) {
         return choose_lines(block, group_size, highest, allowed, wanted, supers);
       },
-      [&](Starts<SuperLine>& supers) { return refit(block, group_size, highest, supers); });
+      [&](Starts<SuperLine>& supers) { refit(block, group_size, highest, supers); });
 }
 
 template SuperScale fit_super_scale(Group, int, const EvenLevels&, EvenLevels);

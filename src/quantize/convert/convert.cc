@@ -240,10 +240,7 @@ class Conversion {
       const Codes codes = codes_of_module(module);
       if (const std::string why = loss_of(codes, to_->storable(shape, settings_)); !why.empty())
         return told(why);
-      const auto middle = static_cast<float>(shape.grid->levels() / 2);
-      settings_.symmetric &=
-          !shape.grid->uniform() || std::all_of(codes.zeros.begin(), codes.zeros.end(),
-                                                [&](float zero) { return zero == middle; });
+      settings_.symmetric &= zeros_in_the_middle(codes);
     }
     return {};
   }

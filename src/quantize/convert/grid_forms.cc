@@ -89,10 +89,7 @@ std::optional<Misfit> misfit(const Layout& layout, const GridForm& form, const D
   Codes codes;
   if (const auto found = recover_codes(matrix, shape, storable, codes)) return found;
   if (!loss_of(codes, storable).empty()) return Misfit{};
-  const auto middle = static_cast<float>(shape.grid->levels() / 2);
-  settings.symmetric &=
-      !shape.grid->uniform() || std::all_of(codes.zeros.begin(), codes.zeros.end(),
-                                            [&](float zero) { return zero == middle; });
+  settings.symmetric &= zeros_in_the_middle(codes);
   return std::nullopt;
 }
 

@@ -40,20 +40,12 @@ class UniformRounder final : public Rounder {
   bool free_zero() const override { return symmetry_ == Symmetry::kAsymmetric; }
 
   Code nearest(const float* weight, GroupParams params) const override {
-    Code code;
-    round({weight, 1}, params, {&code, 1});
-    return code;
+    return code_of(*weight, params);
   }
 
-  void round(std::span<const float> weights, GroupParams p, std::span<Code> codes) const override {
-    // An integer zero is added behind the rounding, any other before it.
-    const float behind = integer_zeros_ ? p.zero : 0.0f, before = p.zero - behind;
-    const float low = lowest_code() - behind, high = max_code_ - behind;
-    for (std::size_t i = 0; i < weights.size(); ++i) {
-      // Clamped first, the sum rounds as nearbyint does, half to even, without a call.
-      const float inside = std::clamp(weights[i] / p.scale + before, low, high);
-      codes[i] = static_cast<Code>((inside + 0x1.8p23f) - 0x1.8p23f + behind);
-    }
+  void round(std::span<const float> weights, GroupParams params,
+             std::span<Code> codes) const override {
+    for (std::size_t i = 0; i < weights.size(); ++i) codes[i] = code_of(weights[i], params);
   }
 
   float stored_zero(float zero) const override {
@@ -78,6 +70,15 @@ class UniformRounder final : public Rounder {
   }
 
  private:
+  Code code_of(float weight, GroupParams p) const {
+    // An integer zero is added behind the rounding, any other before it.
+    const float behind = integer_zeros_ ? p.zero : 0.0f, before = p.zero - behind;
+    // Clamped first, the sum rounds as nearbyint does, half to even, without a call.
+    const float inside =
+        std::clamp(weight / p.scale + before, lowest_code() - behind, max_code_ - behind);
+    return static_cast<Code>((inside + 0x1.8p23f) - 0x1.8p23f + behind);
+  }
+
   // The plain symmetric grid leaves its lowest code unused so that ±absmax both lie on it.
   float lowest_code() const { return symmetry_ == Symmetry::kPlain ? 1.0f : 0.0f; }
 

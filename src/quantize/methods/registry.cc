@@ -1,7 +1,6 @@
 // The methods that list.def names.
-#include <algorithm>
-
 #include "base/text.h"
+#include "checkpoint/gguf_type.h"
 #include "checkpoint/layout.h"
 #include "formats/grid.h"
 #include "nibble/error.h"
@@ -20,20 +19,27 @@ constexpr std::pair<std::string_view, std::string_view> kElsewhere[] = {
      "--transform smoothquant --layout compressed-tensors --checkpoint-format int-quantized"},
 };
 
+// The name in a registry that a word is, whatever its capitals; empty: none.
+template <typename Entries>
+std::string_view found_in(const Entries& entries, std::string_view word) {
+  for (const auto* entry : entries)
+    if (gguf_named_alike(entry->name, word)) return entry->name;
+  return {};
+}
+
 // Where the word belongs that is no method; empty: nowhere.
 std::string other_option(std::string_view word) {
-  const auto is_named = [&](const auto* entry) { return entry->name == word; };
-  const auto transforms = transforms::all();
-  if (std::any_of(transforms.begin(), transforms.end(), is_named))
-    return cat("it rewrites weights before a method: --transform ", word);
-  if (grids::find(word) != nullptr) return cat("it is a grid: --grid ", word);
-  const auto layouts = layouts::all();
-  if (std::any_of(layouts.begin(), layouts.end(), is_named))
-    return cat("it is a container: --layout ", word);
+  if (const auto name = found_in(all(), word); !name.empty()) return cat("write --method ", name);
+  if (const auto name = found_in(transforms::all(), word); !name.empty())
+    return cat("it rewrites weights before a method: --transform ", name);
+  if (const auto name = found_in(grids::all(), word); !name.empty())
+    return cat("it is a grid: --grid ", name);
+  if (const auto name = found_in(layouts::all(), word); !name.empty())
+    return cat("it is a container: --layout ", name);
   if (const Layout* layout = layouts::with_dialect(word))
     return cat("it is a form of the layout ", layout->name, ": --type ", word);
   for (const auto& [name, options] : kElsewhere)
-    if (name == word) return cat("write ", options);
+    if (gguf_named_alike(name, word)) return cat("write ", options);
   return {};
 }
 

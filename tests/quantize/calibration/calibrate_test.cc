@@ -17,6 +17,7 @@
 #include "support/error_text.h"
 #include "support/paths.h"
 #include "support/temp_dir.h"
+#include "support/token_windows.h"
 
 namespace nibble {
 namespace {
@@ -26,17 +27,8 @@ using test::TempDir;
 const fs::path kDemo = fs::path(kSourceFolder) / "assets" / "demo";
 
 CalibrateOptions options_in(const TempDir& folder) {
-  Json windows = Json::array();
-  for (int w = 0; w < 3; ++w) {
-    Json window = Json::array();
-    for (int i = 0; i < 32; ++i) window.push_back(100 + 137 * w + 11 * i);
-    windows.push_back(window);
-  }
-  write_file(folder / "windows.json", Json{{"windows", windows}}.dump());
   CalibrateOptions options;
-  options.calibration.sources = {{folder / "windows.json", 1}};
-  options.calibration.samples = 3;
-  options.calibration.length = 32;
+  options.calibration = test::token_windows_in(folder);
   return options;
 }
 

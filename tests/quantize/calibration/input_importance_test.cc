@@ -18,6 +18,7 @@
 #include "support/error_text.h"
 #include "support/paths.h"
 #include "support/temp_dir.h"
+#include "support/token_windows.h"
 
 namespace nibble {
 namespace {
@@ -25,21 +26,6 @@ namespace {
 using test::TempDir;
 
 const fs::path kDemo = fs::path(kSourceFolder) / "assets" / "demo";
-
-CalibrationOptions windows_in(const TempDir& folder) {
-  Json windows = Json::array();
-  for (int w = 0; w < 3; ++w) {
-    Json window = Json::array();
-    for (int i = 0; i < 32; ++i) window.push_back(100 + 137 * w + 11 * i);
-    windows.push_back(window);
-  }
-  write_file(folder / "windows.json", Json{{"windows", windows}}.dump());
-  CalibrationOptions options;
-  options.sources = {{folder / "windows.json", 1}};
-  options.samples = 3;
-  options.length = 32;
-  return options;
-}
 
 std::string int32(std::int32_t value) {
   std::string bytes(sizeof(value), '\0');
@@ -58,10 +44,10 @@ std::string entry(const std::string& name, std::int32_t calls, const std::vector
 TEST(InputImportance, IsTheDiagonalOfWhatCalibrationMeasures) {
   const TempDir dir;
   ImatrixOptions small;
-  small.calibration = windows_in(dir);
+  small.calibration = test::token_windows_in(dir);
   write_imatrix(kDemo, dir / "im.gguf", small, {}, {});
   CalibrateOptions large;
-  large.calibration = windows_in(dir);
+  large.calibration = test::token_windows_in(dir);
   calibrate_model(kDemo, dir / "s.gguf", large, {}, {});
   const InputImportance importance(dir / "im.gguf"), beside(dir / "s.gguf");
   const InputStatistics statistics(dir / "s.gguf");
