@@ -28,14 +28,11 @@ void read_scales(const std::uint8_t* block, float* scales, float* zeros) {
 void put_codes(const int* codes, std::uint8_t* block) { put_nibbles(codes, 16, block + 2); }
 
 void encode(const float* weights, const float* importance, std::size_t count, std::uint8_t* block) {
-  for (std::size_t b = 0; b < count; ++b, block += 18) {
-    const Group group = group_at(weights, importance, b, 32);
-    const float scale = fit_scale(group, UnevenLevels{}, Storage::kHalf).scale;
-    int codes[32];
-    choose_codes(group, UnevenLevels{}, scale, codes);
+  for_each_scale(weights, importance, count, UnevenLevels{}, [&](float scale, const int* codes) {
     put_half(block, scale);
     put_codes(codes, block);
-  }
+    block += 18;
+  });
 }
 
 }  // namespace

@@ -43,23 +43,21 @@ void put_codes(const int* codes, std::uint8_t* block) {
 }
 
 void encode(const float* weights, const float* importance, std::size_t count, std::uint8_t* block) {
-  for (std::size_t b = 0; b < count; ++b, block += 136) {
-    const Group group = group_at(weights, importance, b, 256);
-    const SuperScale super = fit_super_scale(group, 32, UnevenLevels{}, kSteps);
-    int codes[256];
-    for (int g = 0; g < 8; ++g)
-      choose_codes(group.part(32 * g, 32), UnevenLevels{}, super.step(g), codes + 32 * g);
-    unsigned high = 0;
-    std::memset(block + 4, 0, 4);
-    for (int g = 0; g < 8; ++g) {
-      const int step = super.steps[static_cast<std::size_t>(g)] + 32;
-      block[4 + g / 2] |= static_cast<std::uint8_t>((step & 15) << (4 * (g % 2)));
-      high |= static_cast<unsigned>(step >> 4) << (2 * g);
-    }
-    put_codes(codes, block);
-    put_half(block, super.scale);
-    put_word(block + 2, high);
-  }
+  for_each_super_scale(weights, importance, count, 32, UnevenLevels{}, kSteps,
+                       [&](const SuperScale& super, const int* codes) {
+                         unsigned high = 0;
+                         std::memset(block + 4, 0, 4);
+                         for (int g = 0; g < 8; ++g) {
+                           const int step = super.steps[static_cast<std::size_t>(g)] + 32;
+                           block[4 + g / 2] |=
+                               static_cast<std::uint8_t>((step & 15) << (4 * (g % 2)));
+                           high |= static_cast<unsigned>(step >> 4) << (2 * g);
+                         }
+                         put_codes(codes, block);
+                         put_half(block, super.scale);
+                         put_word(block + 2, high);
+                         block += 136;
+                       });
 }
 
 }  // namespace

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <cstring>
 
 #include "tensor/half.h"
 
@@ -33,17 +32,21 @@ inline std::uint32_t fifth_bits(const int* codes) {
 
 // Two bits of each of 256 codes, from bit `first` on, in 64 bytes as Q2_K lays them.
 inline void put_pairs_of_bits(const int* codes, int first, std::uint8_t* bytes) {
-  std::memset(bytes, 0, 64);
-  for (int i = 0; i < 256; ++i)
-    bytes[32 * (i / 128) + i % 32] |=
-        static_cast<std::uint8_t>((codes[i] >> first & 3) << (2 * (i / 32 % 4)));
+  for (int half = 0; half < 2; ++half, codes += 128, bytes += 32)
+    for (int l = 0; l < 32; ++l) {
+      int byte = 0;
+      for (int k = 0; k < 4; ++k) byte |= (codes[32 * k + l] >> first & 3) << (2 * k);
+      bytes[l] = static_cast<std::uint8_t>(byte);
+    }
 }
 
 // One bit of each of 256 codes: that of weight i in bit i / 32 of byte i % 32.
 inline void put_single_bits(const int* codes, int which, std::uint8_t* bytes) {
-  std::memset(bytes, 0, 32);
-  for (int i = 0; i < 256; ++i)
-    bytes[i % 32] |= static_cast<std::uint8_t>((codes[i] >> which & 1) << (i / 32));
+  for (int l = 0; l < 32; ++l) {
+    int byte = 0;
+    for (int k = 0; k < 8; ++k) byte |= (codes[32 * k + l] >> which & 1) << k;
+    bytes[l] = static_cast<std::uint8_t>(byte);
+  }
 }
 
 }  // namespace nibble::block_formats

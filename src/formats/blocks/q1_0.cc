@@ -2,6 +2,7 @@
 //   block, 18 bytes:  scale float16 | signs uint8[16];  weight = scale where bit i % 8 of byte i /
 //   8 is set, else −scale
 #include <cmath>
+#include <cstring>
 
 #include "formats/block_format.h"
 #include "formats/blocks/fields.h"
@@ -26,7 +27,7 @@ void encode(const float* weights, const float*, std::size_t count, std::uint8_t*
       sum += std::fabs(weights[i]);
       block[2 + i / 8] |= static_cast<std::uint8_t>((weights[i] >= 0 ? 1 : 0) << (i % 8));
     }
-    put_half(block, stored(sum / 128, Storage::kHalf));
+    put_half(block, stored(sum / 128));
   }
 }
 

@@ -32,19 +32,16 @@ void read_scales(const std::uint8_t* block, float* scales, float* zeros) {
 void put_codes(const int* codes, std::uint8_t* block) { put_pairs_of_bits(codes, 0, block + 16); }
 
 void encode(const float* weights, const float* importance, std::size_t count, std::uint8_t* block) {
-  for (std::size_t b = 0; b < count; ++b, block += 84) {
-    const Group group = group_at(weights, importance, b, 256);
-    const SuperLine super = fit_super_line(group, 16, 3, 15);
-    int codes[256];
-    for (int g = 0; g < 16; ++g)
-      choose_codes(group.part(16 * g, 16), 3, super.line(g), codes + 16 * g);
-    for (int g = 0; g < 16; ++g)
-      block[g] = static_cast<std::uint8_t>(super.steps[static_cast<std::size_t>(g)] |
-                                           super.shifts[static_cast<std::size_t>(g)] << 4);
-    put_codes(codes, block);
-    put_half(block + 80, super.scale);
-    put_half(block + 82, super.minimum);
-  }
+  for_each_super_line(
+      weights, importance, count, 16, 3, 15, [&](const SuperLine& super, const int* codes) {
+        for (int g = 0; g < 16; ++g)
+          block[g] = static_cast<std::uint8_t>(super.steps[static_cast<std::size_t>(g)] |
+                                               super.shifts[static_cast<std::size_t>(g)] << 4);
+        put_codes(codes, block);
+        put_half(block + 80, super.scale);
+        put_half(block + 82, super.minimum);
+        block += 84;
+      });
 }
 
 }  // namespace

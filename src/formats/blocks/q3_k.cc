@@ -48,22 +48,20 @@ void put_codes(const int* codes, std::uint8_t* block) {
 }
 
 void encode(const float* weights, const float* importance, std::size_t count, std::uint8_t* block) {
-  for (std::size_t b = 0; b < count; ++b, block += 110) {
-    const Group group = group_at(weights, importance, b, 256);
-    const SuperScale super = fit_super_scale(group, 16, kLevels, kSteps);
-    int codes[256];
-    for (int g = 0; g < 16; ++g)
-      choose_codes(group.part(16 * g, 16), kLevels, super.step(g), codes + 16 * g);
-    put_codes(codes, block);
-    std::uint8_t* groups = block + 96;
-    std::memset(groups, 0, 12);
-    for (int g = 0; g < 16; ++g) {
-      const int step = super.steps[static_cast<std::size_t>(g)] + 32;
-      groups[g % 8] |= static_cast<std::uint8_t>((step & 15) << (g < 8 ? 0 : 4));
-      groups[8 + g % 4] |= static_cast<std::uint8_t>(step >> 4 << (2 * (g / 4)));
-    }
-    put_half(block + 108, super.scale);
-  }
+  for_each_super_scale(
+      weights, importance, count, 16, kLevels, kSteps,
+      [&](const SuperScale& super, const int* codes) {
+        put_codes(codes, block);
+        std::uint8_t* groups = block + 96;
+        std::memset(groups, 0, 12);
+        for (int g = 0; g < 16; ++g) {
+          const int step = super.steps[static_cast<std::size_t>(g)] + 32;
+          groups[g % 8] |= static_cast<std::uint8_t>((step & 15) << (g < 8 ? 0 : 4));
+          groups[8 + g % 4] |= static_cast<std::uint8_t>(step >> 4 << (2 * (g / 4)));
+        }
+        put_half(block + 108, super.scale);
+        block += 110;
+      });
 }
 
 }  // namespace

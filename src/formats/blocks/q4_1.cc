@@ -32,14 +32,11 @@ void put_line(float step, float minimum, std::uint8_t* block) {
 void put_codes(const int* codes, std::uint8_t* block) { put_nibbles(codes, 16, block + 4); }
 
 void encode(const float* weights, const float* importance, std::size_t count, std::uint8_t* block) {
-  for (std::size_t b = 0; b < count; ++b, block += 20) {
-    const Group group = group_at(weights, importance, b, 32);
-    const Line line = fit_line(group, 15, Minimum::kFree, Storage::kHalf);
-    int codes[32];
-    choose_codes(group, 15, line, codes);
-    put_line(line.scale, line.minimum, block);
+  for_each_line(weights, importance, count, 15, [&](float scale, float minimum, const int* codes) {
+    put_line(scale, minimum, block);
     put_codes(codes, block);
-  }
+    block += 20;
+  });
 }
 
 }  // namespace

@@ -34,17 +34,14 @@ void put_codes(const int* codes, std::uint8_t* block) {
 }
 
 void encode(const float* weights, const float* importance, std::size_t count, std::uint8_t* block) {
-  for (std::size_t b = 0; b < count; ++b, block += 176) {
-    const Group group = group_at(weights, importance, b, 256);
-    const SuperLine super = fit_super_line(group, 32, 31, 63);
-    int codes[256];
-    for (int g = 0; g < 8; ++g)
-      choose_codes(group.part(32 * g, 32), 31, super.line(g), codes + 32 * g);
-    put_half(block, super.scale);
-    put_half(block + 2, super.minimum);
-    put_group_scales(super.steps.data(), super.shifts.data(), block + 4);
-    put_codes(codes, block);
-  }
+  for_each_super_line(weights, importance, count, 32, 31, 63,
+                      [&](const SuperLine& super, const int* codes) {
+                        put_half(block, super.scale);
+                        put_half(block + 2, super.minimum);
+                        put_group_scales(super.steps.data(), super.shifts.data(), block + 4);
+                        put_codes(codes, block);
+                        block += 176;
+                      });
 }
 
 }  // namespace

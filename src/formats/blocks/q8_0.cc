@@ -27,14 +27,11 @@ void put_codes(const int* codes, std::uint8_t* block) {
 }
 
 void encode(const float* weights, const float* importance, std::size_t count, std::uint8_t* block) {
-  for (std::size_t b = 0; b < count; ++b, block += 34) {
-    const Group group = group_at(weights, importance, b, 32);
-    const float scale = fit_scale(group, kLevels, Storage::kHalf).scale;
-    int codes[32];
-    choose_codes(group, kLevels, scale, codes);
+  for_each_scale(weights, importance, count, kLevels, [&](float scale, const int* codes) {
     put_half(block, scale);
     put_codes(codes, block);
-  }
+    block += 34;
+  });
 }
 
 }  // namespace

@@ -3,14 +3,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 
 #include "tensor/half.h"
 
 namespace nibble::block_formats {
 namespace {
-
-constexpr int kIntervals = 8;
 
 // Few levels gain from clipping the largest weights much further than many do.
 float shortest_reach(int levels) {
@@ -24,107 +21,157 @@ float shortest_reach(int levels) {
 // scales that suit all weights.
 float fewest_candidates(int levels) { return levels <= 64 ? 8 : 14; }
 
-int count_of(const EvenLevels& levels) { return levels.highest - levels.lowest + 1; }
-int count_of(const UnevenLevels&) { return 16; }
+// The level of largest magnitude.
+template <typename Levels>
+float end_of(const Levels& levels) {
+  return static_cast<float>(-levels.lowest >= levels.highest ? levels.lowest : levels.highest);
+}
+
+// The peak at every level it may have, and in between: steps of a power of two.
+template <typename Levels>
+std::vector<float> multiples_of(const Levels& levels) {
+  const float reach = std::fabs(end_of(levels)), first = std::floor(0.9f * reach);
+  const float last = std::ceil(reach / shortest_reach(levels.count()));
+  const float step =
+      std::exp2(std::floor(std::log2((last - first) / fewest_candidates(levels.count()))));
+  std::vector<float> multiples;
+  for (float level = first; level <= last; level += step) multiples.push_back(level);
+  return multiples;
+}
+
+// The whole may shrink from either end.
+std::vector<Interval> intervals_of(int highest) {
+  constexpr int kLengths = 9;
+  const float shortest = shortest_reach(highest + 1);
+  std::vector<Interval> intervals;
+  for (int i = 0; i < kLengths; ++i) {
+    const float length = shortest + (1.05f - shortest) * static_cast<float>(i) / (kLengths - 1);
+    for (const float share : {0.0f, 0.25f, 0.5f, 0.75f, 1.0f})
+      intervals.push_back({share * (1 - length), length});
+  }
+  return intervals;
+}
+
+struct Ends {
+  OfGroups low, high;
+};
+Ends ends_of(const Groups& groups) {
+  Ends ends{groups.weights[0], groups.weights[0]};
+  for (std::size_t i = 1; i < groups.size; ++i)
+    for (std::size_t g = 0; g < kAside; ++g) {
+      const float weight = groups.weights[i][g];
+      ends.low[g] = weight < ends.low[g] ? weight : ends.low[g];
+      ends.high[g] = ends.high[g] < weight ? weight : ends.high[g];
+    }
+  return ends;
+}
+
+// The weight of largest magnitude.
+OfGroups peaks_of(const Groups& groups) {
+  const Ends ends = ends_of(groups);
+  OfGroups peaks;
+  for (std::size_t g = 0; g < kAside; ++g)
+    peaks[g] = -ends.low[g] > ends.high[g] ? ends.low[g] : ends.high[g];
+  return peaks;
+}
+
+// The line of least squares for the codes that these are the sums of; where there is none it stays.
+void refit(const CodeSums& sums, std::size_t g, bool free, float& scale, float& minimum) {
+  const float determinant = sums.all[g] * sums.second[g] - sums.first[g] * sums.first[g];
+  if (!(determinant > 0)) return;
+  scale = (sums.all[g] * sums.product[g] - sums.first[g] * sums.value[g]) / determinant;
+  minimum = (sums.second[g] * sums.value[g] - sums.first[g] * sums.product[g]) / determinant;
+  if (free || minimum <= 0) return;
+  scale = sums.product[g] / sums.second[g];
+  minimum = 0;
+}
+
+// Of three candidates the first that loses least.
+std::size_t best_of(const std::array<OfGroups, 3>& lost, std::size_t g) {
+  const std::size_t best = lost[1][g] < lost[0][g] ? 1 : 0;
+  return lost[2][g] < lost[best][g] ? 2 : best;
+}
 
 }  // namespace
 
-Group group_at(const float* weights, const float* importance, std::size_t index, int size) {
-  static constexpr auto kEqual = [] {
-    std::array<float, 256> ones{};
-    for (float& one : ones) one = 1;
-    return ones;
-  }();
-  const std::size_t first = index * static_cast<std::size_t>(size);
-  return {weights + first, importance != nullptr ? importance + first : kEqual.data(), size};
-}
-
-float stored(float value, Storage storage) {
-  if (storage == Storage::kFloat) return value;
+float stored(float value) {
   return half_to_float(float_to_half(std::clamp(value, -65504.0f, 65504.0f)));
 }
 
-float peak_of(Group group) {
-  constexpr int kLanes = 8;
-  std::array<float, kLanes> low{}, high{};
-  for (int i = 0; i < group.size; i += kLanes)
-    for (int lane = 0; lane < kLanes; ++lane) {
-      const float weight = group.weights[i + lane];
-      const auto at = static_cast<std::size_t>(lane);
-      low[at] = weight < low[at] ? weight : low[at];
-      high[at] = high[at] < weight ? weight : high[at];
-    }
-  const float least = *std::min_element(low.begin(), low.end());
-  const float most = *std::max_element(high.begin(), high.end());
-  return -least > most ? least : most;
+template <typename Levels>
+ScaleSearch<Levels>::ScaleSearch(const Levels& levels)
+    : levels_(levels), multiples_(multiples_of(levels)) {}
+
+template <typename Levels>
+ScaleFits ScaleSearch<Levels>::fit(const Groups& groups) const {
+  return best_fits(groups, levels_, peaks_of(groups), multiples_);
 }
 
 template <typename Levels>
-ScaleFit fit_scale(Group group, const Levels& levels, Storage storage) {
-  const float peak = peak_of(group);
-  if (peak == 0) return {};
-  const int end = -levels.lowest >= levels.highest ? levels.lowest : levels.highest;
-  // The peak at every level it may have, and in between: steps of a power of two.
-  const auto reach = static_cast<float>(std::abs(end));
-  const float first = std::floor(0.9f * reach);
-  const float last = std::ceil(reach / shortest_reach(count_of(levels)));
-  const float step =
-      std::exp2(std::floor(std::log2((last - first) / fewest_candidates(count_of(levels)))));
-  Candidates<float> scales;
-  for (float level = first; level <= last; level += step) {
-    scales.add(peak / level);
-    if (levels.lowest < 0) scales.add(-peak / level);
-  }
-  const ScaleFit fit = best_fit(group, levels, scales);
+OfGroups ScaleSearch<Levels>::fit_stored(const Groups& groups) const {
+  const OfGroups peaks = peaks_of(groups);
+  const ScaleFits fit = best_fits(groups, levels_, peaks, multiples_);
   // As it is stored, and once more for the codes that it gives.
-  scales.clear();
-  scales.add(stored(peak / static_cast<float>(end), storage));
-  scales.add(stored(fit.scale, storage));
-  Candidates<float> again;
-  again.add(fit.scale);
-  const ScaleFit second = best_fit(group, levels, again);
-  scales.add(stored(second.scale, storage));
-  measure(group, levels, scales);
-  const std::size_t best = scales.best(0, scales.size());
-  return {scales[best], best == 1 ? fit.curvature : second.curvature};
+  const LevelSums sums = level_sums(groups, levels_, fit.scale);
+  std::array<OfGroups, 3> scales, lost;
+  for (std::size_t g = 0; g < kAside; ++g) {
+    scales[0][g] = stored(peaks[g] / end_of(levels_));
+    scales[1][g] = stored(fit.scale[g]);
+    scales[2][g] = sums.square[g] > 0 ? stored(sums.product[g] / sums.square[g]) : scales[1][g];
+  }
+  measure(groups, levels_, scales, lost.data());
+  OfGroups best;
+  for (std::size_t g = 0; g < kAside; ++g) best[g] = scales[best_of(lost, g)][g];
+  return best;
 }
 
-Line fit_line(Group group, int highest, Minimum minimum, Storage storage) {
-  float low = group.weights[0], high = low;
-  for (int i = 1; i < group.size; ++i) {
-    low = std::min(low, group.weights[i]);
-    high = std::max(high, group.weights[i]);
-  }
-  if (minimum == Minimum::kNotPositive) low = std::min(low, 0.0f), high = std::max(high, 0.0f);
-  const auto rounded = [&](Line line) {
-    return Line{stored(line.scale, storage), stored(line.minimum, storage)};
-  };
-  const auto last = static_cast<float>(highest);
-  // The interval may shrink from either end.
-  const float shortest = shortest_reach(highest + 1);
-  const float width = high - low;
-  const bool free = minimum == Minimum::kFree;
-  const Line whole{high / last - low / last, low};
-  Candidates<Line> lines;
-  lines.add(whole);
-  for (int i = 0; i <= kIntervals; ++i) {
-    const float factor = shortest + (1.05f - shortest) * static_cast<float>(i) / kIntervals;
-    for (const float share : {0.0f, 0.25f, 0.5f, 0.75f, 1.0f}) {
-      const float start = low + share * (1 - factor) * width;
-      if (free || start <= 0) lines.add({factor * width / last, start});
+LineSearch::LineSearch(int highest, Minimum minimum)
+    : highest_(highest), minimum_(minimum), intervals_(intervals_of(highest)) {}
+
+Lines LineSearch::whole(const Groups& groups) const {
+  const Ends ends = ends_of(groups);
+  Lines whole{ends.high, ends.low};
+  for (std::size_t g = 0; g < kAside; ++g) {
+    if (minimum_ == Minimum::kNotPositive) {
+      whole.scale[g] = std::max(whole.scale[g], 0.0f);
+      whole.minimum[g] = std::min(whole.minimum[g], 0.0f);
     }
+    whole.scale[g] -= whole.minimum[g];
   }
-  const Line fit = best_fit(group, highest, free, lines);
-  Candidates<Line> again, final;
-  again.add(fit);
-  final.add(rounded(whole));
-  final.add(rounded(fit));
-  final.add(rounded(best_fit(group, highest, free, again)));
-  measure(group, highest, final);
-  return final[final.best(0, final.size())];
+  return whole;
 }
 
-template ScaleFit fit_scale(Group, const EvenLevels&, Storage);
-template ScaleFit fit_scale(Group, const UnevenLevels&, Storage);
+Lines LineSearch::fit(const Groups& groups) const {
+  return best_fits(groups, highest_, minimum_ == Minimum::kFree, whole(groups), intervals_);
+}
+
+Lines LineSearch::fit_stored(const Groups& groups) const {
+  const bool free = minimum_ == Minimum::kFree;
+  const Lines all = whole(groups);
+  const Lines fit = best_fits(groups, highest_, free, all, intervals_);
+  const CodeSums sums = code_sums(groups, highest_, fit);
+  std::array<Lines, 3> lines;
+  std::array<OfGroups, 3> lost;
+  for (std::size_t g = 0; g < kAside; ++g) {
+    lines[0].scale[g] = stored(all.scale[g] / static_cast<float>(highest_));
+    lines[0].minimum[g] = stored(all.minimum[g]);
+    lines[1].scale[g] = stored(fit.scale[g]);
+    lines[1].minimum[g] = stored(fit.minimum[g]);
+    float scale = fit.scale[g], minimum = fit.minimum[g];
+    refit(sums, g, free, scale, minimum);
+    lines[2].scale[g] = stored(scale);
+    lines[2].minimum[g] = stored(minimum);
+  }
+  measure(groups, highest_, lines, lost.data());
+  Lines best;
+  for (std::size_t g = 0; g < kAside; ++g) {
+    best.scale[g] = lines[best_of(lost, g)].scale[g];
+    best.minimum[g] = lines[best_of(lost, g)].minimum[g];
+  }
+  return best;
+}
+
+template class ScaleSearch<EvenLevels>;
+template class ScaleSearch<UnevenLevels>;
 
 }  // namespace nibble::block_formats

@@ -1,45 +1,85 @@
-// The scales of a few weights that lose least: candidates around the absolute maximum, then least
-// squares for fixed codes.
+// The scales of weights in groups that lose least: candidates around the absolute maximum, then
+// least squares for fixed codes.
 #pragma once
 
 #include <array>
 #include <cstddef>
+#include <vector>
 
-#include "formats/blocks/candidates.h"
-#include "formats/blocks/levels.h"
+#include "formats/blocks/group_sums.h"
 
 namespace nibble::block_formats {
 
-// Block number `index`; without importance all weights count the same.
-Group group_at(const float* weights, const float* importance, std::size_t index, int size);
-
-enum class Storage { kFloat, kHalf };
-// What is read back; numbers out of float16's range become its largest.
-float stored(float value, Storage storage);
-
-// The weight of largest magnitude.
-float peak_of(Group group);
+// What is read back as float16; numbers out of its range become its largest.
+float stored(float value);
 
 // weight ≈ scale · level
 template <typename Levels>
-ScaleFit fit_scale(Group group, const Levels& levels, Storage storage);
+class ScaleSearch {
+ public:
+  explicit ScaleSearch(const Levels& levels);
+
+  const Levels& levels() const { return levels_; }
+  ScaleFits fit(const Groups& groups) const;
+  OfGroups fit_stored(const Groups& groups) const;  // in float16
+
+ private:
+  Levels levels_;
+  std::vector<float> multiples_;
+};
 
 // weight ≈ scale · code + minimum
 enum class Minimum { kFree, kNotPositive };
-Line fit_line(Group group, int highest, Minimum minimum, Storage storage);
+class LineSearch {
+ public:
+  LineSearch(int highest, Minimum minimum);
 
-template <typename Levels>
-void choose_codes(Group group, const Levels& levels, float scale, int* codes) {
-  const float steps = inverse(scale);
-  for (int i = 0; i < group.size; ++i)
-    codes[i] = levels.code(levels.nearest(group.weights[i] * steps));
+  int highest() const { return highest_; }
+  Lines fit(const Groups& groups) const;
+  Lines fit_stored(const Groups& groups) const;
+
+ private:
+  Lines whole(const Groups& groups) const;
+
+  int highest_;
+  Minimum minimum_;
+  std::vector<Interval> intervals_;
+};
+
+// Calls put(scale, codes) for each of `count` blocks of 32 weights with one scale.
+template <typename Levels, typename Put>
+void for_each_scale(const float* weights, const float* importance, std::size_t count,
+                    const Levels& levels, Put put) {
+  constexpr std::size_t kSize = 32;
+  const ScaleSearch search(levels);
+  std::array<int, kSize> codes;
+  for_each_stretch(weights, importance, count, kSize, kSize,
+                   [&](const Groups& groups, std::size_t first, std::size_t n) {
+                     const OfGroups scales = search.fit_stored(groups);
+                     for (std::size_t g = 0; g < n; ++g) {
+                       choose_codes(weights + (first + g) * kSize, kSize, levels, scales[g], 0,
+                                    codes.data());
+                       put(scales[g], codes.data());
+                     }
+                   });
 }
 
-inline void choose_codes(Group group, int highest, Line line, int* codes) {
-  const EvenLevels levels{0, highest};
-  const float steps = inverse(line.scale);
-  for (int i = 0; i < group.size; ++i)
-    codes[i] = levels.code(levels.nearest((group.weights[i] - line.minimum) * steps));
+// Calls put(scale, minimum, codes) for each of `count` blocks of 32 weights on one line.
+template <typename Put>
+void for_each_line(const float* weights, const float* importance, std::size_t count, int highest,
+                   Put put) {
+  constexpr std::size_t kSize = 32;
+  const LineSearch search(highest, Minimum::kFree);
+  std::array<int, kSize> codes;
+  for_each_stretch(weights, importance, count, kSize, kSize,
+                   [&](const Groups& groups, std::size_t first, std::size_t n) {
+                     const Lines lines = search.fit_stored(groups);
+                     for (std::size_t g = 0; g < n; ++g) {
+                       choose_codes(weights + (first + g) * kSize, kSize, EvenLevels{0, highest},
+                                    lines.scale[g], lines.minimum[g], codes.data());
+                       put(lines.scale[g], lines.minimum[g], codes.data());
+                     }
+                   });
 }
 
 }  // namespace nibble::block_formats

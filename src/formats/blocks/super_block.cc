@@ -2,147 +2,214 @@
 // again, under the rounded scales, for the integers that lose least.
 #include "formats/blocks/super_block.h"
 
-#include <algorithm>
 #include <cmath>
-#include <cstddef>
 
 namespace nibble::block_formats {
 namespace {
 
-constexpr int kTurns = 2;
-constexpr int kReach = 1;  // integers to each side
+constexpr std::size_t kTurns = 2;
 
-// Integers around value / unit.
-struct Neighbours {
-  int first = 0;
-  int last = 0;
+// The lanes of one super-block's groups.
+struct Part {
+  std::size_t begin, end;
 };
-Neighbours neighbours(float value, float unit, EvenLevels levels, int reach) {
-  const int nearest = static_cast<int>(levels.nearest(value * inverse(unit)));
-  return {std::max(nearest - reach, levels.lowest), std::min(nearest + reach, levels.highest)};
+std::size_t supers_of(const Groups& groups) { return kAside * groups.size / kSuperBlock; }
+Part part_of(const Groups& groups, std::size_t super) {
+  const std::size_t count = kSuperBlock / groups.size;
+  return {super * count, (super + 1) * count};
 }
 
-// Scales of the groups' scales: of least squares, and those that give the largest the last
-// integers.
-OfStarts starts(Group scales, EvenLevels allowed) {
-  const float peak = peak_of(scales);
-  OfStarts list{fit_scale(scales, allowed, Storage::kHalf).scale};
-  auto end = static_cast<float>(allowed.highest);
-  for (std::size_t i = 1; i < kStarts; ++i) list[i] = stored(peak / end--, Storage::kHalf);
+void fill(OfGroups& all, Part part, float value) {
+  for (std::size_t g = part.begin; g < part.end; ++g) all[g] = value;
+}
+
+// Units of the groups' scales: of least squares, and those that give the largest scale the last
+// integer.
+template <std::size_t kStarts>
+std::array<float, kStarts> starts(const OfGroups& wanted, const OfGroups& shares, Part part,
+                                  EvenLevels allowed) {
+  // Each lane tries another unit on the same scales.
+  Groups scales;
+  scales.size = part.end - part.begin;
+  float peak = 0;
+  for (std::size_t i = 0; i < scales.size; ++i) {
+    const float scale = wanted[part.begin + i];
+    scales.weights[i].fill(scale);
+    scales.importance[i].fill(shares[part.begin + i]);
+    if (std::fabs(scale) > std::fabs(peak)) peak = scale;
+  }
+  const auto end = static_cast<float>(allowed.highest);
+  const bool signs = allowed.lowest < 0;
+  const float between = end > 40 ? 1 : 0.5f;
+  OfGroups units;
+  for (std::size_t k = 0; k < kAside; ++k) {
+    const float integer = end + 1 - static_cast<float>(signs ? k / 2 : k) * between;
+    units[k] = (signs && k % 2 == 1 ? -peak : peak) / integer;
+  }
+  const LevelSums sums = level_sums(scales, allowed, units);
+  std::array<float, kStarts> list{};
+  float most = 0;
+  for (std::size_t k = 0; k < kAside; ++k) {
+    const float unit = sums.product[k] / sums.square[k], gain = unit * sums.product[k];
+    if (!(gain > most)) continue;
+    most = gain;
+    list[0] = stored(unit);
+  }
+  // Where float16 has few digits left, rounding down would clip the largest: the next one, too.
+  for (std::size_t s = 1; s < kStarts; ++s)
+    list[s] = stored(peak / end + std::copysign(static_cast<float>(s - 1) * 0x1p-24f, peak));
   return list;
 }
 
-template <typename Super>
-using Starts = std::array<Super, kStarts>;
-
-// Chooses every group's step for the scale of each start; returns what is lost.
+// weight ≈ unit · step · level
 template <typename Levels>
-OfStarts choose_steps(Group block, int group_size, const Levels& levels, EvenLevels allowed,
-                      const std::array<float, 16>& wanted, Starts<SuperScale>& supers) {
-  OfStarts total{};
-  for (int group = 0; group * group_size < block.size; ++group) {
-    const auto g = static_cast<std::size_t>(group);
-    Candidates<float> scales;
-    std::array<std::size_t, kStarts + 1> begin{};
-    std::array<int, kStarts> first{};
-    for (std::size_t s = 0; s < kStarts; ++s) {
-      const Neighbours near = neighbours(wanted[g], supers[s].scale, allowed, kReach);
-      first[s] = near.first;
-      for (int step = near.first; step <= near.last; ++step)
-        scales.add(supers[s].scale * static_cast<float>(step));
-      begin[s + 1] = scales.size();
+class ScaleFit {
+ public:
+  static constexpr std::size_t kStarts = 3;
+  struct State {
+    OfGroups unit{};
+    Steps chosen;
+    void take(const State& other, std::size_t g) {
+      unit[g] = other.unit[g];
+      chosen.step[g] = other.chosen.step[g];
     }
-    measure(block.part(group * group_size, group_size), levels, scales);
-    for (std::size_t s = 0; s < kStarts; ++s) {
-      const std::size_t best = scales.best(begin[s], begin[s + 1]);
-      supers[s].steps[g] = first[s] + static_cast<int>(best - begin[s]);
-      total[s] += scales.lost(best);
-    }
+  };
+
+  ScaleFit(const Groups& groups, const ScaleSearch<Levels>& search, EvenLevels allowed)
+      : groups_(groups), levels_(search.levels()), allowed_(allowed), wanted_(search.fit(groups)) {
+    for (std::size_t b = 0; b < supers_of(groups); ++b)
+      starts_[b] = starts<kStarts>(wanted_.scale, wanted_.curvature, part_of(groups, b), allowed);
   }
-  return total;
-}
 
-OfStarts choose_lines(Group block, int group_size, int highest, EvenLevels allowed,
-                      const std::array<Line, 16>& wanted, Starts<SuperLine>& supers) {
-  OfStarts total{};
-  for (int group = 0; group * group_size < block.size; ++group) {
-    const auto g = static_cast<std::size_t>(group);
-    Candidates<Line> lines;
-    std::array<std::size_t, kStarts + 1> begin{};
-    std::array<Neighbours, kStarts> steps{}, shifts{};
-    for (std::size_t s = 0; s < kStarts; ++s) {
-      const SuperLine& super = supers[s];
-      steps[s] = neighbours(wanted[g].scale, super.scale, allowed, 1);
-      shifts[s] = neighbours(-wanted[g].minimum, super.minimum, allowed, 1);
-      for (int step = steps[s].first; step <= steps[s].last; ++step)
-        for (int shift = shifts[s].first; shift <= shifts[s].last; ++shift)
-          lines.add(
-              {super.scale * static_cast<float>(step), -super.minimum * static_cast<float>(shift)});
-      begin[s + 1] = lines.size();
-    }
-    measure(block.part(group * group_size, group_size), highest, lines);
-    for (std::size_t s = 0; s < kStarts; ++s) {
-      const std::size_t best = lines.best(begin[s], begin[s + 1]);
-      const auto place = static_cast<int>(best - begin[s]);
-      const int width = shifts[s].last - shifts[s].first + 1;
-      supers[s].steps[g] = steps[s].first + place / width;
-      supers[s].shifts[g] = shifts[s].first + place % width;
-      total[s] += lines.lost(best);
-    }
+  void start(std::size_t s, State& state) const {
+    for (std::size_t b = 0; b < supers_of(groups_); ++b)
+      fill(state.unit, part_of(groups_, b), starts_[b][s]);
   }
-  return total;
-}
 
-// The scales of least squares for fixed steps and levels; where there is none it stays.
-template <typename Levels>
-void refit(Group block, int group_size, const Levels& levels, Starts<SuperScale>& supers) {
-  std::array<OfStarts, 16> steps{}, inverses{};
-  for (std::size_t g = 0; g * static_cast<std::size_t>(group_size) < 256; ++g)
-    for (std::size_t s = 0; s < kStarts; ++s) {
-      steps[g][s] = static_cast<float>(supers[s].steps[g]);
-      inverses[g][s] = inverse(supers[s].scale * steps[g][s]);
-    }
-  const ScaleSums sums = scale_sums(block, group_size, levels, steps.data(), inverses.data());
-  for (std::size_t s = 0; s < kStarts; ++s)
-    if (sums.square[s] > 0)
-      supers[s].scale = stored(sums.product[s] / sums.square[s], Storage::kHalf);
-}
-
-void refit(Group block, int group_size, int highest, Starts<SuperLine>& supers) {
-  std::array<OfStarts, 16> steps{}, inverses{}, shifts{}, minimums{};
-  for (std::size_t g = 0; g * static_cast<std::size_t>(group_size) < 256; ++g)
-    for (std::size_t s = 0; s < kStarts; ++s) {
-      const Line line = supers[s].line(static_cast<int>(g));
-      steps[g][s] = static_cast<float>(supers[s].steps[g]);
-      shifts[g][s] = static_cast<float>(supers[s].shifts[g]);
-      inverses[g][s] = inverse(line.scale);
-      minimums[g][s] = line.minimum;
-    }
-  const LineSums sums = line_sums(block, group_size, highest, steps.data(), inverses.data(),
-                                  shifts.data(), minimums.data());
-  for (std::size_t s = 0; s < kStarts; ++s) {
-    const float aa = sums.aa[s], ab = sums.ab[s], bb = sums.bb[s], aw = sums.aw[s], bw = sums.bw[s];
-    const float determinant = aa * bb - ab * ab;
-    if (!(determinant > 0)) continue;
-    supers[s].scale = stored((bb * aw - ab * bw) / determinant, Storage::kHalf);
-    supers[s].minimum = stored((aa * bw - ab * aw) / determinant, Storage::kHalf);
+  void choose(State& state) const {
+    state.chosen = choose_steps(groups_, levels_, allowed_, wanted_.scale, state.unit);
   }
-}
 
-// From every start a few turns of integers for fixed scales and scales for fixed integers: what is
-// best for the groups' scales need not be best for the weights. All starts go side by side.
-template <typename Super, typename Choose, typename Refit>
-Super best_of(Starts<Super> supers, Choose choose, Refit refit_all) {
-  Super best;
-  float best_error = -1;
-  for (int turn = 0; turn < kTurns; ++turn) {
-    if (turn > 0) refit_all(supers);
-    const OfStarts lost = choose(supers);
-    for (std::size_t s = 0; s < kStarts; ++s)
-      if (best_error < 0 || lost[s] < best_error) {
-        best = supers[s];
-        best_error = lost[s];
+  // The units of least squares for the chosen steps and levels; where there is none it stays.
+  void refit(State& state) const {
+    const OfGroups& step = state.chosen.step;
+    OfGroups scales;
+    for (std::size_t g = 0; g < kAside; ++g) scales[g] = state.unit[g] * step[g];
+    const LevelSums sums = level_sums(groups_, levels_, scales);
+    for (std::size_t b = 0; b < supers_of(groups_); ++b) {
+      const Part part = part_of(groups_, b);
+      float product = 0, square = 0;
+      for (std::size_t g = part.begin; g < part.end; ++g) {
+        product += step[g] * sums.product[g];
+        square += step[g] * step[g] * sums.square[g];
       }
+      if (square > 0) fill(state.unit, part, stored(product / square));
+    }
+  }
+
+ private:
+  const Groups& groups_;
+  Levels levels_;
+  EvenLevels allowed_;
+  ScaleFits wanted_;
+  std::array<std::array<float, kStarts>, kMostSupers> starts_;
+};
+
+// weight ≈ unit.scale · step · code − unit.minimum · shift
+class LineFit {
+ public:
+  static constexpr std::size_t kStarts = 2;
+  struct State {
+    Lines unit;
+    LineSteps chosen;
+    void take(const State& other, std::size_t g) {
+      unit.scale[g] = other.unit.scale[g];
+      unit.minimum[g] = other.unit.minimum[g];
+      chosen.step[g] = other.chosen.step[g];
+      chosen.shift[g] = other.chosen.shift[g];
+    }
+  };
+
+  LineFit(const Groups& groups, const LineSearch& search, EvenLevels allowed)
+      : groups_(groups),
+        highest_(search.highest()),
+        allowed_(allowed),
+        wanted_(search.fit(groups)) {
+    const CodeSums sums = code_sums(groups, highest_, wanted_);
+    OfGroups minimums;
+    for (std::size_t g = 0; g < kAside; ++g) minimums[g] = -wanted_.minimum[g];
+    for (std::size_t b = 0; b < supers_of(groups); ++b) {
+      scales_[b] = starts<kStarts>(wanted_.scale, sums.second, part_of(groups, b), allowed);
+      minimums_[b] = starts<kStarts>(minimums, sums.all, part_of(groups, b), allowed);
+    }
+  }
+
+  void start(std::size_t s, State& state) const {
+    for (std::size_t b = 0; b < supers_of(groups_); ++b) {
+      fill(state.unit.scale, part_of(groups_, b), scales_[b][s]);
+      fill(state.unit.minimum, part_of(groups_, b), minimums_[b][s]);
+    }
+  }
+
+  void choose(State& state) const {
+    state.chosen = choose_steps(groups_, highest_, allowed_, wanted_, state.unit);
+  }
+
+  // The normal equations of weight ≈ scale · a + minimum · b, a = step · code and b = −shift.
+  void refit(State& state) const {
+    Lines lines;
+    for (std::size_t g = 0; g < kAside; ++g) {
+      lines.scale[g] = state.unit.scale[g] * state.chosen.step[g];
+      lines.minimum[g] = -state.unit.minimum[g] * state.chosen.shift[g];
+    }
+    const CodeSums sums = code_sums(groups_, highest_, lines);
+    for (std::size_t b = 0; b < supers_of(groups_); ++b) {
+      const Part part = part_of(groups_, b);
+      float aa = 0, ab = 0, bb = 0, aw = 0, bw = 0;
+      for (std::size_t g = part.begin; g < part.end; ++g) {
+        const float step = state.chosen.step[g], shift = state.chosen.shift[g];
+        aa += step * step * sums.second[g];
+        ab -= step * shift * sums.first[g];
+        bb += shift * shift * sums.all[g];
+        aw += step * sums.product[g];
+        bw -= shift * sums.value[g];
+      }
+      const float determinant = aa * bb - ab * ab;
+      if (!(determinant > 0)) continue;
+      fill(state.unit.scale, part, stored((bb * aw - ab * bw) / determinant));
+      fill(state.unit.minimum, part, stored((aa * bw - ab * aw) / determinant));
+    }
+  }
+
+ private:
+  const Groups& groups_;
+  int highest_;
+  EvenLevels allowed_;
+  Lines wanted_;
+  std::array<std::array<float, kStarts>, kMostSupers> scales_, minimums_;
+};
+
+// From every start a few turns of integers for fixed units and units for fixed integers: what is
+// best for the groups' scales need not be best for the weights.
+template <typename Fit>
+typename Fit::State best_of(const Groups& groups, const Fit& fit) {
+  typename Fit::State best, state;
+  std::array<float, kMostSupers> least;
+  least.fill(-1);
+  for (std::size_t s = 0; s < Fit::kStarts; ++s) {
+    fit.start(s, state);
+    for (std::size_t turn = 0; turn < kTurns; ++turn) {
+      if (turn > 0) fit.refit(state);
+      fit.choose(state);
+      for (std::size_t b = 0; b < supers_of(groups); ++b) {
+        const Part part = part_of(groups, b);
+        float lost = 0;
+        for (std::size_t g = part.begin; g < part.end; ++g) lost += state.chosen.lost[g];
+        if (least[b] >= 0 && !(lost < least[b])) continue;
+        least[b] = lost;
+        for (std::size_t g = part.begin; g < part.end; ++g) best.take(state, g);
+      }
+    }
   }
   return best;
 }
@@ -150,61 +217,41 @@ Super best_of(Starts<Super> supers, Choose choose, Refit refit_all) {
 }  // namespace
 
 template <typename Levels>
-SuperScale fit_super_scale(Group block, int group_size, const Levels& levels, EvenLevels allowed) {
-  std::array<float, 16> wanted{}, curvature{};
-  const int groups = block.size / group_size;
-  for (int group = 0; group < groups; ++group) {
-    const auto g = static_cast<std::size_t>(group);
-    const Group part = block.part(group * group_size, group_size);
-    const ScaleFit fit = fit_scale(part, levels, Storage::kFloat);
-    wanted[g] = fit.scale;
-    curvature[g] = fit.curvature;
+std::array<SuperScale, kMostSupers> fit_super_scales(const Groups& groups,
+                                                     const ScaleSearch<Levels>& search,
+                                                     EvenLevels allowed) {
+  const auto best = best_of(groups, ScaleFit<Levels>(groups, search, allowed));
+  std::array<SuperScale, kMostSupers> supers;
+  for (std::size_t b = 0; b < supers_of(groups); ++b) {
+    const Part part = part_of(groups, b);
+    supers[b].scale = best.unit[part.begin];
+    for (std::size_t g = part.begin; g < part.end; ++g)
+      supers[b].steps[g - part.begin] = static_cast<int>(best.chosen.step[g]);
   }
-  const auto scales = starts({wanted.data(), curvature.data(), groups}, allowed);
-  Starts<SuperScale> first;
-  for (std::size_t i = 0; i < kStarts; ++i) first[i].scale = scales[i];
-  return best_of(
-      first,
-      [&](Starts<SuperScale>& supers) {
-        return choose_steps(block, group_size, levels, allowed, wanted, supers);
-      },
-      [&](Starts<SuperScale>& supers) { refit(block, group_size, levels, supers); });
+  return supers;
 }
 
-SuperLine fit_super_line(Group block, int group_size, int highest, int highest_step) {
-  const EvenLevels allowed{0, highest_step}, levels{0, highest};
-  std::array<Line, 16> wanted{};
-  std::array<float, 16> scales{}, minimums{}, curvature{}, shares{};
-  const int groups = block.size / group_size;
-  for (int group = 0; group < groups; ++group) {
-    const auto g = static_cast<std::size_t>(group);
-    const Group part = block.part(group * group_size, group_size);
-    wanted[g] = fit_line(part, highest, Minimum::kNotPositive, Storage::kFloat);
-    scales[g] = wanted[g].scale;
-    minimums[g] = -wanted[g].minimum;
-    const float steps = inverse(wanted[g].scale);
-    for (int i = 0; i < group_size; ++i) {
-      const float code = levels.nearest((part.weights[i] - wanted[g].minimum) * steps);
-      curvature[g] += part.importance[i] * code * code;
-      shares[g] += part.importance[i];
+std::array<SuperLine, kMostSupers> fit_super_lines(const Groups& groups, const LineSearch& search,
+                                                   EvenLevels allowed) {
+  const auto best = best_of(groups, LineFit(groups, search, allowed));
+  std::array<SuperLine, kMostSupers> supers;
+  for (std::size_t b = 0; b < supers_of(groups); ++b) {
+    const Part part = part_of(groups, b);
+    supers[b].scale = best.unit.scale[part.begin];
+    supers[b].minimum = best.unit.minimum[part.begin];
+    for (std::size_t g = part.begin; g < part.end; ++g) {
+      supers[b].steps[g - part.begin] = static_cast<int>(best.chosen.step[g]);
+      supers[b].shifts[g - part.begin] = static_cast<int>(best.chosen.shift[g]);
     }
   }
-  const auto scale_starts = starts({scales.data(), curvature.data(), groups}, allowed);
-  const auto minimum_starts = starts({minimums.data(), shares.data(), groups}, allowed);
-  Starts<SuperLine> first;
-  for (std::size_t i = 0; i < kStarts; ++i) {
-    first[i].scale = scale_starts[i];
-    first[i].minimum = minimum_starts[i];
-  }
-  return best_of(
-      first,
-      [&](Starts<SuperLine>& supers) {
-        return choose_lines(block, group_size, highest, allowed, wanted, supers);
-      },
-      [&](Starts<SuperLine>& supers) { refit(block, group_size, highest, supers); });
+  return supers;
 }
 
-template SuperScale fit_super_scale(Group, int, const EvenLevels&, EvenLevels);
-template SuperScale fit_super_scale(Group, int, const UnevenLevels&, EvenLevels);
+template std::array<SuperScale, kMostSupers> fit_super_scales(const Groups&,
+                                                              const ScaleSearch<EvenLevels>&,
+                                                              EvenLevels);
+template std::array<SuperScale, kMostSupers> fit_super_scales(const Groups&,
+                                                              const ScaleSearch<UnevenLevels>&,
+                                                              EvenLevels);
 
 }  // namespace nibble::block_formats

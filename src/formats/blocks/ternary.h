@@ -19,7 +19,7 @@ inline float ternary_codes(const float* weights, int size, int* codes) {
   const float steps = largest > 0 ? 1 / largest : 0;
   for (int i = 0; i < size; ++i)
     codes[i] = std::isfinite(steps) ? static_cast<int>(std::round(weights[i] * steps)) + 1 : 1;
-  return stored(largest, Storage::kHalf);
+  return stored(largest);
 }
 
 // Codes of the grid, 1 … 3, as those that files have, 0 … 2.
