@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "base/files.h"
+#include "base/progress.h"
 #include "base/text.h"
 #include "nibble/error.h"
 
@@ -46,10 +47,13 @@ std::string sha256(std::span<const std::byte> bytes) {
   return hash.finish();
 }
 
-std::string sha256_of_file(const std::filesystem::path& path) {
+std::string sha256_of_file(const std::filesystem::path& path, const std::stop_token& stop) {
   const MappedFile file(path);
   Sha256 hash;
   for (auto rest = file.bytes(); !rest.empty();) {
+    throw_if_stopped();
+    if (stop.stop_requested())
+      throw Error(ErrorKind::kInterrupted, "the sum of a file is no longer wanted");
     const auto part = rest.first(std::min(rest.size(), kStep));
     hash.add(part);
     file.drop(part);

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <span>
+#include <stop_token>
 #include <string>
 
 namespace nibble {
@@ -22,6 +23,7 @@ class Sha256 {
   void* state_;
 };
 std::string sha256(std::span<const std::byte> bytes);
-std::string sha256_of_file(const std::filesystem::path& path);
+// kInterrupted soon after `stop` asks for it or the process ends its jobs.
+std::string sha256_of_file(const std::filesystem::path& path, const std::stop_token& stop = {});
 
 }  // namespace nibble

@@ -85,9 +85,9 @@ std::vector<std::filesystem::path> tokenizer_files(const std::filesystem::path& 
   return files;
 }
 
-Json hash_files(const std::vector<std::filesystem::path>& files) {
+Json hash_files(const std::vector<std::filesystem::path>& files, const std::stop_token& stop) {
   Json hashes = Json::object();
-  for (const auto& file : files) hashes[file.filename().string()] = sha256_of_file(file);
+  for (const auto& file : files) hashes[file.filename().string()] = sha256_of_file(file, stop);
   return hashes;
 }
 

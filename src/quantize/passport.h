@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -32,7 +33,7 @@ struct TensorReport {
 Json tensor_report_json(const TensorReport& report);
 
 // SHA-256 of each weight file and tokenizer file: {"model.safetensors": "…"}.
-Json hash_files(const std::vector<std::filesystem::path>& files);
+Json hash_files(const std::vector<std::filesystem::path>& files, const std::stop_token& stop = {});
 std::vector<std::filesystem::path> tokenizer_files(const std::filesystem::path& folder);
 
 struct PassportParts {

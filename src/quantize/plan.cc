@@ -79,11 +79,11 @@ std::uint64_t widest(const HyperParams& hyper) {
 // Memory while one module is being quantized, besides the stored activations.
 std::uint64_t working_memory(const HyperParams& hyper, const Recipe& recipe, std::size_t length,
                              bool calibrated, bool hessian) {
-  const std::uint64_t square_bytes = !hessian ? 0 : recipe.followed_windows(1) > 0 ? 32 : 20;
+  const std::uint64_t square_bytes = !hessian ? 0 : recipe.followed_windows(1) > 0 ? 20 : 16;
   std::uint64_t module = 0;
   for (const PlannedModule& planned : recipe.modules) {
-    // Weights, their compensated copy, codes; the Hessian in float and its factor in double; the
-    // drift, its correction and what it is made from.
+    // Weights, their compensated copy, codes; the Hessian, its factor in double and then in float;
+    // beside these the drift, its correction and what it is made from.
     const CodeShape& shape = planned.shape;
     const std::uint64_t elements = static_cast<std::uint64_t>(shape.rows) * shape.columns;
     const std::uint64_t square = static_cast<std::uint64_t>(shape.columns) * shape.columns;

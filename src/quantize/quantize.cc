@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 
+#include "base/background.h"
 #include "base/files.h"
 #include "base/parallel.h"
 #include "base/sha256.h"
@@ -65,7 +66,7 @@ class Job {
     }
     writer_ = layout().create(layout(), recipe_.layout_settings, output_, model, output_options());
     hash_inputs();
-    if (statistics_) statistics_->require_model(base_hashes_);
+    if (statistics_) statistics_->require_model(base_hashes_.get());
     if (calibrated && !options_.calibration.sources.empty()) gather();
     open_journal();
     try {
@@ -413,6 +414,8 @@ class Job {
   }
 
   void write_module(const PlannedModule& module, const Outcome& outcome) {
+    const auto codes = std::as_bytes(std::span(outcome.codes.codes));
+    Background<std::string> codes_sum([codes](const std::stop_token&) { return sha256(codes); });
     for (const NamedBytes& tensor :
          layout().write(module.name, outcome.codes, recipe_.layout_settings))
       keep_and_write_tensor(tensor.info.name, tensor.bytes);
@@ -424,7 +427,7 @@ class Job {
     report.dead_columns = outcome.dead_columns;
     report.fallback = outcome.fallback;
     report.notes = outcome.notes;
-    report.codes_sha256 = sha256(std::as_bytes(std::span(outcome.codes.codes)));
+    report.codes_sha256 = codes_sum.get();
     result_.modules.push_back(report);
     if (sinks_.module_done)
       sinks_.module_done(report, result_.modules.size(), recipe_.modules.size());
@@ -452,7 +455,8 @@ class Job {
   void hash_inputs() {
     auto base = source_.checkpoint().files();
     if (!from_gguf()) base.push_back(source_.folder() / "config.json");
-    base_hashes_ = hash_files(base);
+    base_hashes_ =
+        Background<Json>([base](const std::stop_token& stop) { return hash_files(base, stop); });
     tokenizer_hashes_ = hash_files(from_gguf() ? beside_gguf() : tokenizer_files(source_.folder()));
     for (const SideFile& file : folder_.files)
       if (file.name.starts_with("tokenizer"))
@@ -469,9 +473,9 @@ class Job {
     return {std::move(beside)};
   }
 
-  PassportParts passport_parts() const {
+  PassportParts passport_parts() {
     PassportParts parts;
-    parts.base_files = base_hashes_;
+    parts.base_files = base_hashes_.get();
     parts.tokenizer_files = tokenizer_hashes_;
     parts.recipe = &recipe_;
     parts.options = &options_;
@@ -484,7 +488,7 @@ class Job {
     return parts;
   }
 
-  Json passport() const { return make_passport(passport_parts()); }
+  Json passport() { return make_passport(passport_parts()); }
 
   ModelSource source_;
   std::filesystem::path output_;
@@ -495,7 +499,8 @@ class Job {
   FolderOfFile folder_;  // of a GGUF file that becomes one
   std::vector<TensorInfo> carried_;
   std::unique_ptr<ModelWriter> writer_;
-  Json base_hashes_, tokenizer_hashes_;
+  Background<Json> base_hashes_;  // gigabytes take seconds
+  Json tokenizer_hashes_;
   std::optional<InputStatistics> statistics_;
   std::optional<InputImportance> importance_;
   std::optional<Journal> journal_;

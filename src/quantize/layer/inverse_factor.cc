@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "base/parallel.h"
@@ -14,7 +15,7 @@ namespace {
 
 constexpr int kTile = 128;
 
-// A square matrix of doubles in row-major tiles' worth of steps.
+// A square matrix of doubles, row-major, that is gone through in tiles.
 struct Square {
   int n = 0;
   std::vector<double> values;
@@ -72,53 +73,104 @@ bool factor(Square& a) {
   return true;
 }
 
-// The inverse of a lower triangular matrix, column of tiles by column of tiles.
-Square invert(Square& lower) {
-  Square inverse(lower.n);
-  parallel_for(static_cast<std::size_t>(lower.tiles()), [&](std::size_t index) {
-    const int j = static_cast<int>(index), sj = lower.size(j), fj = lower.first(j);
-    for (int d = 0; d < sj; ++d) *inverse.at(fj + d, fj + d) = 1;
-    for (int i = j; i < lower.tiles(); ++i) {
-      double* target = inverse.at(lower.first(i), fj);
-      for (int k = j; k < i; ++k)
-        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, lower.size(i), sj, lower.size(k), -1,
-                    lower.at(lower.first(i), lower.first(k)), lower.n,
-                    inverse.at(lower.first(k), fj), lower.n, 1, target, lower.n);
-      cblas_dtrsm(CblasRowMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit, lower.size(i),
-                  sj, 1, lower.at(lower.first(i), lower.first(i)), lower.n, target, lower.n);
+// The inverse of the lower triangular tile on the diagonal, in its place; zeros above it.
+void invert_tile(Square& a, int first, int size) {
+  std::vector<double> inverse(static_cast<std::size_t>(size) * static_cast<std::size_t>(size));
+  for (int d = 0; d < size; ++d) inverse[static_cast<std::size_t>(d * size + d)] = 1;
+  cblas_dtrsm(CblasRowMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit, size, size, 1,
+              a.at(first, first), a.n, inverse.data(), size);
+  for (int r = 0; r < size; ++r)
+    std::copy_n(inverse.data() + r * size, size, a.at(first + r, first));
+}
+
+// The inverse of a lower triangular matrix, in its place: columns of tiles from the last to the
+// first, X_ij = −(Σ_k X_ik · L_kj) · X_jj over the tiles j < k ≤ i, whose X_ik are there already.
+void invert(Square& a) {
+  std::vector<double> column(static_cast<std::size_t>(a.n) * kTile);
+  for (int j = a.tiles() - 1; j >= 0; --j) {
+    const int fj = a.first(j), sj = a.size(j), below = a.tiles() - 1 - j, next = fj + sj;
+    invert_tile(a, fj, sj);
+    parallel_for(static_cast<std::size_t>(below), [&](std::size_t index) {
+      const int i = j + 1 + static_cast<int>(index);
+      for (int r = a.first(i); r < a.first(i) + a.size(i); ++r)
+        std::copy_n(a.at(r, fj), sj, column.data() + static_cast<std::ptrdiff_t>(r - next) * sj);
+    });
+    parallel_for(static_cast<std::size_t>(below), [&](std::size_t index) {
+      const int i = a.tiles() - 1 - static_cast<int>(index);  // the most work first
+      double* target = a.at(a.first(i), fj);
+      cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, a.size(i), sj,
+                  a.first(i) + a.size(i) - next, -1, a.at(a.first(i), next), a.n, column.data(), sj,
+                  0, target, a.n);
+      cblas_dtrmm(CblasRowMajor, CblasRight, CblasLower, CblasNoTrans, CblasNonUnit, a.size(i), sj,
+                  1, a.at(fj, fj), a.n, target, a.n);
+    });
+  }
+}
+
+double mean_diagonal(ConstMatrix hessian) {
+  double mean = 0;
+  for (std::size_t i = 0; i < hessian.rows; ++i) mean += static_cast<double>(hessian(i, i));
+  return mean / static_cast<double>(hessian.rows);
+}
+
+// The lower triangle of J·H·J.
+Square reversed(const Damped& damped) {
+  const ConstMatrix h = damped.hessian;
+  const auto added = static_cast<float>(damped.damping * mean_diagonal(h));
+  const auto place = [&](std::size_t position) {
+    return damped.order.empty() ? position : damped.order[position];
+  };
+  Square result(static_cast<int>(h.rows));
+  parallel_ranges(h.rows, 64, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t r = begin; r < end; ++r) {
+      const std::size_t row = place(h.rows - 1 - r);
+      double* out = result.at(static_cast<int>(r), 0);
+      const bool live = h(row, row) > 0;
+      for (std::size_t c = 0; live && c < r; ++c) {
+        const std::size_t column = place(h.rows - 1 - c);
+        out[c] = h(column, column) > 0 ? static_cast<double>(h(row, column)) : 0;
+      }
+      // What is no number is left to be found by the factorisation.
+      out[r] = h(row, row) <= 0 ? 1 : static_cast<double>(h(row, row) + added);
     }
   });
-  return inverse;
+  return result;
 }
 
 }  // namespace
 
-std::optional<Tensor> inverse_factor(ConstMatrix hessian) {
+std::optional<Tensor> inverse_factor(const Damped& damped) {
   static std::once_flag once;
   std::call_once(once, [] { openblas_set_num_threads(1); });
-  const int n = static_cast<int>(hessian.rows);
-  Square reversed(n);
-  parallel_ranges(hessian.rows, 64, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t r = begin; r < end; ++r)
-      for (std::size_t c = 0; c <= r; ++c)
-        *reversed.at(static_cast<int>(r), static_cast<int>(c)) =
-            hessian(hessian.rows - 1 - r, hessian.rows - 1 - c);
-  });
-  if (!factor(reversed)) return std::nullopt;
-  Square inverse = invert(reversed);
-  reversed = Square(0);  // the largest of what a job holds
-  Tensor upper(hessian.rows, hessian.rows);
-  bool finite = true;
-  for (int d = 0; d < n; ++d) finite &= std::isfinite(*inverse.at(d, d)) && *inverse.at(d, d) > 0;
-  if (!finite) return std::nullopt;
-  parallel_ranges(hessian.rows, 64, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t r = begin; r < end; ++r)
-      for (std::size_t c = 0; c < hessian.rows; ++c)
-        upper.view()(r, c) = c < r ? 0.0f
-                                   : static_cast<float>(*inverse.at(n - 1 - static_cast<int>(r),
-                                                                    n - 1 - static_cast<int>(c)));
+  Square square = reversed(damped);
+  if (!factor(square)) return std::nullopt;
+  invert(square);
+  for (int d = 0; d < square.n; ++d)
+    if (const double value = *square.at(d, d); !std::isfinite(value) || value <= 0)
+      return std::nullopt;
+  const auto n = static_cast<std::size_t>(square.n);
+  Tensor upper(n, n);
+  parallel_ranges(n, 64, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t r = begin; r < end; ++r) {
+      float* out = upper.view().row(r);
+      const double* from = square.at(square.n - 1 - static_cast<int>(r), 0);
+      std::fill_n(out, r, 0.0f);
+      for (std::size_t c = r; c < n; ++c) out[c] = static_cast<float>(from[n - 1 - c]);
+    }
   });
   return upper;
+}
+
+std::optional<DampedFactor> damped_factor(Damped damped) {
+  constexpr int kSteps = 12;
+  const double mean = mean_diagonal(damped.hessian);
+  if (!std::isfinite(mean) || mean <= 0) return std::nullopt;
+  for (int step = 0; step < kSteps; ++step) {
+    if (auto upper = inverse_factor(damped))
+      return DampedFactor{std::move(*upper), damped.damping, step > 0};
+    damped.damping = std::max(damped.damping * 10, 1e-6);
+  }
+  return std::nullopt;
 }
 
 }  // namespace nibble

@@ -90,18 +90,7 @@ void Moments::finish() {
 }
 
 Tensor drift_correction(ConstMatrix hessian, ConstMatrix drift, double damping, double share) {
-  const auto factor = [&] {
-    Tensor damped(hessian.rows, hessian.columns);
-    double mean = 0;
-    for (std::size_t i = 0; i < hessian.rows; ++i) mean += hessian(i, i);
-    mean /= static_cast<double>(hessian.rows);
-    for_rows(hessian.rows, [&](std::size_t r) {
-      std::copy_n(hessian.row(r), hessian.columns, damped.view().row(r));
-      const bool dead = hessian(r, r) <= 0;
-      damped.view()(r, r) = dead ? 1.0f : hessian(r, r) + static_cast<float>(damping * mean);
-    });
-    return inverse_factor(damped.view());
-  }();
+  const auto factor = inverse_factor({hessian, {}, damping});
   if (!factor) return Tensor();
   // H⁻¹ = UᵀU
   const Tensor half = product_transposed(drift, factor->view());

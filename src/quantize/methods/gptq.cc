@@ -26,7 +26,6 @@ namespace {
 
 constexpr std::size_t kBlock = 128;   // columns whose feedback is applied at once to the rest
 constexpr std::size_t kRowTile = 32;  // rows that travel through all columns together
-constexpr int kDampingSteps = 12;
 
 using Order = std::vector<std::size_t>;  // order[position] = column, or vector of columns
 
@@ -95,42 +94,6 @@ Order choose_order(const Task& task, std::span<const float> diagonal) {
   for (const std::size_t vector : vectors)
     for (std::size_t k = 0; k < dimension; ++k) order.push_back(vector * dimension + k);
   return order;
-}
-
-// H in processing order, dead columns given a diagonal of 1.
-Tensor ordered_hessian(ConstMatrix hessian, const Order& order, std::span<const float> diagonal) {
-  Tensor out(order.size(), order.size());
-  parallel_ranges(order.size(), 16, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t r = begin; r < end; ++r)
-      for (std::size_t c = 0; c < order.size(); ++c) {
-        const bool dead = diagonal[order[r]] <= 0 || diagonal[order[c]] <= 0;
-        out.view()(r, c) = dead ? (r == c ? 1.0f : 0.0f) : hessian(order[r], order[c]);
-      }
-  });
-  return out;
-}
-
-// Adds damping until H has an inverse factor: the asked share of the mean diagonal, then ten times
-// as much at each step.
-std::optional<Tensor> damped_factor(Tensor& hessian, const Task& task, Outcome& outcome) {
-  const Matrix h = hessian.view();
-  double mean = 0;
-  for (std::size_t i = 0; i < h.rows; ++i) mean += h(i, i);
-  mean /= static_cast<double>(h.rows);
-  if (!std::isfinite(mean) || mean <= 0) return std::nullopt;
-  double added = 0, share = task.options.number("damping");
-  for (int step = 0; step < kDampingSteps; ++step) {
-    for (std::size_t i = 0; i < h.rows; ++i) h(i, i) += static_cast<float>((share - added) * mean);
-    added = share;
-    if (auto factor = inverse_factor(h)) {
-      outcome.damping = share;
-      if (step > 0)
-        outcome.notes.push_back(cat("damping raised to ", share, " of the mean diagonal"));
-      return factor;
-    }
-    share = std::max(share * 10, 1e-4);
-  }
-  return std::nullopt;
 }
 
 // What all tiles of rows share.
@@ -244,15 +207,16 @@ Outcome quantize(const Task& task) {
   outcome.dead_columns = static_cast<std::size_t>(
       std::count_if(diagonal.begin(), diagonal.end(), [](float value) { return value <= 0; }));
   const Order order = choose_order(task, diagonal);
-  Tensor hessian = ordered_hessian(task.hessian, order, diagonal);
-  const auto factor = damped_factor(hessian, task, outcome);
+  const auto factor = damped_factor({task.hessian, order, task.options.number("damping")});
   if (!factor) {
     Outcome fallback =
         rounded(task, "rounded to nearest: the Hessian has no inverse at any damping");
     fallback.dead_columns = outcome.dead_columns;
     return fallback;
   }
-  hessian = Tensor();
+  outcome.damping = factor->damping;
+  if (factor->raised)
+    outcome.notes.push_back(cat("damping raised to ", factor->damping, " of the mean diagonal"));
   const auto rounder = make_rounder(*task.grid, task.storable, task.options);
   const bool fit_runs = order_of(task) == ColumnOrder::kGroupIndex;
   outcome.codes = fit_groups(task.weight, *rounder, task.group_size, diagonal);
@@ -263,7 +227,7 @@ Outcome quantize(const Task& task) {
       outcome.codes.group_index[order[p] / dimension] =
           static_cast<std::int32_t>(p / task.group_size);
   }
-  feed_back({task, *rounder, order, factor->view(), fit_runs}, outcome.codes);
+  feed_back({task, *rounder, order, factor->upper.view(), fit_runs}, outcome.codes);
   // The textbook's own result is wanted where its own scales are asked for.
   if (!textbook_scales(task.options)) polish(task, *rounder, outcome.codes);
   measure(task, outcome);

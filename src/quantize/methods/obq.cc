@@ -19,40 +19,24 @@ namespace nibble::methods {
 namespace {
 
 constexpr std::size_t kMostColumns = 1024;
-constexpr int kDampingSteps = 12;
 
 // H⁻¹ [n, n], damped until there is one, dead columns left out of it; empty: there is none.
 std::vector<double> damped_inverse(const Task& task, Outcome& outcome) {
   const std::size_t n = task.hessian.rows;
-  Tensor damped(n, n);
-  double mean = 0;
-  for (std::size_t i = 0; i < n; ++i) mean += task.hessian(i, i) / static_cast<double>(n);
-  if (!std::isfinite(mean) || mean <= 0) return {};
-  double share = task.options.number("damping");
-  for (int step = 0; step<kDampingSteps; ++step, share = share> 0 ? share * 10 : 1e-6) {
-    for (std::size_t i = 0; i < n; ++i)
-      for (std::size_t j = 0; j < n; ++j) {
-        const bool dead = task.hessian(i, i) <= 0 || task.hessian(j, j) <= 0;
-        damped.view()(i, j) = dead ? (i == j ? 1.0f : 0.0f) : task.hessian(i, j);
-        if (i == j) damped.view()(i, j) += static_cast<float>(share * mean);
-      }
-    const auto factor = inverse_factor(damped.view());
-    if (!factor) {
-      outcome.notes.push_back(cat("no inverse with damping ", share));
-      continue;
-    }
-    outcome.damping = share;
-    std::vector<double> inverse(n * n);
-    const ConstMatrix u = factor->view();
-    parallel_ranges(n, 16, [&](std::size_t begin, std::size_t end) {
-      for (std::size_t i = begin; i < end; ++i)
-        for (std::size_t k = 0; k <= i; ++k)  // U is upper triangular
-          for (std::size_t j = k; j < n; ++j)
-            inverse[i * n + j] += static_cast<double>(u(k, i)) * static_cast<double>(u(k, j));
-    });
-    return inverse;
-  }
-  return {};
+  const auto factor = damped_factor({task.hessian, {}, task.options.number("damping")});
+  if (!factor) return {};
+  outcome.damping = factor->damping;
+  if (factor->raised)
+    outcome.notes.push_back(cat("damping raised to ", factor->damping, " of the mean diagonal"));
+  std::vector<double> inverse(n * n);
+  const ConstMatrix u = factor->upper.view();
+  parallel_ranges(n, 16, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i)
+      for (std::size_t k = 0; k <= i; ++k)  // U is upper triangular
+        for (std::size_t j = k; j < n; ++j)
+          inverse[i * n + j] += static_cast<double>(u(k, i)) * static_cast<double>(u(k, j));
+  });
+  return inverse;
 }
 
 // One row on its way: what is left of it lies in front, in no order.

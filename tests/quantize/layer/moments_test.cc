@@ -110,10 +110,10 @@ TEST(DriftCorrection, IsNothingWithoutDriftOrWithoutAnInverse) {
 }
 
 TEST(InverseFactor, SquaresToTheInverse) {
-  for (const std::size_t n : {1u, 48u, 200u}) {
+  for (const std::size_t n : {1u, 48u, 200u, 400u}) {
     SampleTask sample(1, n, 2 * n + 50, 4);
     for (std::size_t i = 0; i < n; ++i) sample.hessian.view()(i, i) += 0.01f;
-    const auto u = inverse_factor(sample.hessian.view());
+    const auto u = inverse_factor({sample.hessian.view()});
     ASSERT_TRUE(u);
     const std::vector<double> inverse =
         test::inverse_of({sample.hessian.data(), sample.hessian.data() + n * n}, n);
@@ -125,6 +125,48 @@ TEST(InverseFactor, SquaresToTheInverse) {
         EXPECT_NEAR(sum, inverse[i * n + j], 1e-4 * std::abs(inverse[i * n + i])) << n;
       }
   }
+}
+
+TEST(InverseFactor, OfAnotherOrderIsThatOfTheMatrixSoOrdered) {
+  const std::size_t n = 150;
+  SampleTask sample(1, n, 2 * n + 50, 4);
+  std::vector<std::size_t> order(n);
+  for (std::size_t i = 0; i < n; ++i) order[i] = (i * 7 + 3) % n;
+  Tensor ordered(n, n);
+  for (std::size_t i = 0; i < n; ++i)
+    for (std::size_t j = 0; j < n; ++j)
+      ordered.view()(i, j) = sample.hessian.view()(order[i], order[j]);
+  const auto got = inverse_factor({sample.hessian.view(), order, 0.01});
+  const auto expected = inverse_factor({ordered.view(), {}, 0.01});
+  ASSERT_TRUE(got && expected);
+  for (std::size_t i = 0; i < n * n; ++i) EXPECT_EQ(got->data()[i], expected->data()[i]);
+}
+
+// Inputs that were always 0 change nothing for the others.
+TEST(InverseFactor, LeavesDeadInputsOut) {
+  const std::size_t n = 60;
+  SampleTask sample(1, n, 2 * n + 50, 4);
+  for (std::size_t i = 0; i < n; ++i)
+    sample.hessian.view()(i, 20) = sample.hessian.view()(20, i) = 0;
+  const auto u = inverse_factor({sample.hessian.view(), {}, 0.01});
+  ASSERT_TRUE(u);
+  EXPECT_EQ(u->view()(20, 20), 1);
+  for (std::size_t i = 0; i < n; ++i)
+    if (i != 20) {
+      EXPECT_EQ(u->view()(std::min(i, std::size_t{20}), std::max(i, std::size_t{20})), 0);
+    }
+}
+
+TEST(InverseFactor, DampingIsRaisedUntilThereIsOne) {
+  Tensor singular(3, 3);
+  singular.fill(1);
+  EXPECT_FALSE(inverse_factor({singular.view()}));
+  const auto factor = damped_factor({singular.view()});
+  ASSERT_TRUE(factor);
+  EXPECT_TRUE(factor->raised);
+  EXPECT_GE(factor->damping, 1e-6);
+  singular.view()(1, 1) = NAN;
+  EXPECT_FALSE(damped_factor({singular.view()}));
 }
 
 }  // namespace
