@@ -30,6 +30,7 @@ class Background {
   Background& operator=(Background&&) noexcept = default;
   ~Background() { stop_.request_stop(); }  // then the future waits
 
+  bool begun() const { return value_ || future_.valid(); }
   const T& get() {
     if (!value_) value_ = future_.get();
     return *value_;

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "checkpoint/gguf_metadata.h"
+#include "checkpoint/gguf_writer.h"
 #include "checkpoint/model_writer.h"
 #include "nibble/error.h"
 
@@ -91,18 +92,6 @@ bool is_text(std::string_view begin) {
   return begin.size() >= 4 && std::all_of(begin.begin(), begin.end(), is_printable);
 }
 
-// llama.cpp's older form: the number of entries, then length and name of the first.
-bool is_importance_matrix(std::string_view begin) {
-  if (begin.size() < 12) return false;
-  std::uint32_t entries = 0, length = 0;
-  std::memcpy(&entries, begin.data(), 4);
-  std::memcpy(&length, begin.data() + 4, 4);
-  if (entries == 0 || entries > 1'000'000 || length == 0 || length > 256) return false;
-  const std::string_view name = begin.substr(8, length);
-  return name.size() == length && name.ends_with(".weight") &&
-         std::all_of(name.begin(), name.end(), is_printable);
-}
-
 void refuse_text(const std::string& path, std::string_view begin) {
   if (!is_text(begin)) return;
   const auto first = begin.find_first_not_of(" \t\r\n");
@@ -126,7 +115,7 @@ void refuse_foreign_gguf(const std::string& path, const GgufMetadata& metadata) 
   const std::string architecture = metadata.text("general.architecture", 256).value_or("");
   const bool measured = type == "imatrix" || architecture == "imatrix";
   if (measured &&
-      metadata.text(kPassportKey).value_or("").find("nibble.statistics/") != std::string::npos)
+      metadata.text(kPassportKey).value_or("").find(kStatisticsMark) != std::string::npos)
     refuse(path, "holds statistics of nibble calibrate, not a model",
            "name the model; the statistics go behind --stats");
   if (measured) refuse(path, "is an importance matrix (imatrix), not a model", kImatrixFix);
@@ -142,12 +131,25 @@ void refuse_foreign_gguf(const std::string& path, const GgufMetadata& metadata) 
 
 }  // namespace
 
+// The number of entries, then length and name of the first.
+bool is_importance_matrix(std::span<const std::byte> file) {
+  const std::string_view begin = view_of(file.first(std::min<std::size_t>(file.size(), 512)));
+  if (begin.size() < 12) return false;
+  std::uint32_t entries = 0, length = 0;
+  std::memcpy(&entries, begin.data(), 4);
+  std::memcpy(&length, begin.data() + 4, 4);
+  if (entries == 0 || entries > 1'000'000 || length == 0 || length > 256) return false;
+  const std::string_view name = begin.substr(8, length);
+  return name.size() == length && name.ends_with(".weight") &&
+         std::all_of(name.begin(), name.end(), is_printable);
+}
+
 void refuse_foreign_file(const MappedFile& file) {
   const std::string path = file.path().string();
   const std::string_view begin = view_of(file.bytes()).substr(0, 4096);
   for (const Kind& kind : kFileKinds)
     if (begin.starts_with(kind.magic)) refuse(path, kind.what, kind.fix);
-  if (is_importance_matrix(begin))
+  if (is_importance_matrix(file.bytes()))
     refuse(path, "is an importance matrix (imatrix.dat), not a model", kImatrixFix);
   refuse_text(path, begin);
 }

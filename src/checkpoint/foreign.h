@@ -2,6 +2,7 @@
 // the way to something that can be.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -25,5 +26,8 @@ void refuse_foreign_tensors(const CheckpointReader& reader);
 
 // By the quantization_config that no layout claims.
 [[noreturn]] void refuse_foreign_quantization(const Json& config);
+
+// Does a file begin as llama.cpp's older importance matrix does (imatrix.dat)?
+bool is_importance_matrix(std::span<const std::byte> file);
 
 }  // namespace nibble

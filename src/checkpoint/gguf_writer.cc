@@ -281,12 +281,18 @@ class GgufWriter final : public ModelWriter {
   std::vector<Part> parts_;
 };
 
-// "general.type" of a file; empty where it is no GGUF file. Of a damaged one, "model".
+// "general.type" of a file; empty where it is no GGUF file. Of a damaged one, "model". Statistics
+// call themselves an imatrix, which is in them, and took far longer to make.
 std::string kind_of_gguf(const fs::path& file) {
   const MappedFile mapped(file);
   if (!containers::gguf.recognises(mapped.bytes())) return {};
   try {
-    return read_gguf_header(mapped.bytes()).metadata.text("general.type", 256).value_or("model");
+    const GgufMetadata metadata = read_gguf_header(mapped.bytes()).metadata;
+    const std::string type = metadata.text("general.type", 256).value_or("model");
+    const bool more =
+        type == "imatrix" &&
+        metadata.text(kPassportKey).value_or("").find(kStatisticsMark) != std::string::npos;
+    return more ? std::string(kStatisticsKind) : type;
   } catch (const Error&) {
     return "model";
   }

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "checkpoint/model_writer.h"
 
@@ -25,8 +26,13 @@ std::unique_ptr<ModelWriter> create_gguf_file(const std::filesystem::path& targe
                                               std::uint64_t passport_bytes,
                                               std::uint64_t max_part_bytes = 0);
 
-// What create_gguf would say of a target that is one file of such a kind ("general.type"); writes
-// nothing.
+// Products of inputs as nibble calibrate keeps them. They lie in an imatrix; what tells them apart
+// stands in its passport.
+inline constexpr std::string_view kStatisticsKind = "statistics";
+inline constexpr std::string_view kStatisticsMark = "nibble.statistics/";
+
+// What create_gguf would say of a target that is one file of such a kind ("general.type", or
+// kStatisticsKind); writes nothing.
 void check_gguf_target(const std::filesystem::path& target, const OutputModel& output,
                        const OutputOptions& options, std::string_view kind = "model");
 // The model, after all that create_gguf would refuse; writes nothing.

@@ -29,7 +29,7 @@ const Grid& grid_of_bits(const std::string& option, int bits) {
   const Grid* grid = grids::find(cat("int", bits));
   if (grid == nullptr)
     throw Error(ErrorKind::kInvalidArgument, cat(option, ": ", bits, " bits are not supported"),
-                cat("use ", grid_widths(), ", or name a --grid (nibble formats lists them)"));
+                cat("use ", grid_widths(), ", or name a grid (nibble formats lists them)"));
   return *grid;
 }
 

@@ -15,6 +15,7 @@
 #include "cli/json_output.h"
 #include "cli/losses.h"
 #include "cli/quantize_options.h"
+#include "nibble/error.h"
 #include "quantize/types/type_lines.h"
 
 namespace nibble::cli {
@@ -122,7 +123,7 @@ void print_result(const Options& options, const QuantizeResult& result, double s
                      : (std::filesystem::path(options.output) / kPassportName).string());
 }
 
-int run(const Options& options, const Global& global) {
+int quantize(const Options& options, const Global& global) {
   const auto start = std::chrono::steady_clock::now();
   QuantizeSinks sinks;
   sinks.progress = global.progress;
@@ -131,7 +132,9 @@ int run(const Options& options, const Global& global) {
   std::vector<Finding> refusals;
   Json types;
   sinks.planned = [&](const Plan& plan, const Recipe& recipe) {
-    refusals = refusals_of(recipe);
+    refusals = plan.warnings;
+    const auto readers = refusals_of(recipe);
+    refusals.insert(refusals.end(), readers.begin(), readers.end());
     types = types_json(recipe);
     for (const std::string& line : plan_lines(plan, recipe, refusals)) {
       if (options.dry_run && !global.json)  // what was asked for
@@ -190,6 +193,15 @@ int run(const Options& options, const Global& global) {
   global.log(
       cat("next: nibble compare ", options.model, " ", result.output.string(), " --file test.txt"));
   return 0;
+}
+
+int run(const Options& options, const Global& global) {
+  const RecipeString said = said_by_recipe(options.flags);
+  try {
+    return quantize(options, global);
+  } catch (const Error& error) {
+    throw in_words_of(said, error);
+  }
 }
 
 Run setup(CLI::App& app, const Global& global) {

@@ -7,7 +7,6 @@
 #include "cli/calibration_options.h"
 #include "cli/compute_options.h"
 #include "cli/grid_words.h"
-#include "cli/recipe_string.h"
 #include "nibble/error.h"
 
 namespace nibble::cli {
@@ -60,7 +59,7 @@ TypeOptions types_of(const QuantizeFlags& flags) {
 
 // What --recipe says as the options that say the same; what it leaves open stays as it was given.
 QuantizeFlags with_recipe(QuantizeFlags flags) {
-  const RecipeString recipe = parse_recipe(flags.recipe);
+  const RecipeString recipe = parse_recipe(*flags.recipe);
   const auto refuse = [&](const std::string& option) {
     throw Error(ErrorKind::kInvalidArgument,
                 cat(option, " contradicts --recipe \"", text_of(recipe), "\""),
@@ -155,8 +154,8 @@ void declare_settings(CLI::App& app, QuantizeFlags& flags) {
 }  // namespace
 
 void declare(CLI::App& app, QuantizeFlags& flags) {
-  app.add_option(
-      "--recipe", flags.recipe,
+  app.add_option_function<std::string>(
+      "--recipe", [&flags](const std::string& text) { flags.recipe = text; },  // "" says nothing
       "all choices in one line, \"awq | gptq int4:128 -> awq\": transforms, method, grid:group, "
       "layout or type; their options in parentheses");
   app.add_option("--method", flags.method, "how codes are chosen (nibble methods lists them)")
@@ -235,14 +234,47 @@ void declare(CLI::App& app, QuantizeFlags& flags) {
   for (const auto& [option, group] : kGroups) app.get_option(option)->group(group);
 }
 
+RecipeString said_by_recipe(const QuantizeFlags& flags) {
+  RecipeString recipe = flags.recipe ? parse_recipe(*flags.recipe) : RecipeString();
+  std::vector<std::string> typed;
+  if (!flags.transforms.empty()) typed.emplace_back("--transform");
+  if (!flags.method.empty()) typed.emplace_back("--method");
+  if (!flags.grid.empty() || flags.bits) typed.emplace_back("--grid");
+  if (!flags.group_size.empty()) typed.emplace_back("--group-size");
+  if (!flags.layout.empty()) typed.emplace_back("--layout");
+  if (!flags.dialect.empty()) typed.insert(typed.end(), {"--type", "--checkpoint-format"});
+  if (flags.asymmetric) typed.emplace_back("--symmetry");
+  for (const auto& setting : flags.settings) typed.push_back(cat("--", setting.first));
+  for (const std::string& option : typed) recipe.places.erase(option);
+  return recipe;
+}
+
+namespace {
+
+// A method that was named has nothing to do where all weights stay plain numbers.
+void refuse_method_of_plain(const QuantizeFlags& flags) {
+  const bool plain = gguf_named_alike(flags.dialect, "F16") ||
+                     gguf_named_alike(flags.dialect, "BF16") ||
+                     gguf_named_alike(flags.dialect, "F32");
+  if (!plain || flags.method.empty() || flags.method == "rtn" || !flags.tensor_types.empty())
+    return;
+  throw Error(ErrorKind::kInvalidArgument,
+              cat("--method ", flags.method, " would not be read: weights stored as ",
+                  flags.dialect, " are not quantized"),
+              "leave it out, or choose another --type (nibble formats lists them)");
+}
+
+}  // namespace
+
 QuantizeOptions options_of(const QuantizeFlags& given, std::uint64_t seed) {
-  const QuantizeFlags flags = given.recipe.empty() ? given : with_recipe(given);
+  const QuantizeFlags flags = given.recipe ? with_recipe(given) : given;
   QuantizeOptions options;
   options.transforms = flags.transforms;
   for (const std::string& name : options.transforms) transforms::named(name);
   if (!flags.imatrix.empty()) options.method = "rtn";  // the others need more, or nothing
   if (!flags.method.empty()) options.method = flags.method;
   methods::named(options.method);
+  refuse_method_of_plain(flags);
   if (flags.bits && !flags.grid.empty())
     throw Error(ErrorKind::kInvalidArgument, "--bits is short for a --grid; both were given");
   if (flags.bits) options.grid = grid_of_bits("--bits", *flags.bits).name;

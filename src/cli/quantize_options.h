@@ -7,13 +7,14 @@
 #include <string>
 #include <vector>
 
+#include "cli/recipe_string.h"
 #include "quantize/recipe.h"
 
 namespace nibble::cli {
 
 // What is typed, before it is checked.
 struct QuantizeFlags {
-  std::string recipe;  // recipe_string.h; stands for the options it names
+  std::optional<std::string> recipe;  // recipe_string.h; stands for the options it names
   std::vector<std::string> transforms;
   std::string method;       // empty: the usual one
   std::optional<int> bits;  // short for the uniform grid of so many bits
@@ -43,6 +44,9 @@ struct QuantizeFlags {
 };
 
 void declare(CLI::App& app, QuantizeFlags& flags);
+
+// What --recipe says, with the places of what no option said beside it.
+RecipeString said_by_recipe(const QuantizeFlags& flags);
 
 // Throws kInvalidArgument naming the option, the value and what is known.
 QuantizeOptions options_of(const QuantizeFlags& flags, std::uint64_t seed);

@@ -26,6 +26,33 @@ auto find_named(const Entries& entries, std::string_view name) {
   return found == entries.end() ? nullptr : *found;
 }
 
+// What an option is called in the line.
+std::string word_of(std::string_view option) {
+  if (option == "--group-size") return "group";
+  if (option == "--checkpoint-format") return "type";
+  return std::string(option.substr(2));
+}
+
+bool may_be_in_option(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+}
+
+// `text` with each option that `use` has a word for as that word.
+template <typename Use>
+std::string with_words(const std::string& text, const Use& use) {
+  std::string out;
+  for (std::size_t at = 0; at < text.size();) {
+    const bool begins = text.compare(at, 2, "--") == 0 && (at == 0 || text[at - 1] != '-');
+    std::size_t end = at + 1;
+    if (begins)
+      while (end < text.size() && may_be_in_option(text[end])) ++end;
+    const std::string part = text.substr(at, end - at);
+    out += begins ? use(part, at) : part;
+    at = end;
+  }
+  return out;
+}
+
 struct Word {
   std::string text;
   std::size_t at = 0;  // where it begins in the line
@@ -90,16 +117,22 @@ class Parser {
       refuse(name.at, cat(name.text, " stands behind the last stage"),
              "transforms come first, then one method with its grid, then -> and the layout");
     if (const Transform* transform = find_named(transforms::all(), name.text)) {
+      if (std::find(recipe_.transforms.begin(), recipe_.transforms.end(), name.text) !=
+          recipe_.transforms.end())
+        refuse(name.at, cat(name.text, " was said already"), "each transform is done once");
+      said("--transform", name.at);
       recipe_.transforms.push_back(name.text);
       settings(name.text, transform->options);
       return;
     }
     if (const Method* method = find_named(methods::all(), name.text)) {
+      said("--method", name.at);
       recipe_.method = name.text;
       settings(name.text, method->options);
       if (const Word grid = word(); !grid.text.empty()) take_grid(grid);
       return;
     }
+    refuse_target(name);
     if (grids::find(name.text) == nullptr && name.text.find_first_not_of("0123456789") == 0) {
       auto known = names_of(transforms::all());
       for (std::string& method : names_of(methods::all())) known.push_back(std::move(method));
@@ -110,11 +143,29 @@ class Parser {
     take_grid(name);
   }
 
+  void said(const std::string& option, std::size_t at) { recipe_.places.emplace(option, at + 1); }
+
+  // A word that belongs behind the arrow.
+  static void refuse_target(const Word& word) {
+    if (grids::find(word.text) != nullptr) return;
+    const auto types = type_words("");
+    const bool type = std::any_of(types.begin(), types.end(), [&](const std::string& name) {
+      return gguf_named_alike(name, word.text);
+    });
+    if (type || find_named(layouts::all(), word.text) != nullptr)
+      refuse(word.at,
+             cat(word.text, " is a ", type ? "type" : "layout", ", which stands behind ->"),
+             cat("write '-> ", word.text, "' at the end, and a grid, if any, in front of it"));
+  }
+
   void take_grid(const Word& grid) {
+    refuse_target(grid);
+    said("--grid", grid.at);
     recipe_.grid = with_context(place(grid.at), [&] { return grid_named("grid", grid.text).name; });
     if (!takes(":")) return;
     const Word group = word("a group size", "a number of columns such as 128, or -1 for a row");
     with_context(place(group.at), [&] { parse_group("group", group.text); });
+    said("--group-size", group.at);
     recipe_.group = group.text;
   }
 
@@ -128,13 +179,31 @@ class Parser {
       if (!takes("="))
         refuse(at_, cat(name.text, " has no value"), cat("write ", name.text, "=", spec.initial));
       const Word value = word("a value", cat("write ", name.text, "=", spec.initial));
-      with_context(place(value.at), [&] { Options(specs).set(spec, value.text); });
+      set(specs, spec, name.text, value);
+      said(cat("--", spec.name), name.at);
       const auto [place_of, added] = recipe_.settings.emplace(spec.name, value.text);
       if (!added && place_of->second != value.text)
         refuse(name.at, cat(spec.name, " is ", place_of->second, " already"),
                "every option has one value for the whole job");
     } while (takes(","));
-    if (!takes(")")) refuse(at_, cat("the options of ", stage, " do not end"), "write )");
+    if (!takes(")"))
+      refuse(at_,
+             cat("the options of ", stage, " do not end: ",
+                 at_ == text_.size() ? std::string("the line does")
+                                     : cat("\"", text_.substr(at_, 1), "\" stands here")),
+             "write ) behind the last of them, and a comma between two");
+  }
+
+  // The name as it was written: nobody typed an option.
+  static void set(Specs specs, const OptionSpec& spec, const std::string& name, const Word& value) {
+    try {
+      Options(specs).set(spec, value.text);
+    } catch (const Error& error) {
+      const auto use = [&](const std::string& option, std::size_t) {
+        return option == cat("--", spec.name) ? name : option;
+      };
+      throw Error(error.kind(), cat(place(value.at), ": ", with_words(error.what(), use)));
+    }
   }
 
   static std::string names(Specs specs) {
@@ -161,18 +230,23 @@ class Parser {
   void target() {
     const Word first = word("a layout or type", "such as awq, gptq:gptq_v2, Q4_K_M, gguf:Q4_K");
     const bool layout = find_named(layouts::all(), first.text) != nullptr;
-    if (layout) recipe_.layout = first.text;
+    if (layout) {
+      said("--layout", first.at);
+      recipe_.layout = first.text;
+    }
     if (layout && !takes(":")) return;
     const Word type =
         layout ? word("a type", cat("types of ", first.text, ": ", words_of(first))) : first;
     std::vector<std::string> known = type_words(recipe_.layout);
     for (const std::string& name : known)
       if (gguf_named_alike(name, type.text)) recipe_.type = name;
+    for (const char* option : {"--type", "--checkpoint-format"}) said(option, type.at);
     if (!recipe_.type.empty()) return;
     known = nearest_first(std::move(known), type.text);
     if (!layout) {
       auto all = names_of(layouts::all());
-      all.insert(all.end(), known.begin(), known.end());
+      for (std::string& name : known)  // a dialect may be called as its layout
+        if (std::find(all.begin(), all.end(), name) == all.end()) all.push_back(std::move(name));
       known = std::move(all);
     }
     with_context(place(type.at), [&] {
@@ -200,6 +274,20 @@ std::string stage_text(const std::string& name, Specs specs, const RecipeString&
 }  // namespace
 
 RecipeString parse_recipe(std::string_view text) { return Parser(text).parse(); }
+
+Error in_words_of(const RecipeString& recipe, const Error& error) {
+  const std::string text = error.what();
+  const std::size_t fix = text.find("\n  fix: ");
+  std::size_t first = 0;
+  const auto use = [&](const std::string& option, std::size_t at) {
+    const auto place = recipe.places.find(option);
+    if (place == recipe.places.end()) return option;
+    if (first == 0) first = place->second;
+    return cat(at < fix ? "the recipe's " : "", word_of(option));
+  };
+  const std::string words = with_words(text, use);
+  return first == 0 ? error : Error(error.kind(), cat("--recipe, character ", first, ": ", words));
+}
 
 std::string text_of(const RecipeString& recipe) {
   std::vector<std::string> stages;

@@ -4,7 +4,10 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
+
+#include "nibble/error.h"
 
 namespace nibble::cli {
 
@@ -16,7 +19,15 @@ struct RecipeString {
   std::string group;                            // "128", "-1": a whole row
   std::map<std::string, std::string> settings;  // "smooth-alpha": "0.7"
   std::string layout, type;                     // "gguf", "Q4_K_M"
-  bool operator==(const RecipeString&) const = default;
+  // Where the words of each option stand, counted from 1: {"--grid", 6}.
+  std::map<std::string, std::size_t> places = {};
+  // Says the same, wherever its words stand.
+  bool operator==(const RecipeString& other) const {
+    const auto said = [](const RecipeString& of) {
+      return std::tie(of.transforms, of.method, of.grid, of.group, of.settings, of.layout, of.type);
+    };
+    return said(*this) == said(other);
+  }
 };
 
 //   [TRANSFORM |] … [METHOD] [GRID[:GROUP]] [-> LAYOUT[:TYPE], or -> TYPE]
@@ -24,6 +35,11 @@ struct RecipeString {
 // by the last part of them ("alpha=0.7"). Throws kInvalidArgument naming the word, where it stands,
 // counted from 1, and what is known there.
 RecipeString parse_recipe(std::string_view text);
+
+// An error that names options which nobody typed, as one about the line that stood for them:
+// "--group-size 48 …" is "--recipe, character 11: the recipe's group 48 …". Options that have no
+// place in `recipe` keep their names.
+Error in_words_of(const RecipeString& recipe, const Error& error);
 
 // The same recipe in its usual form, options by their full names; parse_recipe reads it again.
 std::string text_of(const RecipeString& recipe);

@@ -18,6 +18,21 @@ struct Options {
   std::string model, base;
 };
 
+std::string summary(const VerifyResult& result) {
+  const char* word = result.passed() ? "ok" : "failed";
+  if (result.entries_checked > 0)
+    return fmt::format("{}: {} files match their sums, {} matrices' inputs", word,
+                       result.files_checked, result.entries_checked);
+  if (!result.passed() && result.files_checked == 0 && result.modules_checked == 0)
+    return "failed: nothing of it could be checked further";
+  if (result.passed() && result.files_checked == 0 && result.modules_checked == 0)
+    return "nothing to check: no sums, no quantized module; the model opens, and all its values "
+           "are finite";
+  return fmt::format(
+      "{}: {} files match their sums, {} quantized modules follow their layout's rules", word,
+      result.files_checked, result.modules_checked);
+}
+
 int run(const Options& options, const Global& global) {
   std::optional<std::filesystem::path> base;
   if (!options.base.empty()) base = global.model(options.base);
@@ -34,25 +49,20 @@ int run(const Options& options, const Global& global) {
                                    {"passed", result.passed()},
                                    {"files_checked", result.files_checked},
                                    {"modules_checked", result.modules_checked},
+                                   {"entries_checked", result.entries_checked},
                                    {"findings", findings}});
   } else {
     for (const Finding& finding : result.findings)
       fmt::print("{}: {} [{}]\n", finding.error ? "error" : "warning", finding.text, finding.rule);
-    if (result.passed() && result.files_checked == 0 && result.modules_checked == 0)
-      fmt::print(
-          "nothing to check: no sums, no quantized module; the model opens, and all its "
-          "values are finite\n");
-    else
-      fmt::print(
-          "{}: {} files match their sums, {} quantized modules follow their layout's rules\n",
-          result.passed() ? "ok" : "failed", result.files_checked, result.modules_checked);
+    fmt::print("{}\n", summary(result));
   }
   return result.passed() ? 0 : kBadFile;
 }
 
 Run setup(CLI::App& app, const Global& global) {
   const auto options = std::make_shared<Options>();
-  app.add_option("MODEL", options->model, "Folder or GGUF file to check")->required();
+  app.add_option("MODEL", options->model, "Folder, GGUF file, statistics or imatrix to check")
+      ->required();
   app.add_option("--base", options->base,
                  "The original model: its files must be the ones the passport names");
   return [options, &global] { return run(*options, global); };

@@ -50,6 +50,8 @@ struct Method {
   // nothing. May be null.
   std::string (*refusal)(const CodeShape& shape, const Storable& storable,
                          const Options& options) = nullptr;
+  // What is to be known of such codes before the work, or nothing. May be null.
+  std::string (*note)(const CodeShape& shape) = nullptr;
   // Uses all threads; the result does not depend on their number.
   Outcome (*quantize)(const Task& task) = nullptr;
   bool weighs = false;  // looks at Task::importance where there is one

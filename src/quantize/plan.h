@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "quantize/calibration/calibration.h"
 #include "quantize/recipe.h"
@@ -14,9 +15,10 @@ struct Plan {
   double bits_per_weight = 0;     // over the quantized modules, scales and zeros included
   std::uint64_t peak_memory = 0;  // beyond the mapped checkpoint
   std::uint64_t memory_limit = 0;
-  bool spill = false;     // activations go to a temporary file
-  double operations = 0;  // floating point, all blocks
-  double seconds = 0;     // expected, from a short measurement of this machine
+  bool spill = false;             // activations go to a temporary file
+  double operations = 0;          // floating point, all blocks
+  double seconds = 0;             // expected, from a short measurement of this machine
+  std::vector<Finding> warnings;  // what can be done, and is likely to disappoint
 };
 
 // `output` as it will be written. Throws kResource when the job cannot fit, naming the figure and

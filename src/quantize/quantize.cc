@@ -58,6 +58,8 @@ class Job {
     const std::size_t length = calibrated ? window_length() : 0;
     result_.plan = make_plan(source_, recipe_, options_, tensors,
                              calibrated ? options_.calibration.samples : 0, length);
+    warn_of_few_tokens(calibrated ? options_.calibration.samples : result_.calibration.samples,
+                       calibrated ? length : result_.calibration.length);
     if (sinks_.planned) sinks_.planned(result_.plan, recipe_);
     const OutputModel model = output_model(tensors);
     if (dry_run) {
@@ -66,7 +68,6 @@ class Job {
     }
     writer_ = layout().create(layout(), recipe_.layout_settings, output_, model, output_options());
     hash_inputs();
-    if (statistics_) statistics_->require_model(base_hashes_.get());
     if (calibrated && !options_.calibration.sources.empty()) gather();
     open_journal();
     try {
@@ -80,7 +81,10 @@ class Job {
       tell_what_is_kept();
       throw;
     }
-    if (journal_) journal_->remove();
+    if (journal_)
+      journal_->remove();
+    else if (const std::string note = left_journal_note(output_); !note.empty())
+      log(note);
     return std::move(result_);
   }
 
@@ -121,15 +125,29 @@ class Job {
     if (sinks_.log) sinks_.log(line);
   }
 
+  // Of layers whose inputs' products somebody reads.
+  void warn_of_few_tokens(std::size_t samples, std::size_t length) {
+    std::size_t inputs = 0;
+    for (const PlannedModule& module : recipe_.modules)
+      if (recipe_.needs_hessian(module.layer, module.role))
+        inputs = std::max(inputs, module.shape.columns);
+    if (std::string few = few_tokens_note(samples, length, inputs); !few.empty())
+      result_.plan.warnings.push_back({false, "calibration.tokens", std::move(few)});
+  }
+
   void open_statistics() {
     if (options_.statistics.empty()) return;
     statistics_.emplace(options_.statistics);
     result_.calibration = statistics_->calibration();
+    hash_base();  // before the plan, which must not promise what the job refuses
+    statistics_->require_model(base_hashes_.get());
   }
 
   void open_importance() {
     if (options_.imatrix.empty()) return;
     importance_.emplace(options_.imatrix);
+    if (!importance_->note().empty()) log(importance_->note());
+    for (const PlannedTensor& tensor : recipe_.tensors) importance_of(tensor);  // its sizes
     std::vector<std::string> missing;
     for (const PlannedModule& module : recipe_.modules)
       if (importance_of(module).empty()) missing.push_back(module.name);
@@ -171,10 +189,8 @@ class Job {
   void open_journal() {
     const bool long_job = recipe_.calibrated() || result_.plan.seconds >= kWorthKeeping;
     if (!long_job && options_.resume != Resume::kRequired) return;
-    std::error_code ignored;
-    auto place = std::filesystem::weakly_canonical(std::filesystem::absolute(output_), ignored);
-    if (!place.has_filename()) place = place.parent_path();
-    journal_.emplace(place += ".journal", job_identity(passport_parts()), options_.resume);
+    const auto place = journal_place(output_);
+    journal_.emplace(place, job_identity(passport_parts()), options_.resume);
     if (!journal_->note().empty()) log(journal_->note());
     if (journal_->state().is_null()) return;
     JobState state = with_context(place.string(), [&] { return kept_state(*journal_, recipe_); });
@@ -452,11 +468,16 @@ class Job {
       result_.tensors.push_back({std::move(kept), 0});
   }
 
-  void hash_inputs() {
+  void hash_base() {
+    if (base_hashes_.begun()) return;
     auto base = source_.checkpoint().files();
     if (!from_gguf()) base.push_back(source_.folder() / "config.json");
     base_hashes_ =
         Background<Json>([base](const std::stop_token& stop) { return hash_files(base, stop); });
+  }
+
+  void hash_inputs() {
+    hash_base();
     tokenizer_hashes_ = hash_files(from_gguf() ? beside_gguf() : tokenizer_files(source_.folder()));
     for (const SideFile& file : folder_.files)
       if (file.name.starts_with("tokenizer"))

@@ -11,6 +11,7 @@
 #include "quantize/patterns.h"
 #include "quantize/requantize.h"
 #include "quantize/types/choose_types.h"
+#include "quantize/types/fitting.h"
 
 namespace nibble {
 namespace {
@@ -114,11 +115,11 @@ std::string dialect_for(const Layout& layout, const Grid& grid, const QuantizeOp
 
 // The first layout that can hold `grid` at all.
 const Layout& layout_of(const QuantizeOptions& options, const Grid& grid) {
-  const auto holds = [&](const Layout& layout) {
+  const auto refusal = [&](const Layout& layout) {
     const auto usual = layout.usual_groups(grid, options.dialect);
-    return layout.refusal(code_shape(4096, 4096, {&grid, usual.empty() ? 0 : usual.front()}))
-        .empty();
+    return layout.refusal(code_shape(4096, 4096, {&grid, usual.empty() ? 0 : usual.front()}));
   };
+  const auto holds = [&](const Layout& layout) { return refusal(layout).empty(); };
   std::vector<std::string> able;
   for (const Layout* layout : layouts::all())
     if (holds(*layout)) able.emplace_back(layout->name);
@@ -130,7 +131,9 @@ const Layout& layout_of(const QuantizeOptions& options, const Grid& grid) {
   const Layout& layout = *asked;
   if (!holds(layout))
     throw Error(ErrorKind::kInvalidArgument,
-                cat("layout ", layout.name, " cannot store codes of ", grid.name),
+                layout.write == nullptr
+                    ? cat("layout ", layout.name, ": ", refusal(layout))
+                    : cat("layout ", layout.name, " cannot store codes of ", grid.name),
                 cat("layouts that can: ", join(able, ", ")));
   return layout;
 }
@@ -301,6 +304,25 @@ std::string refusal_of(const PlannedModule& module) {
   return refusal;
 }
 
+// What to do about a module that the layout refuses.
+std::string fix_for(const QuantizeOptions& options, const Recipe& recipe,
+                    const PlannedModule& module) {
+  const auto sizes = fitting_groups(*recipe.layout, module.shape);
+  if (!sizes.empty())
+    return cat("group sizes of ", module.shape.grid->name, " that fit: ", join(sizes, ", "),
+               "; or leave the size out");
+  std::vector<const Grid*> grids = {recipe.layout_settings.base.grid};
+  for (const Override& rule : options.overrides)
+    if (rule.grid != nullptr && std::find(grids.begin(), grids.end(), rule.grid) == grids.end())
+      grids.push_back(rule.grid);
+  std::vector<std::string> names;
+  for (const Grid* grid : grids) names.emplace_back(grid->name);
+  const auto able = layouts_of_all(grids);
+  return able.empty()
+             ? cat("no layout holds ", join(names, " and "), " together: choose another grid")
+             : cat("layouts that hold ", join(names, " and "), ": --layout ", join(able, ", "));
+}
+
 // Method, grid, group and options of one module; `rule` may be null.
 void resolve(const QuantizeOptions& options, const Override* rule, Settings& settings,
              Recipe& recipe, PlannedModule& module) {
@@ -329,7 +351,8 @@ void resolve(const QuantizeOptions& options, const Override* rule, Settings& set
   module.shape = code_shape(module.shape.rows, module.shape.columns, own);
   module.method = &methods::named(rule != nullptr && rule->method ? *rule->method : options.method);
   if (const std::string refusal = recipe.layout->refusal(module.shape); !refusal.empty())
-    throw Error(ErrorKind::kInvalidArgument, cat(module.name, ": ", refusal));
+    throw Error(ErrorKind::kInvalidArgument, cat(module.name, ": ", refusal),
+                fix_for(options, recipe, module));
   module.storable = recipe.layout->storable(module.shape, layout.of_module(module.name));
   module.options = settings.of(module.method->options);
   decide_symmetry(*module.shape.grid, module.storable, module.options);
@@ -358,6 +381,16 @@ void resolve_all(const QuantizeOptions& options, Settings& settings, Recipe& rec
     resolve(options, rules[i], settings, recipe, recipe.modules[i]);
 }
 
+// Each once, however many modules it is of.
+void add_method_notes(Recipe& recipe) {
+  std::set<std::string> told;
+  for (const PlannedModule& module : recipe.modules) {
+    if (module.method->note == nullptr) continue;
+    const std::string note = module.method->note(module.shape);
+    if (!note.empty() && told.insert(note).second) recipe.notes.push_back(note);
+  }
+}
+
 // What readers of the checkpoint are told of the codes.
 void describe(Recipe& recipe) {
   LayoutSettings& settings = recipe.layout_settings;
@@ -376,7 +409,10 @@ void describe(Recipe& recipe) {
 void refuse_choices(const QuantizeOptions& options, const std::string& type) {
   const auto refuse = [&](const std::string& what) {
     throw Error(ErrorKind::kInvalidArgument,
-                cat(what, " would not be read: blocks of ", type, " follow a rule of their own"),
+                cat(what, " would not be read: ",
+                    gguf_type_named(type).blocks == nullptr
+                        ? cat("weights stored as ", type, " are not quantized")
+                        : cat("blocks of ", type, " follow a rule of their own")),
                 "leave it out, or choose another --type (nibble formats lists them)");
   };
   if (!options.grid.empty()) refuse(cat("--grid ", options.grid));
@@ -457,12 +493,17 @@ Recipe make_recipe(const ModelSource& source, const QuantizeOptions& asked,
   if (recipe.modules.empty()) refuse_choices(options, recipe.layout_settings.dialect);
 
   Settings settings(options.settings);
+  std::set<std::string> transforms;
   for (const std::string& name : options.transforms) {
+    if (!transforms.insert(name).second)
+      throw Error(ErrorKind::kInvalidArgument, cat("--transform ", name, " was given twice"),
+                  "each transform is done once: leave one of them out");
     const Transform& transform = transforms::named(name);
     recipe.transforms.push_back({&transform, settings.of(transform.options)});
   }
   resolve_all(options, settings, recipe);
   settings.require_read(recipe);
+  add_method_notes(recipe);
   settle_blocks(source, options, recipe);
   describe(recipe);
   require_imatrix_read(options, recipe);

@@ -130,6 +130,27 @@ JobState kept_state(const Journal& journal, const Recipe& recipe) {
   return state;
 }
 
+std::filesystem::path journal_place(const std::filesystem::path& output) {
+  std::error_code ignored;
+  auto place = std::filesystem::weakly_canonical(std::filesystem::absolute(output), ignored);
+  if (!place.has_filename()) place = place.parent_path();
+  return place += ".journal";
+}
+
+std::string left_journal_note(const std::filesystem::path& output) {
+  const auto place = journal_place(output);
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(place / "job.json", ignored)) return {};
+  std::uint64_t bytes = 0;
+  for (std::filesystem::directory_iterator entry(place, ignored), end; !ignored && entry != end;
+       entry.increment(ignored))
+    if (const auto size = entry->file_size(ignored); !ignored) bytes += size;
+  return cat(place.string(), " (", human_bytes(bytes),
+             ") was left by another job of this output, which was stopped; that job, given again "
+             "with --force, goes on from it, and rm -r ",
+             place.string(), " removes it");
+}
+
 void restore_samples(const Journal& journal, Samples& samples) {
   const auto blobs = journal.blobs();
   if (blobs.size() < 2) return;

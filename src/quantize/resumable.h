@@ -1,7 +1,9 @@
 // A quantization job in its journal: what makes it the same job, and its state between two layers.
 #pragma once
 
+#include <filesystem>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "base/journal.h"
@@ -9,6 +11,11 @@
 #include "quantize/passport.h"
 
 namespace nibble {
+
+// Where the journal of a job with this output lies: OUT.journal.
+std::filesystem::path journal_place(const std::filesystem::path& output);
+// What to tell of a journal that lies there after a job which had none; empty: there is none.
+std::string left_journal_note(const std::filesystem::path& output);
 
 // All that the output's bytes depend on. `parts` needs no modules, and no calibration where the
 // model writes its own.

@@ -13,6 +13,8 @@
 #include "checkpoint/gguf_writer.h"
 #include "model/source.h"
 #include "nibble/error.h"
+#include "quantize/calibration/input_importance.h"
+#include "quantize/calibration/verify_inputs.h"
 #include "quantize/nonfinite.h"
 #include "quantize/passport.h"
 
@@ -157,12 +159,12 @@ class Verifier {
     const std::string expected = json_string(passport, "tensors_sha256", "");
     if (expected.empty())
       warn("sums.missing", "the passport has no sum: damage to the tensors cannot be seen");
-    else if (tensors_sha256(*open_checkpoint(model_)) != expected)
+    else if (const auto reader = open_checkpoint(model_); tensors_sha256(*reader) != expected)
       error("sums.mismatch",
             cat(model_.string(),
                 ": its tensors are not those that were written: the SHA-256 differs"));
     else
-      ++result_.files_checked;
+      result_.files_checked += reader->files().size();
   }
 
   void check_hashes(const Json& expected, const std::filesystem::path& folder,
@@ -226,6 +228,7 @@ bool VerifyResult::passed() const {
 
 VerifyResult verify_checkpoint(const std::filesystem::path& model,
                                const std::optional<std::filesystem::path>& base) {
+  if (InputImportance::is_in(model)) return verify_inputs(model, base);
   if (!std::filesystem::is_directory(model) && layouts::writing(model) == nullptr)
     throw Error(ErrorKind::kInvalidArgument,
                 cat(model.string(),

@@ -69,7 +69,13 @@ TEST(RecipeString, NamesTheWordItsPlaceAndWhatIsKnown) {
       {"smoothquant(aplha=1)", {"character 13", "option of smoothquant", "smooth-alpha"}},
       {"smoothquant(alpha=7)", {"character 19", "7 is not between 0 and 1"}},
       {"smoothquant(alpha)", {"character 18", "alpha has no value", "alpha=0.5"}},
-      {"smoothquant(alpha=1", {"character 20", "do not end"}},
+      {"smoothquant(alpha=1", {"character 20", "do not end: the line does"}},
+      {"gptq(damping=0.1 int4", {"character 18", "do not end", "\"i\" stands here"}},
+      {"awq | awq", {"character 7", "awq was said already"}},
+      {"gptq Q4_K", {"character 6", "Q4_K is a type", "-> Q4_K"}},
+      {"gptq mlx", {"character 6", "mlx is a layout", "-> mlx"}},
+      {"Q4_K", {"character 1", "Q4_K is a type"}},
+      {"gptq int9", {"character 6", "did you mean int8?"}},
       {"gptq(drift=1)", {"character 6", "option of gptq"}},
       {"gptq | awq", {"character 8", "awq stands behind the last stage"}},
       {"gptq | hqq", {"character 8", "hqq stands behind the last stage"}},
@@ -82,6 +88,28 @@ TEST(RecipeString, NamesTheWordItsPlaceAndWhatIsKnown) {
   for (const auto& [text, told] : kCases)
     for (const char* part : told)
       EXPECT_NE(refusal(text).find(part), std::string::npos) << text << ": " << refusal(text);
+}
+
+TEST(RecipeString, ListsEveryLayoutAndTypeOnce) {
+  const std::string text = refusal("rtn -> nowhere");
+  const auto first = text.find(" gptq,");
+  ASSERT_NE(first, std::string::npos) << text;
+  EXPECT_EQ(text.find(" gptq,", first + 1), std::string::npos) << text;
+}
+
+// An error from behind names the options that the line stands for.
+TEST(RecipeString, ErrorsSpeakOfTheLine) {
+  const RecipeString recipe = parse_recipe("awq(steps=4) | rtn int4:48 -> gptq");
+  const auto told = [&](const char* message, const char* fix) {
+    const Error error(ErrorKind::kInvalidArgument, message, fix);
+    return std::string(in_words_of(recipe, error).what());
+  };
+  EXPECT_EQ(told("--group-size 48 divides nothing", "leave --group-size out, or take --grid int8"),
+            "--recipe, character 25: the recipe's group 48 divides nothing\n"
+            "  fix: leave group out, or take grid int8");
+  EXPECT_EQ(told("--awq-steps 4 is little", "take more"),
+            "--recipe, character 5: the recipe's awq-steps 4 is little\n  fix: take more");
+  EXPECT_EQ(told("--skip finds nothing", "--force"), "--skip finds nothing\n  fix: --force");
 }
 
 }  // namespace

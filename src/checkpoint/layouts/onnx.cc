@@ -235,13 +235,24 @@ OnnxProduct product_of(const std::vector<TensorInfo>& tensors, std::int64_t accu
   };
 }
 
-void rehearse(const std::filesystem::path&, const OutputModel& model, const OutputOptions&) {
+// All tensors lie in one file beside the graph.
+void refuse_shards(const OutputOptions& options) {
+  if (options.max_shard_bytes != OutputOptions().max_shard_bytes)
+    throw Error(ErrorKind::kInvalidArgument,
+                "--max-shard-size would not be read: layout onnx writes all weights into one file",
+                "leave it out, or choose another --layout");
+}
+
+void rehearse(const std::filesystem::path&, const OutputModel& model,
+              const OutputOptions& options) {
+  refuse_shards(options);
   model.onnx(product_of(model.tensors, 0));
 }
 
 std::unique_ptr<ModelWriter> create(const Layout&, const LayoutSettings& settings,
                                     const std::filesystem::path& target, const OutputModel& model,
                                     const OutputOptions& options) {
+  refuse_shards(options);
   const std::int64_t accuracy = settings.dialect == kDialects[1] ? 4 : 0;
   return create_onnx_folder(target, model, model.onnx(product_of(model.tensors, accuracy)),
                             options);

@@ -7,9 +7,9 @@
 //   weight[o, i] = scale[o, g] · (code − zero_point[o, g])
 //
 // Here codes and zeros have the middle of their grid added. How wide codes are stands in
-// config.json: quant_type.default._data.weight_dtype, 8 bits where it does not. Every tensor of the
-// model is described once more in the metadata of each file: "m.weight" as an
-// IntxUnpackedToInt8Tensor with the names of its parts, others as a Tensor.
+// config.json (torchao_config.h), 8 bits where it does not. Every tensor of the model is described
+// once more in the metadata of each file: "m.weight" as an IntxUnpackedToInt8Tensor with the names
+// of its parts, others as a Tensor.
 #include <algorithm>
 #include <array>
 #include <map>
@@ -21,6 +21,7 @@
 #include "checkpoint/layouts/opened_modules.h"
 #include "checkpoint/layouts/reader_warnings.h"
 #include "checkpoint/layouts/row_codes.h"
+#include "checkpoint/layouts/torchao_config.h"
 #include "nibble/error.h"
 
 namespace nibble::layouts {
@@ -28,53 +29,7 @@ namespace {
 
 constexpr std::string_view kCodes = "._weight_qdata", kScales = "._weight_scale",
                            kZeros = "._weight_zero_point";
-constexpr std::string_view kFix = "start from the original checkpoint";
-
 constexpr std::array<std::size_t, 3> kUsualGroups = {128, 64, 32};
-constexpr std::array<std::string_view, 2> kWeightOnly = {"Int8WeightOnlyConfig",
-                                                         "IntxWeightOnlyConfig"};
-constexpr std::array<std::string_view, 2> kRoundInputs = {"Int8DynamicActivationInt8WeightConfig",
-                                                          "Int8DynamicActivationIntxWeightConfig"};
-
-struct Settings {
-  int bits = 8;
-  bool rounds_inputs = false;
-};
-
-const Json& member(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  if (found == object.end() || !found->is_object())
-    throw Error(ErrorKind::kUnsupported, cat("\"", key, "\" is not there or no object"), kFix);
-  return *found;
-}
-
-Settings read_settings(const Json& config) {
-  return with_context("\"quant_type\"", [&] {
-    const Json& kind = member(member(config, "quant_type"), "default");
-    const std::string type = json_string(kind, "_type", "");
-    const auto is_one_of = [&](const auto& names) {
-      return std::find(names.begin(), names.end(), type) != names.end();
-    };
-    Settings settings;
-    settings.rounds_inputs = is_one_of(kRoundInputs);
-    if (!settings.rounds_inputs && !is_one_of(kWeightOnly))
-      throw Error(ErrorKind::kUnsupported,
-                  cat("is ", type.substr(0, 80), "; supported: ", kWeightOnly[0], ", ",
-                      kWeightOnly[1], ", ", kRoundInputs[0], ", ", kRoundInputs[1]),
-                  kFix);
-    const Json& data = member(kind, "_data");
-    const auto width = data.find("weight_dtype");
-    if (width == data.end() || width->is_null()) return settings;
-    const std::string name = width->is_object() ? json_string(*width, "_data", "") : width->dump();
-    const Grid* grid = grids::find(name);
-    if (grid == nullptr || !grid->uniform())
-      throw Error(ErrorKind::kUnsupported,
-                  cat("weight_dtype is ", name.substr(0, 40), "; supported: int2 to int6 and int8"),
-                  kFix);
-    settings.bits = grid->bits;
-    return settings;
-  });
-}
 
 // Bytes have room for more.
 void check_codes(const ModuleTensors& tensors, std::span<const std::byte> codes, int bits) {
@@ -110,10 +65,59 @@ std::optional<std::string> module_of(const TensorInfo& tensor) {
   return module_of_suffix(tensor, kCodes);
 }
 
+std::string words_of(std::size_t group) {
+  return group == 0 ? std::string("one group for each row") : cat("groups of ", group);
+}
+
+// Are scales of as many columns as the config says? Every tensor brings its own number for its
+// readers, so that modules may differ from the config; that all do is a mistake in one of the two.
+class GroupCheck {
+ public:
+  GroupCheck(const CheckpointReader& reader, std::optional<std::size_t> told) : told_(told) {
+    if (!told) return;
+    for (const TensorInfo& codes : reader.tensors())
+      if (const auto module = module_of(codes))
+        if (const TensorInfo* scales = reader.find(cat(*module, kScales))) look_at(codes, *scales);
+  }
+
+  // Empty where at least one module is as the config says.
+  std::string contradiction() const {
+    if (others_ == 0 || as_told_ > 0) return {};
+    return cat("\"quant_type\" says ", words_of(*told_), ", but ", first_);
+  }
+  std::string note() const {
+    if (others_ == 0 || as_told_ == 0) return {};
+    return cat(others_, " of ", others_ + as_told_, " modules are not in ", words_of(*told_),
+               " as \"quant_type\" says, and the tensors count: ", first_);
+  }
+
+ private:
+  void look_at(const TensorInfo& codes, const TensorInfo& scales) {
+    if (codes.shape.size() != 2 || scales.shape.size() != 2 || scales.shape[1] < 1) return;
+    const auto columns = static_cast<std::size_t>(codes.shape[1]);
+    const std::size_t group = columns / static_cast<std::size_t>(scales.shape[1]);
+    if (group == (*told_ == 0 ? columns : *told_)) {
+      ++as_told_;
+      return;
+    }
+    if (others_++ == 0)
+      first_ = cat(scales.name, " of ", list_text(scales.shape), " beside ", codes.name, " of ",
+                   list_text(codes.shape), " is of ", words_of(group == columns ? 0 : group));
+  }
+
+  std::optional<std::size_t> told_;
+  std::size_t as_told_ = 0, others_ = 0;
+  std::string first_;
+};
+
 class Modules final : public StoredModules {
  public:
   Modules(const CheckpointReader& reader, const Json& config)
-      : reader_(reader), settings_(read_settings(config)) {
+      : reader_(reader), settings_(read_torchao_config(config)) {
+    const GroupCheck groups(reader, settings_.group);
+    if (const std::string wrong = groups.contradiction(); !wrong.empty())
+      throw Error(ErrorKind::kCorruptFile, wrong, "take the config.json that belongs to the files");
+    if (std::string note = groups.note(); !note.empty()) notes_.push_back(std::move(note));
     if (settings_.rounds_inputs) notes_.emplace_back(kRoundsInputsNote);
   }
   bool holds(const std::string& module) const override {
@@ -126,7 +130,7 @@ class Modules final : public StoredModules {
 
  private:
   const CheckpointReader& reader_;
-  Settings settings_;
+  TorchaoConfig settings_;
   std::vector<std::string> notes_;
 };
 
@@ -137,12 +141,15 @@ std::unique_ptr<StoredModules> open(const CheckpointReader& reader, const Json& 
 }
 
 std::vector<Finding> check(const CheckpointReader& reader, const Json& config) {
-  const Settings settings = read_settings(config);
-  return findings_of(
+  const TorchaoConfig settings = read_torchao_config(config);
+  auto findings = findings_of(
       open_modules(
           reader, module_of, "torchao.tensors",
           [&](const std::string& module) { return codes_in(reader, module, settings.bits); }),
       "torchao.modules", cat("the config says torchao, but no tensor is called *", kCodes));
+  if (const std::string wrong = GroupCheck(reader, settings.group).contradiction(); !wrong.empty())
+    findings.push_back({true, "torchao.group_size", wrong});
+  return findings;
 }
 
 std::span<const std::size_t> usual_groups(const Grid&, std::string_view) { return kUsualGroups; }
@@ -193,32 +200,6 @@ std::vector<NamedBytes> write(const std::string& module, const Codes& codes,
           {std::move(infos[2]), std::move(zeros)}};
 }
 
-Json tagged(std::string_view type, Json data) {
-  return {{"_type", type}, {"_data", std::move(data)}};
-}
-
-Json config(const LayoutSettings& settings) {
-  const std::size_t group = settings.base.group_size;
-  Json granularity =
-      group == 0 ? tagged("PerAxis", {{"axis", 0}}) : tagged("PerGroup", {{"group_size", group}});
-  granularity["_version"] = 1;
-  Json kind = tagged(
-      kWeightOnly[1],
-      {{"granularity", std::move(granularity)},
-       {"intx_choose_qparams_algorithm", tagged("IntxChooseQParamsAlgorithm", "AFFINE")},
-       {"intx_packing_format", tagged("IntxPackingFormat", "UNPACKED_TO_INT8")},
-       {"mapping_type", tagged("MappingType", settings.symmetric ? "SYMMETRIC" : "ASYMMETRIC")},
-       {"scale_dtype", nullptr},
-       {"weight_dtype", tagged("torch.dtype", settings.base.grid->name)}});
-  kind["_version"] = 2;
-  return {
-      {"quant_method", "torchao"},
-      {"quant_type", {{"default", std::move(kind)}}},
-      {"include_input_output_embeddings", false},
-      {"modules_to_not_convert", settings.skipped.empty() ? Json(nullptr) : Json(settings.skipped)},
-      {"untie_embedding_weights", false}};
-}
-
 std::vector<std::pair<std::string, std::string>> metadata(std::span<const TensorInfo> tensors,
                                                           const LayoutSettings& settings) {
   std::vector<std::pair<std::string, std::string>> pairs;
@@ -253,6 +234,17 @@ std::vector<std::pair<std::string, std::string>> metadata(std::span<const Tensor
 
 std::vector<std::pair<std::string, std::string>> files(const LayoutSettings&) { return {}; }
 
+// Not a reader that refuses, but who asks for 4 bits expects half the size.
+std::vector<Finding> consumers(std::span<const ShapedModule> modules, const LayoutSettings&) {
+  ReaderWarnings warnings;
+  for (const ShapedModule& module : modules)
+    if (const Grid& grid = *module.settings.grid; grid.bits < 8)
+      warnings.add("torchao.bytes",
+                   cat("this layout has a byte for each code of ", grid.name,
+                       ": the files are as large as with 8 bits, here and as torchao reads them"));
+  return warnings.findings(modules.size());
+}
+
 constexpr TestedReader kReaders[] = {
     {.program = "transformers 5.24.0, torchao 0.18.0",
      .takes = "2 to 6 and 8 bits, groups and rows",
@@ -276,9 +268,10 @@ extern const Layout torchao{
     .bits_per_weight = bits_per_weight,
     .plan = plan,
     .write = write,
-    .config = config,
+    .config = write_torchao_config,
     .files = files,
     .metadata = metadata,
+    .consumers = consumers,
 };
 
 }  // namespace nibble::layouts

@@ -1,5 +1,6 @@
 #include "quantize/calibration/calibrate.h"
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -18,6 +19,8 @@
 namespace nibble {
 namespace {
 
+constexpr std::size_t kRoomForSum = 256;  // which the writer adds to the passport
+
 class Measuring {
  public:
   Measuring(const std::filesystem::path& model, const std::filesystem::path& output,
@@ -32,7 +35,7 @@ class Measuring {
                   cat("name it ", output_.string(), ".gguf"));
     check_gguf_target(output_,
                       {.inputs = source_.inputs(), .source = {}, .tensors = {}, .gguf = {}},
-                      {.replace = options_.replace}, "imatrix");
+                      {.replace = options_.replace}, kStatisticsKind);
     auto files = source_.checkpoint().files();
     if (source_.checkpoint().gguf() == nullptr) files.push_back(source_.folder() / "config.json");
     base_ = hash_files(files);
@@ -56,6 +59,11 @@ class Measuring {
     result_.calibration =
         gather_calibration(source_, *tokenizer, options_.calibration, options_.compute, progress_);
     for (const std::string& note : result_.calibration.notes) tell(note);
+    const HyperParams& hyper = source_.hyper();
+    const std::string few =
+        few_tokens_note(result_.calibration.samples, result_.calibration.length,
+                        std::max({hyper.hidden, hyper.mlp_hidden, hyper.heads * hyper.head_dim}));
+    if (!few.empty()) tell(cat("warning: ", few));
   }
 
   Json identity() const {
@@ -73,8 +81,8 @@ class Measuring {
   }
 
   void open_journal() {
-    auto place = std::filesystem::weakly_canonical(std::filesystem::absolute(output_));
-    journal_.emplace(place += ".journal", identity(), options_.resume);
+    const auto place = journal_place(output_);
+    journal_.emplace(place, identity(), options_.resume);
     if (!journal_->note().empty()) tell(journal_->note());
     if (journal_->state().is_null()) return;
     const JobState state = with_context(place.string(), [&] { return kept_state(*journal_, {}); });
@@ -127,7 +135,9 @@ class Measuring {
 
   void measure() {
     const std::size_t layers = source_.hyper().layers;
-    writer_ = create_gguf_file(output_, file(), 4096);
+    // Names of a model's parts and of texts may be many: without its passport the file is of no
+    // use.
+    writer_ = create_gguf_file(output_, file(), passport().dump().size() + kRoomForSum);
     OriginalWalk walk(source_, result_.calibration, options_.compute);
     journal_->replay([&](std::string_view name, std::span<const std::byte> bytes) {
       throw_if_stopped();

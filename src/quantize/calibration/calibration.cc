@@ -151,6 +151,15 @@ std::string hash_of(const Ids& ids) {
 
 }  // namespace
 
+std::string few_tokens_note(std::size_t samples, std::size_t length, std::size_t inputs) {
+  const std::size_t tokens = samples * length;
+  if (tokens == 0 || tokens >= inputs) return {};
+  return cat(tokens, " calibration tokens for layers of up to ", inputs,
+             " inputs: how most inputs go together cannot be seen in so few, and the output may be "
+             "worse than plain rounding (--samples ",
+             (4 * inputs + length - 1) / length, " or more, or a larger --seq-len)");
+}
+
 Calibration gather_calibration(const ModelSource& source, const Tokenizer& tokenizer,
                                const CalibrationOptions& options, Compute compute,
                                const ProgressSink& progress) {
@@ -190,6 +199,9 @@ Calibration gather_calibration(const ModelSource& source, const Tokenizer& token
       if (!holds_windows(text.text()) && !holds_documents(text.text()))
         if (const std::string note = table_as_prose(file.path); !note.empty())
           notes.push_back(note);
+      if (std::all_of(ids.begin(), ids.end(), [&](auto id) { return id == ids.front(); }))
+        notes.push_back(cat("is one token, id ", ids.front(),
+                            ", over and over: nothing can be learnt of a model's inputs from it"));
       for (const std::string& note : notes) result.notes.push_back(cat(text.name(), ": ", note));
       result.description += cat(result.description.empty() ? "" : ", ",
                                 fs::path(text.name()).filename().string(), " (", counts[i], ")");

@@ -33,6 +33,10 @@ struct Calibration {
   std::vector<std::string> notes;
 };
 
+// What to be told of windows with fewer tokens than a layer has inputs, whose products they are to
+// fill; empty where they are enough.
+std::string few_tokens_note(std::size_t samples, std::size_t length, std::size_t inputs);
+
 // Throws kInvalidArgument when the sources hold too few tokens (says how many there are), or a
 // pre-tokenized window has another length or an id outside the vocabulary.
 Calibration gather_calibration(const ModelSource& source, const Tokenizer& tokenizer,

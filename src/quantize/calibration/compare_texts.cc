@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "base/parallel.h"
+#include "base/sha256.h"
 #include "base/text.h"
 #include "model/open_tokenizer.h"
 #include "nibble/error.h"
@@ -38,6 +39,17 @@ std::size_t group_of(std::size_t columns) {
   for (const std::size_t group : {128, 64, 32})
     if (columns % group == 0) return group;
   return columns;
+}
+
+// A pipe is no file, and is read once.
+bool same_text(const std::filesystem::path& a, const std::filesystem::path& b) {
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(a, ignored) ||
+      !std::filesystem::is_regular_file(b, ignored))
+    return false;
+  if (std::filesystem::equivalent(a, b, ignored)) return true;
+  return std::filesystem::file_size(a, ignored) == std::filesystem::file_size(b, ignored) &&
+         sha256_of_file(a) == sha256_of_file(b);
 }
 
 class Comparison {
@@ -107,8 +119,13 @@ class Comparison {
     fitted_.push_back(every_other(own_, 0));
     measured_ = every_other(own_, 1);
     if (options_.texts.empty()) fitted_.push_back(take({}, options_.samples));
-    for (const CalibrationFile& text : options_.texts)
+    for (const CalibrationFile& text : options_.texts) {
+      if (same_text(text.path, options_.own.path))
+        tell(cat("warning: ", text.path.string(), " holds the same text as ",
+                 options_.own.path.string(),
+                 ": it is measured on what it was fitted to, and looks better than it is"));
       fitted_.push_back(take({text}, options_.samples));
+    }
   }
 
   void pass(OriginalWalk& walk, const Block& block, Inputs& inputs, bool products) const {

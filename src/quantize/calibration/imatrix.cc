@@ -13,6 +13,7 @@
 #include "model/source.h"
 #include "nibble/error.h"
 #include "quantize/calibration/original_walk.h"
+#include "quantize/resumable.h"
 
 namespace nibble {
 namespace {
@@ -47,6 +48,7 @@ class Imatrix {
     }
     if (progress_) progress_({"Measuring", "", 1, 1});
     write();
+    if (const std::string note = left_journal_note(output_); !note.empty()) tell(note);
     return std::move(result_);
   }
 

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -13,7 +14,7 @@ namespace nibble {
 class InputImportance {
  public:
   // Throws what reading a file throws, kInvalidArgument for a file without such sums, kCorruptFile
-  // for sums below 0 or not finite.
+  // for one that is not what nibble wrote, and where sums and counts are none that inputs can have.
   explicit InputImportance(const std::filesystem::path& file);
 
   // E[x²] of the inputs of a matrix of this name, GGUF's ("blk.0.attn_q.weight"), or of one that it
@@ -23,15 +24,27 @@ class InputImportance {
 
   const std::string& description() const { return description_; }  // the texts it was made of
   const std::string& hash() const { return hash_; }                // SHA-256 of the file
+  bool has_sums() const { return has_sums_; }  // of its tensors; another program's has none
+  std::size_t entries() const { return means_.size(); }
+  // What is odd about a file without sums, and may be damage; empty: nothing.
+  const std::string& note() const { return note_; }
+
+  // Is this file an imatrix, or does it hold one? False of what cannot be opened.
+  static bool is_in(const std::filesystem::path& file);
 
  private:
   void read_gguf();
   void read_binary();
-  void put(const std::string& matrix, std::vector<float> sums, double count);
+  // `counts`: one, or one for each of as many equal parts of the sums (experts).
+  void put(const std::string& matrix, std::vector<float> sums, const std::vector<float>& counts);
+  // What the sums of one count must be where nothing else vouches for them.
+  void require_possible(const std::string& matrix, std::span<const float> sums, double count) const;
+  void note_zeros();
 
   std::filesystem::path path_;
   std::map<std::string, std::vector<float>> means_;
-  std::string description_, hash_;
+  std::string description_, hash_, note_;
+  bool has_sums_ = false;
 };
 
 }  // namespace nibble

@@ -4,10 +4,9 @@
 #include <cstring>
 
 #include "base/text.h"
-#include "checkpoint/gguf_metadata.h"
-#include "checkpoint/model_writer.h"
 #include "model/gguf/names.h"
 #include "nibble/error.h"
+#include "quantize/calibration/measured_sums.h"
 
 namespace nibble {
 
@@ -38,12 +37,9 @@ InputStatistics::InputStatistics(const std::filesystem::path& file)
                 cat(path_.string(), ": holds no statistics of inputs that quantize could use"),
                 "nibble calibrate makes them; an imatrix alone has too little");
   };
-  const auto text = reader_->gguf() != nullptr ? reader_->gguf()->text(kPassportKey) : std::nullopt;
-  if (!text) refuse();
   with_context(path_.string(), [&] {
-    passport_ = parse_json(*text);
-    if (!passport_.is_object() || json_string(passport_, "schema", "") != kStatisticsSchema)
-      refuse();
+    passport_ = measured_passport(*reader_);
+    if (passport_.is_null() || json_string(passport_, "schema", "") != kStatisticsSchema) refuse();
     const Json& calibration = passport_.at("calibration");
     calibration_.samples =
         static_cast<std::size_t>(json_int(calibration, "samples", 0, 1, 1 << 30));
@@ -52,6 +48,7 @@ InputStatistics::InputStatistics(const std::filesystem::path& file)
     calibration_.description = json_string(calibration, "source", "");
     calibration_.statistics = json_string(passport_, "tensors_sha256", "");
   });
+  require_sums(path_, *reader_, passport_);
 }
 
 void InputStatistics::require_model(const Json& files) const {

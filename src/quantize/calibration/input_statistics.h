@@ -35,7 +35,8 @@ inline constexpr const char* kStatisticsSchema = "nibble.statistics/1";
 
 class InputStatistics {
  public:
-  // Throws what open_checkpoint throws, and kInvalidArgument for a file without such products.
+  // Throws what open_checkpoint throws, kInvalidArgument for a file without such products,
+  // kCorruptFile for one that is not what was written.
   explicit InputStatistics(const std::filesystem::path& file);
 
   // Of the text they were taken from; without its tokens.

@@ -19,6 +19,7 @@
 #include "quantize/convert/convert_gguf.h"
 #include "quantize/convert/recover_modules.h"
 #include "quantize/passport.h"
+#include "quantize/resumable.h"
 #include "quantize/verify.h"
 
 namespace nibble {
@@ -117,6 +118,15 @@ class Conversion {
                       to_->suffix.empty() ? "a folder" : cat("a file that ends in ", to_->suffix),
                       ", and the output is named ", output_.string()));
     result_.to = to_->name;
+    if (to_->write == nullptr)
+      throw Error(ErrorKind::kInvalidArgument,
+                  cat("layout ", to_->name, ": ",
+                      to_->refusal(code_shape(128, 128, {&grids::uniform(4), 128}))),
+                  "choose another --layout (nibble formats lists which are written)");
+    if (!to_->suffix.empty() && options_.max_shard_bytes != ConvertOptions().max_shard_bytes)
+      throw Error(ErrorKind::kInvalidArgument,
+                  cat("--max-shard-size would not be read: layout ", to_->name, " writes one file"),
+                  "leave it out; --split-max-size cuts such a file in parts");
     if (to_->suffix.empty() && options_.max_part_bytes != 0)
       throw Error(ErrorKind::kInvalidArgument,
                   cat("--split-max-size would not be read: layout ", to_->name, " writes a folder"),
@@ -420,6 +430,19 @@ class Conversion {
   ConvertResult result_;
 };
 
+// Of blocks whose scales are narrow floats: other files have a factor of the whole matrix beside
+// them.
+std::string why_not_kept(const Codes& codes, const Storable& storable) {
+  const std::string_view blocks = storable.blocks->name;
+  if (storable.scale_type == DType::kF8E4M3)
+    for (const float scale : codes.scales)
+      if (storable.nearest_scale(scale) != scale)
+        return cat("its scale ", scale, " is no 8-bit float, which is all that blocks of ", blocks,
+                   " have; a factor of the whole matrix, by which scales elsewhere reach further, ",
+                   "has no place in the file");
+  return cat("its scales or zeros are none that ", blocks, " has");
+}
+
 }  // namespace
 
 std::string loss_of(const Codes& codes, const Storable& storable) {
@@ -428,9 +451,7 @@ std::string loss_of(const Codes& codes, const Storable& storable) {
   if (storable.blocks != nullptr) {
     if (storable.blocks->joint())
       return cat("scales of ", storable.blocks->name, " are stored together, by their own rules");
-    return blocks_keep(*storable.blocks, codes)
-               ? ""
-               : cat("its scales or zeros are none that ", storable.blocks->name, " has");
+    return blocks_keep(*storable.blocks, codes) ? "" : why_not_kept(codes, storable);
   }
   for (const float scale : codes.scales)
     if (storable.together == nullptr && storable.nearest_scale(scale) != scale)
@@ -458,8 +479,11 @@ std::string loss_of(const Codes& codes, const Storable& storable) {
 ConvertResult convert_model(const std::filesystem::path& model, const std::filesystem::path& output,
                             const ConvertOptions& options, const ProgressSink& progress,
                             const LogSink& log) {
-  if (opens_as_gguf(model)) return convert_gguf(model, output, options, progress, log);
-  return Conversion(model, output, options, progress, log).run();
+  ConvertResult result = opens_as_gguf(model)
+                             ? convert_gguf(model, output, options, progress, log)
+                             : Conversion(model, output, options, progress, log).run();
+  if (const std::string note = left_journal_note(output); log && !note.empty()) log(note);
+  return result;
 }
 
 }  // namespace nibble

@@ -125,6 +125,12 @@ std::string refusal(const CodeShape& shape, const Storable& storable, const Opti
              " have no room for that; gptq and rtn write them");
 }
 
+std::string note(const CodeShape& shape) {
+  if (!shape.grid->centred) return {};
+  return cat("hqq has next to nothing to move on ", shape.grid->name,
+             ": what it writes is nearly what rtn writes, sooner; gptq loses less");
+}
+
 constexpr std::array kOptions = {&kRounds};
 
 }  // namespace
@@ -134,6 +140,7 @@ extern const Method hqq{
     .summary = "zeros that spare the bulk of weights from outliers; no calibration",
     .options = kOptions,
     .refusal = refusal,
+    .note = note,
     .quantize = quantize,
 };
 

@@ -103,7 +103,7 @@ TEST(AutoRound, WhatIsNotReadIsNamed) {
     return error_text([&] { auto_round().open(checkpoint, config); });
   };
   EXPECT_EQ(refusal("sym", false), "");
-  EXPECT_NE(refusal("packing_format", "auto_round:llm_compressor").find("llm_compressor"),
+  EXPECT_NE(refusal("packing_format", "auto_round:marlin").find("\"auto_round:marlin\""),
             std::string::npos);
   EXPECT_NE(refusal("data_type", "mx_fp").find("\"mx_fp\""), std::string::npos);
   EXPECT_NE(refusal("act_bits", 8).find("round their inputs"), std::string::npos);
@@ -116,6 +116,86 @@ TEST(AutoRound, WhatIsNotReadIsNamed) {
   awq["extra_config"] = {{"m", {{"group_size", 64}}}};
   EXPECT_NE(error_text([&] { auto_round().open(checkpoint, awq); }).find("one kind for all"),
             std::string::npos);
+}
+
+// 4-bit floats: the tensors of compressed-tensors, whose own names and types they are.
+std::vector<NamedBytes> float_tensors(const std::string& module, const Codes& codes) {
+  LayoutSettings settings;
+  settings.base = {codes.grid, codes.group_size};
+  return layouts::named("compressed-tensors").write(module, codes, settings);
+}
+
+Codes float_codes_of(const char* grid, std::size_t group) {
+  const Layout& layout = layouts::named("compressed-tensors");
+  const CodeShape shape = code_shape(64, 128, {&grids::named(grid), group});
+  Codes codes = test::sample_codes(shape, layout.storable(shape, {}));
+  if (const auto together = layout.storable(shape, {}).together) together(codes);
+  return codes;
+}
+
+Json float_config(const std::string& type, int group) {
+  Json config = config_of("auto_round:llm_compressor");
+  config["data_type"] = type;
+  config["group_size"] = group;
+  config["sym"] = true;
+  return config;
+}
+
+TEST(AutoRound, FourBitFloatsAreThoseOfCompressedTensors) {
+  for (const auto& [type, grid, group] :
+       {std::tuple("mx_fp", "mxfp4", 32), std::tuple("mx_fp4_rceil", "mxfp4", 32),
+        std::tuple("nv_fp4_with_static_gs", "nvfp4", 16)}) {
+    const Codes codes = float_codes_of(grid, static_cast<std::size_t>(group));
+    const auto tensors = float_tensors("m", codes);
+    const MemoryCheckpoint checkpoint(tensors);
+    const auto modules = auto_round().open(checkpoint, float_config(type, group));
+    expect_same(*modules->open("m"), codes);
+    EXPECT_TRUE(modules->notes().empty());
+    EXPECT_EQ(auto_round().module_of(tensors.front().info), "m");
+    for (const Finding& finding : auto_round().check(checkpoint, float_config(type, group)))
+      EXPECT_FALSE(finding.error) << type << ": " << finding.text;
+    Json rounding = float_config(type, group);
+    rounding["act_bits"] = 4;
+    ASSERT_EQ(auto_round().open(checkpoint, rounding)->notes().size(), 1u);
+    EXPECT_NE(auto_round().open(checkpoint, rounding)->notes()[0].find("round the inputs"),
+              std::string::npos);
+  }
+}
+
+TEST(AutoRound, WhatIsNotReadOfItsFloatsIsNamed) {
+  const MemoryCheckpoint checkpoint(float_tensors("m", float_codes_of("mxfp4", 32)));
+  const auto refusal = [&](const char* key, Json value) {
+    Json config = float_config("mx_fp", 32);
+    config[key] = std::move(value);
+    return error_text([&] { auto_round().open(checkpoint, config); });
+  };
+  EXPECT_EQ(refusal("extra_config", {{"lm_head", {{"bits", 16}}}, {"m", {{"bits", 4}}}}), "");
+  EXPECT_NE(refusal("bits", 8).find("with 8 bits"), std::string::npos);
+  EXPECT_NE(refusal("data_type", "int").find("\"int\""), std::string::npos);
+  EXPECT_NE(refusal("group_size", 64).find("are of 32 weights"), std::string::npos);
+  EXPECT_NE(refusal("rotation_config", {{"kind", "hadamard"}}).find("rotation_config"),
+            std::string::npos);
+  EXPECT_NE(refusal("extra_config", {{"m", {{"data_type", "nv_fp"}, {"group_size", 16}}}})
+                .find("of another kind"),
+            std::string::npos);
+}
+
+TEST(AutoRound, SurvivesADamagedConfigOfFloats) {
+  const MemoryCheckpoint checkpoint(float_tensors("m", float_codes_of("mxfp4", 32)));
+  Json config = float_config("mx_fp", 32);
+  config["extra_config"] = {{"other.*", {{"bits", 16}}}, {"m", {{"bits", 4}}}};
+  config["act_bits"] = 4;
+  std::size_t refused = 0;
+  test::with_each_value_damaged(config, [&](const Json& damaged) {
+    const auto kind = test::error_kind([&] {
+      if (auto_round().claims(damaged)) auto_round().open(checkpoint, damaged)->open("m");
+    });
+    if (!kind) return;
+    EXPECT_TRUE(kind == ErrorKind::kCorruptFile || kind == ErrorKind::kUnsupported)
+        << damaged.dump();
+    ++refused;
+  });
+  EXPECT_GT(refused, 20u);
 }
 
 TEST(AutoRound, SurvivesADamagedConfig) {

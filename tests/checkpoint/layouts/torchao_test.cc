@@ -116,9 +116,56 @@ TEST(Torchao, WhatIsBrokenOrNotReadIsNamed) {
             std::string::npos);
 }
 
+Json in_groups(std::size_t group) {
+  Json config = kFour;
+  config["quant_type"]["default"]["_data"]["granularity"] = {{"_type", "PerGroup"},
+                                                             {"_data", {{"group_size", group}}}};
+  return config;
+}
+
+// The tensors below are in groups of four, whatever the config says.
+TEST(Torchao, AGroupSizeThatNoTensorHasIsRefused) {
+  const MemoryCheckpoint checkpoint(stored());
+  EXPECT_TRUE(torchao().check(checkpoint, in_groups(4)).empty());
+  EXPECT_TRUE(torchao().open(checkpoint, in_groups(4))->notes().empty());
+  const std::string text = error_text([&] { torchao().open(checkpoint, in_groups(2)); });
+  EXPECT_NE(text.find("says groups of 2"), std::string::npos) << text;
+  EXPECT_NE(text.find("m._weight_scale of [2, 2]"), std::string::npos) << text;
+  EXPECT_NE(text.find("is of groups of 4"), std::string::npos) << text;
+  const auto findings = torchao().check(checkpoint, in_groups(2));
+  ASSERT_EQ(findings.size(), 1u);
+  EXPECT_EQ(findings.front().rule, "torchao.group_size");
+  Json rows = kFour;
+  rows["quant_type"]["default"]["_data"]["granularity"] = {{"_type", "PerAxis"},
+                                                           {"_data", {{"axis", 0}}}};
+  EXPECT_NE(error_text([&] { torchao().open(checkpoint, rows); }).find("one group for each row"),
+            std::string::npos);
+  Json older = config_of("Int8WeightOnlyConfig", {{"group_size", 8}});
+  EXPECT_NE(error_text([&] { torchao().open(checkpoint, older); }).find("groups of 8"),
+            std::string::npos);
+}
+
+// Modules may differ from the config, which has one size for all.
+TEST(Torchao, AModuleInOtherGroupsIsNoted) {
+  auto tensors = stored();
+  for (NamedBytes tensor : stored()) {
+    tensor.info.name[0] = 'n';
+    // One row of sixteen codes in four groups becomes one in two.
+    tensor.info.shape = {1, tensor.info.name == "n._weight_qdata" ? 16 : 2};
+    tensor.info.bytes /= tensor.info.name == "n._weight_qdata" ? 1u : 2u;
+    tensor.bytes.resize(tensor.info.bytes);
+    tensors.push_back(std::move(tensor));
+  }
+  const MemoryCheckpoint checkpoint(std::move(tensors));
+  const auto modules = torchao().open(checkpoint, in_groups(4));
+  ASSERT_EQ(modules->notes().size(), 1u);
+  EXPECT_NE(modules->notes()[0].find("1 of 2 modules are not in groups of 4"), std::string::npos);
+  EXPECT_EQ(modules->open("n")->shape().group_size, 8u);
+}
+
 TEST(Torchao, SurvivesADamagedConfig) {
   std::size_t refused = 0;
-  test::with_each_value_damaged(kFour, [&](const Json& damaged) {
+  test::with_each_value_damaged(in_groups(4), [&](const Json& damaged) {
     const auto kind = test::error_kind([&] {
       if (torchao().claims(damaged)) decoded(stored(), damaged);
     });

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
@@ -94,7 +95,7 @@ TEST(InputImportance, IsReadFromTheOlderFormToo) {
   const TempDir dir;
   const std::string file = int32(3) + entry("blk.0.attn_qkv.weight", 2, {2, 4, 6}) +
                            entry("blk.0.ffn_up.weight", 4, {4, 4}) +
-                           entry("blk.0.ffn_down.weight", 0, {1, 1}) + int32(7) + int32(5) +
+                           entry("blk.0.ffn_down.weight", 0, {0, 0}) + int32(7) + int32(5) +
                            "x.txt";
   write_file(dir / "old.dat", file);
   const InputImportance importance(dir / "old.dat");
@@ -128,6 +129,33 @@ TEST(InputImportance, RefusesWhatIsNone) {
     EXPECT_EQ(kind(good.substr(0, length)), ErrorKind::kInvalidArgument) << length;
   EXPECT_EQ(kind(int32(1) + entry("blk.0.ffn_up.weight", 1, {1, -2})), ErrorKind::kCorruptFile);
   EXPECT_EQ(kind(int32(1) + entry("blk.0.ffn_up.weight", 1, {NAN, 2})), ErrorKind::kCorruptFile);
+}
+
+// Bits that flip in a file without sums.
+TEST(InputImportance, RefusesNumbersThatNoInputsHave) {
+  const TempDir dir;
+  const auto text = [&](std::int32_t calls, const std::vector<float>& sums) {
+    write_file(dir / "some.dat", int32(1) + entry("blk.0.ffn_up.weight", calls, sums));
+    return test::error_text([&] { InputImportance importance(dir / "some.dat"); });
+  };
+  EXPECT_EQ(text(3, {1, 2e5F}), "");
+  EXPECT_NE(text(3, {1, 2e36F}).find("no inputs are so large"), std::string::npos);
+  EXPECT_NE(text(0, {1, 2}).find("a count of 0 tokens"), std::string::npos);
+  EXPECT_NE(text(3, {0, 0}).find("nothing but sums of 0"), std::string::npos);
+  EXPECT_NE(text(3, {0, 0}).find("blk.0.ffn_up.weight"), std::string::npos);
+}
+
+TEST(InputImportance, TellsOfHolesInAFileWithoutSums) {
+  const TempDir dir;
+  std::vector<float> sums(100, 1);
+  const auto note = [&] {
+    write_file(dir / "some.dat", int32(1) + entry("blk.0.ffn_up.weight", 2, sums));
+    return InputImportance(dir / "some.dat").note();
+  };
+  EXPECT_EQ(note(), "");
+  std::fill(sums.begin() + 10, sums.begin() + 50, 0.0F);
+  EXPECT_NE(note().find("blk.0.ffn_up.weight has 40 of its 100 inputs in a row"),
+            std::string::npos);
 }
 
 }  // namespace
