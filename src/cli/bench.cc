@@ -58,6 +58,7 @@ BenchReport measure(const Options& options, const Global& global) {
   global.log_all(source.notes());
   Transformer model(source);
   model.prepare(compute);
+  if (const std::string note = model.note_on(compute); !note.empty()) global.log(note);
   const HyperParams& hyper = source.hyper();
   report.load_seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -71,7 +72,7 @@ BenchReport measure(const Options& options, const Global& global) {
   report.instruction_set = kernels().name;
   report.threads = threads();
   for (const SpeedTest& test : tests) {
-    const bool int8 = compute == Compute::kInt8 &&
+    const bool int8 = (compute == Compute::kInt8 || compute == Compute::kLlmInt8) &&
                       multiplies_bytes(test.prompt > 0 ? test.prompt : test.parallel);
     report.rows.push_back(
         bench_row(test, measure_speed(model, test, options.repetitions, compute, kv), int8));
@@ -130,7 +131,7 @@ Run setup(CLI::App& app, const Global& global) {
   app.add_option("--kv", options->kv,
                  "Type of the cache of keys and values: auto, f32, f16, bf16 or q8_0")
       ->capture_default_str();
-  app.add_option("--compute", options->compute, "Arithmetic: int8, f32, bf16 or auto")
+  app.add_option("--compute", options->compute, "Arithmetic: int8, llm.int8, f32, bf16 or auto")
       ->capture_default_str();
   app.add_option("-o,--output", options->output, "table, md, csv or json (as --json)")
       ->capture_default_str();

@@ -44,8 +44,9 @@ CalibrationOptions options_of(const CalibrationFlags& flags, std::uint64_t seed)
 
 Compute compute_of(const CalibrationFlags& flags) {
   const Compute compute = parse_compute(flags.compute);
-  if (compute == Compute::kInt8)
-    throw Error(ErrorKind::kInvalidArgument, "--compute int8 would measure rounded inputs",
+  if (compute != Compute::kFloat32 && compute != Compute::kBfloat16)
+    throw Error(ErrorKind::kInvalidArgument,
+                cat("--compute ", flags.compute, " would measure rounded inputs"),
                 "use auto, f32 or bf16");
   return compute;
 }

@@ -54,6 +54,8 @@ int run(const Options& options, const CLI::App& app, const Global& global) {
   RunningModel model(path);
   global.log_all(model.source().notes());
   model.prepare(compute);
+  if (const std::string note = model.transformer().note_on(compute); !note.empty())
+    global.log(note);
   const std::size_t context = model.hyper().context;
   const GenerationSettings settings = settings_of(options.flags, app, model.settings());
   const GenerateOptions generate_options =

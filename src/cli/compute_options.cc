@@ -53,7 +53,8 @@ Compute parse_compute(const std::string& text) {
                         {{"auto", float_compute()},
                          {"f32", Compute::kFloat32},
                          {"bf16", Compute::kBfloat16},
-                         {"int8", Compute::kInt8}});
+                         {"int8", Compute::kInt8},
+                         {"llm.int8", Compute::kLlmInt8}});
 }
 
 KvType parse_kv(const std::string& text, Compute compute) {
@@ -73,6 +74,8 @@ std::string_view name_of(Compute compute) {
       return "bf16";
     case Compute::kInt8:
       return "int8";
+    case Compute::kLlmInt8:
+      return "llm.int8";
   }
   return "";
 }

@@ -41,6 +41,8 @@ int run(const Options& options, const CLI::App& app, const Global& global) {
   RunningModel model(folder);
   global.log_all(model.source().notes());
   model.prepare(compute);
+  if (const std::string note = model.transformer().note_on(compute); !note.empty())
+    global.log(note);
   const GenerationSettings settings = settings_of(options.flags, app, model.settings());
   const GenerateOptions generate_options =
       options_of(options.flags, settings, model.source().hyper().context, global.seed);

@@ -57,7 +57,7 @@ void declare(CLI::App& app, GenerationFlags& flags) {
       ->group(kArithmeticGroup);
   auto* compute =
       app.add_option("--compute", flags.compute,
-                     "Arithmetic: int8, f32 or bf16; auto: int8 where weights are packed")
+                     "Arithmetic: int8, llm.int8, f32 or bf16; auto: int8 where weights are packed")
           ->capture_default_str()
           ->group(kArithmeticGroup);
   app.add_flag("--exact", flags.exact, "Do not round the inputs of packed layers to bytes")

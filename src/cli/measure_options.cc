@@ -26,7 +26,7 @@ void declare(CLI::App& app, MeasureFlags& flags) {
       ->check(whole_number(0, kMaxCount));
   app.add_option("-c,--ctx-size", flags.context, "Window of hf-stride-S; 0: the model's context")
       ->check(whole_number(0, kMaxCount));
-  app.add_option("--compute", flags.compute, "Arithmetic: f32, bf16, int8 or auto")
+  app.add_option("--compute", flags.compute, "Arithmetic: f32, bf16, int8, llm.int8 or auto")
       ->capture_default_str();
   const auto resume = app.add_flag(
       "--resume", flags.resume,

@@ -302,8 +302,9 @@ QuantizeOptions options_of(const QuantizeFlags& given, std::uint64_t seed) {
   options.calibration.length = flags.seq_len;
   options.calibration.seed = seed;
   options.compute = parse_compute(flags.compute);
-  if (options.compute == Compute::kInt8)
-    throw Error(ErrorKind::kInvalidArgument, "--compute int8 would calibrate on rounded inputs",
+  if (options.compute != Compute::kFloat32 && options.compute != Compute::kBfloat16)
+    throw Error(ErrorKind::kInvalidArgument,
+                cat("--compute ", flags.compute, " would calibrate on rounded inputs"),
                 "use auto, f32 or bf16");
   if (!flags.memory.empty()) options.memory_limit = parse_size("--memory", flags.memory);
   options.max_shard_bytes = parse_size("--max-shard-size", flags.max_shard);

@@ -145,6 +145,9 @@ CompareResult compare_models(const std::filesystem::path& base, const std::files
   const Compute other_compute = options.compute_other.value_or(options.compute);
   base_model.prepare(options.compute);
   other_model.prepare(other_compute);
+  for (const std::string& note :
+       {base_model.note_on(options.compute), other_model.note_on(other_compute)})
+    if (options.log && !note.empty()) options.log(note);
   return compare({&base_model, options.compute}, {&other_model, other_compute}, scored,
                  options.progress, &kept);
 }

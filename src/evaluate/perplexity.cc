@@ -61,6 +61,8 @@ PerplexityResult measure_perplexity(const std::filesystem::path& model,
   KeptScores kept(models, scored, options);
   Transformer transformer(source);
   transformer.prepare(options.compute);
+  if (const std::string note = transformer.note_on(options.compute); options.log && !note.empty())
+    options.log(note);
   return perplexity({&transformer, options.compute}, scored, options.progress, &kept);
 }
 

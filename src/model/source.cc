@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "checkpoint/foreign.h"
 #include "checkpoint/layout.h"
+#include "checkpoint/outlier_threshold.h"
 #include "formats/block_format.h"
 #include "model/config/settled_config.h"
 #include "model/gguf/config.h"
@@ -74,6 +75,7 @@ struct ModelSource::Parts {
   std::optional<TensorNames> names;
   std::vector<std::string> notes;
   std::string described;  // by what the shapes are: "config.json"
+  float threshold = kOutlierThreshold;
 
   struct LinearShape {
     Role role;
@@ -158,7 +160,7 @@ struct ModelSource::Parts {
           throw Error(ErrorKind::kCorruptFile,
                       cat("module \"", module, "\" is ", shape.rows, " x ", shape.columns, "; ",
                           described, " asks for ", rows, " x ", columns));
-        return stored_linear(std::move(codes), std::move(bias));
+        return stored_linear(std::move(codes), std::move(bias), threshold);
       });
     return matrix(module + ".weight", rows, columns, std::move(bias), std::move(row_of));
   }
@@ -243,6 +245,7 @@ ModelSource::ModelSource(const std::filesystem::path& path) : parts_(std::make_u
     if (gguf) parts.config = gguf_config(*parts.checkpoint);
     if (!parts.config.is_object()) throw Error(ErrorKind::kCorruptFile, "not an object");
     parts.spec = &find_spec(parts.config);
+    parts.threshold = outlier_threshold(parts.config).value_or(kOutlierThreshold);
     if (const Layout* layout = layouts::claiming(parts.config))
       parts.modules = layout->open(*parts.checkpoint, parts.config["quantization_config"]);
     parts.names.emplace(*parts.checkpoint);

@@ -43,7 +43,8 @@ void check(Batch batch, std::size_t vocabulary) {
 }  // namespace
 
 KvType kv_type_for(Compute compute) {
-  return compute == Compute::kInt8 ? KvType::kFloat16 : KvType::kFloat32;
+  const bool rounds = compute == Compute::kInt8 || compute == Compute::kLlmInt8;
+  return rounds ? KvType::kFloat16 : KvType::kFloat32;
 }
 
 KvCache::KvCache(const HyperParams& hyper, std::size_t capacity, KvType type)
@@ -92,6 +93,40 @@ void Transformer::prepare(Compute compute) {
     source_->drop_layer(block.layer);
   }
   head_->prepare(compute);
+  if (compute != Compute::kLlmInt8) return;
+  const auto layers = layers_of_names();
+  if (std::none_of(layers.begin(), layers.end(),
+                   [&](const auto& layer) { return layer.second->ranges(compute) != nullptr; }))
+    throw Error(ErrorKind::kInvalidArgument,
+                cat(source_->path().string(), ": LLM.int8 is for int8 weights with one scale for ",
+                    "each row; no layer of this model has them"),
+                "quantize the model with --layout bitsandbytes-int8; or use --compute int8, which "
+                "rounds the inputs of any packed layer");
+}
+
+std::vector<std::pair<std::string, const Linear*>> Transformer::layers_of_names() const {
+  std::vector<std::pair<std::string, const Linear*>> layers;
+  for (const Block& block : blocks_)
+    for (std::size_t role = 0; role < kRoles; ++role)
+      layers.emplace_back(source_->module_path(block.layer, static_cast<Role>(role)),
+                          block.linears[role].get());
+  layers.emplace_back(hyper().tied_head ? "the head" : source_->names().head(), head_.get());
+  return layers;
+}
+
+std::string Transformer::note_on(Compute compute) const {
+  if (compute != Compute::kLlmInt8) return {};
+  const auto layers = layers_of_names();
+  std::string first;
+  std::size_t others = 0;
+  for (const auto& [name, layer] : layers) {
+    if (layer->ranges(compute) != nullptr) continue;
+    if (others++ == 0) first = cat(name, " (", layer->kind(), ")");
+  }
+  if (others == 0) return {};
+  return cat("LLM.int8 in ", layers.size() - others, " of ", layers.size(),
+             " layers; without int8 weights with one scale for each row the others compute in ",
+             "floats, the first of them ", first);
 }
 
 const HyperParams& Transformer::hyper() const { return source_->hyper(); }

@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "model/source.h"
@@ -45,8 +46,11 @@ class Transformer {
   // Loads every part of `source`, which must outlive it.
   explicit Transformer(const ModelSource& source);
 
-  // Brings all layers into the form that `compute` reads.
+  // Brings all layers into the form that `compute` reads. Throws kInvalidArgument for kLlmInt8
+  // where no layer has weights for it.
   void prepare(Compute compute);
+  // What is to be known of layers that, prepared so, compute in another arithmetic; else empty.
+  std::string note_on(Compute compute) const;
 
   const HyperParams& hyper() const;
   std::size_t weight_bytes() const;   // of all that is read for each token: blocks and head
@@ -75,11 +79,13 @@ class Transformer {
   //   float arithmetic, and layers without panels   1 … 4
   //   layers with panels in kInt8                   1 … 8, and 9 or more
   //   the same on a CPU with tile registers         1 … 2, 3 … 16, and 17 or more
-  // The output head sees one row for each sequence.
+  // The output head sees one row for each sequence. In kLlmInt8 rows do read each other: a large
+  // input in one of them takes its column out of the bytes of all that go through together.
   Tensor extend(Batch batch, Compute compute) const;
 
  private:
   struct Piece;
+  std::vector<std::pair<std::string, const Linear*>> layers_of_names() const;
   void extend_into(Batch batch, Matrix logits, Compute compute) const;
   // Through all layers in one go; ends[i]: where the state of batch[i]'s last id goes.
   void run(std::span<const Piece> pieces, Matrix ends, Compute compute) const;

@@ -76,7 +76,7 @@ class DenseLinear final : public Linear {
 
   void forward(const LayerInput& x, Matrix y, Compute compute) const override {
     if (x.values().rows <= kFewTokens) return multiply_few(x.values(), y);
-    if (compute == Compute::kInt8) compute = float_compute();
+    compute = float_compute(compute);
     if (compute == Compute::kBfloat16 && has_bfloat16_panels()) return multiply_tiles(x, y);
     if (compute == Compute::kBfloat16 && dtype_ == DType::kBF16) return multiply_bfloat16(x, y);
     multiply_row_tiles(

@@ -12,6 +12,8 @@ namespace nibble {
 
 // The faster float arithmetic of this CPU.
 Compute float_compute();
+// What a layer computes in that has no form for integer products.
+Compute float_compute(Compute wanted);
 
 class RowRanges;
 

@@ -36,7 +36,7 @@ void multiply_row_tiles(const LayerInput& input, std::size_t outputs, const Deco
     multiply_few(x, outputs, decode, y);
     return add_bias(bias, y);
   }
-  if (compute == Compute::kInt8) compute = float_compute();
+  compute = float_compute(compute);
   if (compute == Compute::kBfloat16 && has_bfloat16_panels()) {
     multiply_bfloat16_panels(
         input, outputs,

@@ -10,8 +10,12 @@
 
 namespace nibble {
 
+// The size from which LLM.int8 takes inputs for outliers, where nothing says another.
+inline constexpr float kOutlierThreshold = 6;
+
 // Unprepared it decodes its weights for every product. Throws what slot_order throws.
 std::unique_ptr<Linear> stored_linear(std::unique_ptr<StoredCodes> codes,
-                                      std::vector<float> bias = {});
+                                      std::vector<float> bias = {},
+                                      float outlier_threshold = kOutlierThreshold);
 
 }  // namespace nibble

@@ -15,12 +15,14 @@
 #include "checkpoint/layouts/module_tensors.h"
 #include "checkpoint/layouts/opened_modules.h"
 #include "checkpoint/layouts/row_codes.h"
+#include "checkpoint/outlier_threshold.h"
 #include "nibble/error.h"
 
 namespace nibble::layouts {
 namespace {
 
 constexpr std::string_view kScales = ".SCB";
+constexpr const char* kThreshold = "llm_int8_threshold";
 constexpr float kUnits = 127, kMiddle = 128;
 
 std::string_view grid_of(std::string_view) { return "int8"; }
@@ -104,7 +106,7 @@ Json config(const LayoutSettings& settings) {
           {"load_in_8bit", true},
           {"_load_in_4bit", false},
           {"_load_in_8bit", true},
-          {"llm_int8_threshold", 6.0},
+          {kThreshold, 6.0},
           {"llm_int8_skip_modules", std::move(skipped)},
           {"llm_int8_enable_fp32_cpu_offload", false},
           {"llm_int8_has_fp16_weight", false}};
@@ -189,3 +191,20 @@ extern const Layout bitsandbytes_int8{
 };
 
 }  // namespace nibble::layouts
+
+namespace nibble {
+
+std::optional<float> outlier_threshold(const Json& config) {
+  const auto settings = config.find("quantization_config");
+  if (settings == config.end() || !settings->is_object()) return {};
+  const auto found = settings->find(layouts::kThreshold);
+  if (found == settings->end() || found->is_null()) return {};
+  const double threshold = json_number(*settings, layouts::kThreshold, 0);
+  if (!(threshold >= 0))
+    throw Error(ErrorKind::kCorruptFile,
+                cat("\"", layouts::kThreshold, "\" is ", threshold,
+                    "; expected 0 or more: the size from which inputs are outliers"));
+  return static_cast<float>(threshold);
+}
+
+}  // namespace nibble

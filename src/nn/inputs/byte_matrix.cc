@@ -6,12 +6,14 @@
 
 namespace nibble {
 
-ByteMatrix::ByteMatrix(ConstMatrix x)
-    : rows_(x.rows),
-      blocks_((x.columns + kBlockColumns - 1) / kBlockColumns),
-      codes_(x.rows * blocks_ * kBlockColumns),
-      scales_(x.rows * blocks_),
-      sums_(x.rows * blocks_ * 2) {
+ByteMatrix::ByteMatrix(std::size_t rows, std::size_t columns)
+    : rows_(rows),
+      blocks_((columns + kBlockColumns - 1) / kBlockColumns),
+      codes_(rows * blocks_ * kBlockColumns),
+      scales_(rows * blocks_),
+      sums_(rows * blocks_ * 2) {}
+
+ByteMatrix::ByteMatrix(ConstMatrix x) : ByteMatrix(x.rows, x.columns) {
   const std::size_t whole = x.columns / kBlockColumns, rest = x.columns % kBlockColumns;
   const auto round = [&](std::size_t begin, std::size_t end) {
     for (std::size_t r = begin; r < end; ++r) {
@@ -30,6 +32,32 @@ ByteMatrix::ByteMatrix(ConstMatrix x)
     round(0, rows_);
   else
     parallel_ranges(rows_, 16, round);
+}
+
+ByteMatrix ByteMatrix::of_codes(ConstMatrix x) {
+  ByteMatrix bytes(x.rows, x.columns);
+  std::fill(bytes.scales_.begin(), bytes.scales_.end(), 1.0f);
+  const std::size_t columns = bytes.blocks_ * kBlockColumns;
+  const auto copy = [&](std::size_t begin, std::size_t end) {
+    for (std::size_t r = begin; r < end; ++r) {
+      std::int8_t* codes = bytes.codes_.data() + r * columns;
+      const float* from = x.row(r);
+      for (std::size_t c = 0; c < x.columns; ++c)
+        codes[c] = static_cast<std::int8_t>(static_cast<std::int32_t>(from[c]));
+      std::fill(codes + x.columns, codes + columns, std::int8_t{0});
+      std::int32_t* sums = bytes.sums_.data() + r * bytes.blocks_ * 2;
+      for (std::size_t half = 0; half < 2 * bytes.blocks_; ++half) {
+        std::int32_t sum = 0;
+        for (std::size_t c = 0; c < 16; ++c) sum += codes[16 * half + c];
+        sums[half] = sum;
+      }
+    }
+  };
+  if (bytes.rows_ <= 4)
+    copy(0, bytes.rows_);
+  else
+    parallel_ranges(bytes.rows_, 16, copy);
+  return bytes;
 }
 
 ByteRows ByteMatrix::view() const { return {codes_.data(), scales_.data(), sums_.data(), blocks_}; }

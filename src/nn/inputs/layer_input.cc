@@ -2,17 +2,27 @@
 
 #include "nn/inputs/bfloat16_rows.h"
 #include "nn/inputs/byte_matrix.h"
+#include "nn/inputs/split_rows.h"
 #include "nn/inputs/tiled_bytes.h"
 
 namespace nibble {
 
 LayerInput::LayerInput(ConstMatrix x) : x_(x) {}
 LayerInput::LayerInput(Matrix x) : x_(x) {}
+LayerInput::LayerInput(ConstMatrix x, ByteMatrix bytes)
+    : x_(x), bytes_(std::make_unique<ByteMatrix>(std::move(bytes))) {}
 LayerInput::~LayerInput() = default;
 
 const ByteMatrix& LayerInput::bytes() const {
   if (bytes_ == nullptr) bytes_ = std::make_unique<ByteMatrix>(x_);
   return *bytes_;
+}
+
+// All layers of a model have one threshold, so that one form is kept.
+const SplitRows& LayerInput::split(float threshold) const {
+  if (split_ == nullptr || split_->threshold() != threshold)
+    split_ = std::make_unique<SplitRows>(x_, threshold);
+  return *split_;
 }
 
 const TiledBytes& LayerInput::byte_tiles(int offset) const {

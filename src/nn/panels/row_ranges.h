@@ -21,6 +21,7 @@ struct Strip {
   AlignedVector<std::uint8_t> codes;
   AlignedVector<float> scales, lows;
   AlignedVector<std::uint16_t> bfloat16;
+  AlignedVector<float> columns;  // [columns of x taken out of the product, count]
 };
 
 class RowRanges {
