@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
@@ -21,13 +22,19 @@ struct Options {
 };
 
 Json part_json(const PartDifference& part) {
-  return {{"name", part.name},       {"kind", part.kind},       {"other_kind", part.other},
-          {"weights", part.weights}, {"unequal", part.unequal}, {"relative_squared", part.relative},
-          {"largest", part.largest}};
+  return {{"name", part.name},
+          {"kind", part.kind},
+          {"other_kind", part.other},
+          {"weights", part.weights},
+          {"unequal", part.unequal},
+          {"relative_squared", part.relative},
+          {"largest", part.largest},
+          {"equal_as", part.equal_as.empty() ? Json(nullptr) : Json(part.equal_as)}};
 }
 
 void print_parts(std::vector<PartDifference> parts, std::size_t most) {
-  std::erase_if(parts, [](const PartDifference& part) { return part.equal(); });
+  std::erase_if(parts,
+                [](const PartDifference& part) { return part.equal() || !part.equal_as.empty(); });
   std::stable_sort(parts.begin(), parts.end(),
                    [](const auto& a, const auto& b) { return a.relative > b.relative; });
   Table table({"part", "first", "second", "unequal", "|A-B|²/|A|²", "max |A-B|"});
@@ -45,8 +52,14 @@ void print_parts(std::vector<PartDifference> parts, std::size_t most) {
 int run(const Options& options, const Global& global) {
   const auto a = global.model(options.a), b = global.model(options.b);
   const auto parts = weight_differences(a, b, global.progress);
-  std::size_t equal = 0;
-  for (const PartDifference& part : parts) equal += part.equal() ? 1 : 0;
+  std::size_t equal = 0, rounded = 0;
+  std::map<std::string, std::size_t> types;  // to which parts are equal once rounded
+  for (const PartDifference& part : parts) {
+    equal += part.equal() ? 1 : 0;
+    if (part.equal_as.empty()) continue;
+    ++rounded;
+    ++types[part.equal_as];
+  }
   if (global.json) {
     Json list = Json::array();
     for (const PartDifference& part : parts) list.push_back(part_json(part));
@@ -54,13 +67,19 @@ int run(const Options& options, const Global& global) {
                                  {"other", b.string()},
                                  {"equal", equal},
                                  {"different", parts.size() - equal},
+                                 {"equal_once_rounded", rounded},
                                  {"parts", std::move(list)}});
   } else if (equal == parts.size()) {
     fmt::print("all {} parts are equal, weight by weight\n", equal);
   } else {
-    fmt::print("{} of {} parts are equal; the others, the farthest apart first:\n", equal,
-               parts.size());
-    print_parts(parts, options.most);
+    fmt::print("{} of {} parts are equal\n", equal, parts.size());
+    for (const auto& [type, count] : types)
+      fmt::print("{} are equal once rounded to {}, which one of the models has them in\n", count,
+                 type);
+    if (equal + rounded < parts.size()) {
+      fmt::print("{}, the farthest apart first:\n", rounded == 0 ? "the others" : "the rest");
+      print_parts(parts, options.most);
+    }
   }
   return equal == parts.size() ? 0 : kDifferent;
 }

@@ -7,19 +7,49 @@
 #include "base/text.h"
 #include "model/source.h"
 #include "nibble/error.h"
+#include "tensor/half.h"
 
 namespace nibble {
 namespace {
 
 constexpr std::size_t kRowsAtOnce = 64;
 
+// A type that one model's numbers were rounded to, and whether the other's round to them.
+class Rounding {
+ public:
+  explicit Rounding(const std::string& kind)
+      : round_(kind == "bf16"  ? bfloat16
+               : kind == "f16" ? half
+                               : nullptr),
+        type_(kind == "bf16" ? DType::kBF16 : DType::kF16) {}
+  void see(float rounded, float other) { holds_ &= round_ != nullptr && round_(other) == rounded; }
+  bool holds() const { return holds_; }
+  DType type() const { return type_; }
+
+ private:
+  static float bfloat16(float value) { return bfloat16_to_float(float_to_bfloat16(value)); }
+  static float half(float value) { return half_to_float(float_to_half(value)); }
+
+  float (*round_)(float);
+  DType type_;
+  bool holds_ = true;
+};
+
 class Sums {
  public:
+  Sums(std::string kind, std::string other) : first_(kind), second_(other) {
+    part_.kind = std::move(kind);
+    part_.other = std::move(other);
+  }
   void add(std::span<const float> a, std::span<const float> b) {
     for (std::size_t i = 0; i < a.size(); ++i) {
       // Values that are not finite are equal where their bits are.
       const bool same = a[i] == b[i] || (std::isnan(a[i]) && std::isnan(b[i]));
       part_.unequal += same ? 0 : 1;
+      if (!same) {
+        first_.see(a[i], b[i]);
+        second_.see(b[i], a[i]);
+      }
       const double gap = same ? 0 : static_cast<double>(a[i]) - static_cast<double>(b[i]);
       squares_ += static_cast<double>(a[i]) * static_cast<double>(a[i]);
       gaps_ += gap * gap;
@@ -27,16 +57,17 @@ class Sums {
     }
     part_.weights += a.size();
   }
-  PartDifference finish(std::string name, std::string kind, std::string other) {
+  PartDifference finish(std::string name) {
     part_.name = std::move(name);
-    part_.kind = std::move(kind);
-    part_.other = std::move(other);
+    if (part_.unequal != 0 && (first_.holds() || second_.holds()))
+      part_.equal_as = nibble::name((first_.holds() ? first_ : second_).type());
     part_.relative = squares_ > 0 ? gaps_ / squares_ : gaps_ > 0 ? 1 : 0;
     return std::move(part_);
   }
 
  private:
   PartDifference part_;
+  Rounding first_, second_;
   double squares_ = 0, gaps_ = 0;
 };
 
@@ -101,9 +132,9 @@ class Comparison {
   void vector(const std::string& name, const std::vector<float>& a, const std::vector<float>& b) {
     if (a.size() != b.size()) refuse(name, cat(a.size(), " numbers"), cat(b.size(), " numbers"));
     if (a.empty()) return;
-    Sums sums;
+    Sums sums("numbers", "numbers");
     sums.add(a, b);
-    parts_.push_back(sums.finish(name, "numbers", "numbers"));
+    parts_.push_back(sums.finish(name));
   }
 
   void linear(const std::string& name, const Linear& a, const Linear& b) {
@@ -114,7 +145,7 @@ class Comparison {
     if ((a.bias() == nullptr) != (b.bias() == nullptr))
       refuse(name, a.bias() == nullptr ? "without a bias" : "with a bias",
              b.bias() == nullptr ? "without a bias" : "with a bias");
-    Sums sums;
+    Sums sums(a.kind(), b.kind());
     Tensor x(kRowsAtOnce, a.inputs()), y(kRowsAtOnce, a.inputs());
     for (std::size_t first = 0; first < a.outputs(); first += kRowsAtOnce) {
       const std::size_t count = std::min(kRowsAtOnce, a.outputs() - first);
@@ -124,11 +155,11 @@ class Comparison {
       for (std::size_t r = 0; r < count; ++r)
         sums.add({rows.row(r), a.inputs()}, {others.row(r), a.inputs()});
     }
-    parts_.push_back(sums.finish(name, a.kind(), b.kind()));
+    parts_.push_back(sums.finish(name));
     if (a.bias() == nullptr) return;
-    Sums biases;
+    Sums biases("numbers", "numbers");
     biases.add({a.bias(), a.outputs()}, {b.bias(), a.outputs()});
-    parts_.push_back(biases.finish(name + ".bias", "numbers", "numbers"));
+    parts_.push_back(biases.finish(name + ".bias"));
   }
 
   ModelSource a_, b_;

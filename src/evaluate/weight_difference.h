@@ -17,6 +17,9 @@ struct PartDifference {
   std::size_t unequal = 0;  // of them
   double relative = 0;  // ‖A − B‖² / ‖A‖²; of a part that is 0 in A: 1 where B's is not
   double largest = 0;   // max |A − B|
+  // "BF16": the type that one model has its weights in, to which the other's all round; of equal
+  // parts empty.
+  std::string equal_as;
 
   bool equal() const { return unequal == 0; }
 };

@@ -68,6 +68,44 @@ TEST(WeightDifferences, SayHowManyWeightsDifferAndByHowMuch) {
   }
 }
 
+// A grid's weights, and what was published of them in BF16.
+TEST(WeightDifferences, SayWhereWeightsAreEqualOnceRoundedToTheOthersType) {
+  const TempDir dir;
+  test::EditedModel edited(kModel);
+  const std::string name = "model.layers.1.mlp.up_proj.weight";
+  auto& entry = edited.tensors.at(name);
+  const std::size_t count = entry.bytes.size() / 2;
+  std::vector<float> values(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    std::uint16_t high = 0;
+    std::memcpy(&high, entry.bytes.data() + 2 * i, 2);
+    values[i] = std::bit_cast<float>(std::uint32_t{high} << 16 | (i % 3 == 0 ? 0x1234u : 0u));
+  }
+  const auto difference = [&](const char* file) {
+    entry.bytes.resize(4 * count);
+    std::memcpy(entry.bytes.data(), values.data(), 4 * count);
+    entry.info.dtype = DType::kF32;
+    entry.info.bytes = entry.bytes.size();
+    edited.write(dir / file);
+    const auto there = weight_differences(kModel, dir / file, {});
+    const auto back = weight_differences(dir / file, kModel, {});
+    const auto part = [](const auto& parts) {
+      return *std::find_if(parts.begin(), parts.end(), [](const PartDifference& one) {
+        return one.name == "model.layers.1.mlp.up_proj";
+      });
+    };
+    EXPECT_EQ(part(there).equal_as, part(back).equal_as);
+    for (const PartDifference& one : there)
+      EXPECT_TRUE(one.equal() ? one.equal_as.empty() : one.name == part(there).name) << one.name;
+    return part(there);
+  };
+  const PartDifference rounded = difference("rounded");
+  EXPECT_EQ(rounded.unequal, (count + 2) / 3);
+  EXPECT_EQ(rounded.equal_as, "BF16");
+  values[7] = std::nextafter(values[7] + std::fabs(values[7]) / 64, INFINITY);
+  EXPECT_EQ(difference("moved").equal_as, "");
+}
+
 TEST(WeightDifferences, RefuseModelsOfOtherShapes) {
   const fs::path demo = fs::path(kSourceFolder) / "assets" / "demo";
   EXPECT_EQ(test::error_kind([&] { weight_differences(kModel, demo, {}); }),

@@ -5,16 +5,16 @@
 #include <cstring>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 
 #include "base/files.h"
 #include "base/sha256.h"
 #include "base/text.h"
 #include "formats/block_codes.h"
-#include "model/gguf/model_of.h"
-#include "model/onnx/model_of.h"
 #include "model/source.h"
 #include "nibble/error.h"
+#include "quantize/convert/carried_parts.h"
 #include "quantize/convert/compare_weights.h"
 #include "quantize/convert/convert_gguf.h"
 #include "quantize/convert/recover_modules.h"
@@ -58,8 +58,8 @@ class Conversion {
       choose_dialect();
     }
     warn_of_readers();
-    const auto tensors = planned_tensors();
-    write(tensors);
+    carried_parts_.emplace(source_, to_->suffix.empty(), log_);
+    write(planned_tensors());
     if (to_->opens()) {
       compare();
       tell_of_output();
@@ -294,7 +294,9 @@ class Conversion {
     for (const TensorInfo& info : source_.checkpoint().tensors()) {
       const Module* module = module_of(info.name);
       if (module == nullptr) {
-        tensors.push_back(info);
+        auto planned_info = carried_parts_->planned(info);
+        if (!planned_info) continue;
+        tensors.push_back(std::move(*planned_info));
         carried_.push_back(info);
       } else if (module->blocks() != nullptr) {
         tensors.push_back(info);
@@ -312,21 +314,7 @@ class Conversion {
   }
 
   void write(const std::vector<TensorInfo>& tensors) {
-    OutputModel model{.inputs = source_.inputs(),
-                      .source = source_.folder(),
-                      .config = &source_.config(),
-                      .tensors = tensors,
-                      .passport_bytes = 8192 + 1024 * modules_.size(),
-                      .gguf = {}};
-    model.gguf = [&] {
-      std::vector<std::string> notes;
-      GgufModel gguf = gguf_model_of(source_, tensors, notes);
-      for (const std::string& note : notes) tell(note);
-      return gguf;
-    };
-    model.onnx = [&](const OnnxProduct& product) {
-      return onnx_model_of(source_, tensors, product);
-    };
+    const OutputModel model = carried_parts_->output(tensors, 8192 + 1024 * modules_.size(), log_);
     const auto writer = to_->create(*to_, settings_, output_, model,
                                     {.replace = options_.replace,
                                      .max_shard_bytes = options_.max_shard_bytes,
@@ -352,7 +340,7 @@ class Conversion {
     }
     for (const TensorInfo& info : carried_) {
       throw_if_stopped();
-      writer->add(info.name, source_.checkpoint().bytes(info));
+      writer->add(info.name, carried_parts_->bytes(info));
     }
     if (!told) passport = new_passport(std::move(reports));
     result_.output = writer->path();
@@ -389,14 +377,12 @@ class Conversion {
 
   // With what became of the codes.
   Json moved(Json passport) const {
-    passport["tokenizer"] = hash_files(tokenizer_files(source_.folder()));
+    passport["tokenizer"] = carried_parts_->tokenizer_hashes();
     if (!passport.contains("base")) passport["base"] = Json::object();
     passport["recipe"]["layout"] = to_->name;
     passport["recipe"].erase("dialect");
     if (!settings_.dialect.empty()) passport["recipe"]["dialect"] = settings_.dialect;
-    auto files = source_.checkpoint().files();
-    files.push_back(source_.folder() / "config.json");
-    passport["converted"] = {{"from", result_.from}, {"files", hash_files(files)}};
+    passport["converted"] = {{"from", result_.from}, {"files", carried_parts_->model_hashes()}};
     if (from_ == nullptr) passport["converted"]["grids"] = result_.grids;
     Json tensors = Json::array();
     for (const Module& module : modules_)
@@ -426,6 +412,7 @@ class Conversion {
   Recovery recovery_;
   std::vector<Module> modules_;
   LayoutSettings settings_;
+  std::optional<CarriedParts> carried_parts_;
   std::vector<TensorInfo> carried_;
   ConvertResult result_;
 };
@@ -476,10 +463,27 @@ std::string loss_of(const Codes& codes, const Storable& storable) {
              : "its scales would be quantized once more";
 }
 
+namespace {
+
+// Of a GGUF file: do its tensors go over without a look for grids? Those of one with blocks do, and
+// of one that is cut in other parts or becomes an unquantized folder and nothing else.
+bool stays_as_it_is(const std::filesystem::path& model, const std::filesystem::path& output,
+                    const ConvertOptions& options) {
+  const auto reader = open_checkpoint(model);
+  const auto tensors = reader->tensors();
+  if (std::any_of(tensors.begin(), tensors.end(),
+                  [](const TensorInfo& info) { return info.blocks != nullptr; }))
+    return true;
+  if (!options.grid.empty() || !options.dialect.empty()) return false;
+  return layouts::writing(output) != nullptr ? options.max_part_bytes != 0 : options.layout.empty();
+}
+
+}  // namespace
+
 ConvertResult convert_model(const std::filesystem::path& model, const std::filesystem::path& output,
                             const ConvertOptions& options, const ProgressSink& progress,
                             const LogSink& log) {
-  ConvertResult result = opens_as_gguf(model)
+  ConvertResult result = opens_as_gguf(model) && stays_as_it_is(model, output, options)
                              ? convert_gguf(model, output, options, progress, log)
                              : Conversion(model, output, options, progress, log).run();
   if (const std::string note = left_journal_note(output); log && !note.empty()) log(note);

@@ -35,13 +35,13 @@ struct ConvertResult {
   std::uint64_t input_bytes = 0, output_bytes = 0;
 };
 
-// `model`: a quantized folder; an unquantized one whose linear layers all lie on grids that the
-// layout has, where a weight is the same once its new form is decoded and rounded to its type; or a
-// GGUF file, which becomes another one (in other parts) or, where none of its tensors is quantized,
-// a folder. `output` is created; it holds the complete checkpoint
-// or what it held before. Every code, scale and zero is checked before anything is written, and
-// every weight is read back from the output and compared. Throws kUnsupported naming the first
-// module that the layout cannot hold as it is, and why.
+// `model`: a quantized folder; an unquantized folder or GGUF file whose linear layers all lie on
+// grids that the layout has, where a weight is the same once its new form is decoded and rounded to
+// its type; or a GGUF file that becomes another one in other parts (max_part_bytes) or, where none
+// of its tensors is quantized and no layout is named, a folder. `output` is created; it holds the
+// complete checkpoint or what it held before. Every code, scale and zero is checked before anything
+// is written, and every weight is read back from the output and compared. Throws kUnsupported
+// naming the first module that the layout cannot hold as it is, and why.
 ConvertResult convert_model(const std::filesystem::path& model, const std::filesystem::path& output,
                             const ConvertOptions& options, const ProgressSink& progress,
                             const LogSink& log);

@@ -58,10 +58,9 @@ class GgufConversion {
                   "convert it into X.gguf or, unquantized, into a folder without --layout; nibble "
                   "quantize makes codes for other layouts");
     if (!options_.grid.empty())
-      throw Error(
-          ErrorKind::kInvalidArgument,
-          "--grid and --group-size would not be read: tensors of a GGUF file stay as they are",
-          "convert it into a folder first; grids are found in a folder's weights");
+      throw Error(ErrorKind::kInvalidArgument,
+                  "--grid and --group-size would not be read: this file's blocks stay as they are",
+                  "leave them out; grids are found in unquantized weights");
     if (!options_.dialect.empty())
       throw Error(ErrorKind::kInvalidArgument,
                   cat("--type ", options_.dialect, " would not be read: tensors stay as they are"),

@@ -9,6 +9,7 @@
 #include "base/progress.h"
 #include "base/text.h"
 #include "checkpoint/gguf_type.h"
+#include "model/gguf/names.h"
 #include "nibble/error.h"
 #include "quantize/recovery/recover_blocks.h"
 #include "quantize/recovery/recover_codes.h"
@@ -94,8 +95,17 @@ class Recoverer {
         cat("one of: ", join(known, ", "), "; nibble quantize makes the others"));
   }
 
+  // Rows of q and k lie in another order in some GGUF files.
+  std::shared_ptr<const std::vector<std::uint32_t>> row_order(Role role, std::size_t rows) const {
+    const bool rotated = role == Role::kQuery || role == Role::kKey;
+    if (!rotated || !source_.spec().gguf_pairs_rows || source_.checkpoint().gguf() == nullptr)
+      return nullptr;
+    return std::make_shared<const std::vector<std::uint32_t>>(
+        rows_in_pairs(rows, source_.hyper().head_dim));
+  }
+
   // Is it one to look at? A layer has to be.
-  bool add(const std::string& name, bool layer) {
+  bool add(const std::string& name, std::optional<Role> layer) {
     const TensorInfo* info = source_.checkpoint().find(cat(name, ".weight"));
     if (info == nullptr || info->shape.size() != 2) return false;
     if (info->blocks != nullptr ||
@@ -106,11 +116,11 @@ class Recoverer {
                       info->blocks != nullptr ? info->blocks->name : nibble::name(info->dtype),
                       ": grids are found in F16, BF16 and F32 weights"));
     }
-    found_.modules.push_back(
-        {name,
-         {source_.checkpoint().bytes(*info), info->dtype, static_cast<std::size_t>(info->shape[0]),
-          static_cast<std::size_t>(info->shape[1])},
-         {}});
+    const auto rows = static_cast<std::size_t>(info->shape[0]);
+    DenseMatrix matrix{source_.checkpoint().bytes(*info), info->dtype, rows,
+                       static_cast<std::size_t>(info->shape[1])};
+    if (layer) matrix.row_of = row_order(*layer, rows);
+    found_.modules.push_back({name, std::move(matrix), {}});
     return true;
   }
 
@@ -120,14 +130,14 @@ class Recoverer {
       for (std::size_t i = 0; i < kRoles; ++i)
         if (const std::string name = source_.module_path(layer, static_cast<Role>(i));
             seen.insert(name).second)
-          add(name, true);
+          add(name, static_cast<Role>(i));
     found_.layers = found_.modules.size();
     if (found_.layers == 0)
       throw Error(ErrorKind::kUnsupported,
                   cat(source_.path().string(), ": its layers have no matrices of their own"));
     if (!writes_blocks(layout_)) return;  // the others leave embedding and head as they are
     for (const std::string& name : {source_.names().embedding(), source_.names().head()})
-      if (seen.insert(name).second) add(name, false);
+      if (seen.insert(name).second) add(name, std::nullopt);
   }
 
   // Looks for forms of each matrix in a few rows.
@@ -242,13 +252,15 @@ class Recoverer {
 
   [[noreturn]] void refuse() const {
     const std::string place = source_.path().string();
-    constexpr const char* kFix =
+    const std::string fix = cat(
         "nibble quantize rounds weights to a grid, or writes a GGUF file without one (--type "
-        "BF16); "
-        "convert only finds weights that lie on one";
+        "BF16); convert only finds weights that lie on one",
+        source_.checkpoint().gguf() == nullptr
+            ? ""
+            : ", or with --split-max-size takes a GGUF file over as it is, in parts of that size");
     if (best_.first.empty())
       throw Error(ErrorKind::kUnsupported,
-                  cat(place, ": its layers lie on grids, but not on one for all: ", unlike_), kFix);
+                  cat(place, ": its layers lie on grids, but not on one for all: ", unlike_), fix);
     const std::string forms = best_.tried.empty()
                                   ? cat("none that layout ", layout_.name,
                                         " has divides its rows, or the options leave none")
@@ -261,7 +273,7 @@ class Recoverer {
                      : "",
             "\n  ", best_.at ? "" : "by a look at a few rows ", best_.fitting, " of ",
             found_.layers, " layers lie on one; ", forms),
-        kFix);
+        fix);
   }
 
   const ModelSource& source_;

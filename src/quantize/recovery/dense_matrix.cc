@@ -11,21 +11,26 @@
 namespace nibble {
 
 void DenseMatrix::read(std::size_t first, std::size_t count, float* out) const {
-  const std::size_t size = static_cast<std::size_t>(bits(type)) / 8, weights = count * columns;
-  const std::byte* from = bytes.data() + first * columns * size;
-  if (type == DType::kF32) {
-    std::memcpy(out, from, weights * size);
-    return;
+  const std::size_t size = static_cast<std::size_t>(bits(type)) / 8;
+  // Rows that lie together are read at once.
+  const std::size_t step = row_of == nullptr ? count : 1, weights = step * columns;
+  std::vector<std::uint16_t> words(type == DType::kF32 ? 0 : weights);
+  for (std::size_t r = 0; r < count; r += step, out += weights) {
+    const std::size_t at = first_row + first + r;
+    const std::byte* from =
+        bytes.data() + (row_of == nullptr ? at : (*row_of)[at]) * columns * size;
+    if (type == DType::kF32) {
+      std::memcpy(out, from, weights * size);
+      continue;
+    }
+    std::memcpy(words.data(), from, weights * size);
+    (type == DType::kF16 ? kernels().half_to_float : kernels().bfloat16_to_float)(words.data(), out,
+                                                                                  weights);
   }
-  std::vector<std::uint16_t> words(weights);
-  std::memcpy(words.data(), from, weights * size);
-  (type == DType::kF16 ? kernels().half_to_float : kernels().bfloat16_to_float)(words.data(), out,
-                                                                                weights);
 }
 
 DenseMatrix DenseMatrix::part(std::size_t first, std::size_t count) const {
-  const std::size_t row_bytes = columns * static_cast<std::size_t>(bits(type)) / 8;
-  return {bytes.subspan(first * row_bytes, count * row_bytes), type, count, columns};
+  return {bytes, type, count, columns, first_row + first, row_of};
 }
 
 std::optional<Misfit> first_misfit(

@@ -2,18 +2,25 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "nibble/dtype.h"
 
 namespace nibble {
 
 struct DenseMatrix {
-  std::span<const std::byte> bytes;  // [rows, columns]
+  std::span<const std::byte> bytes;  // [stored rows, columns]
   DType type = DType::kBF16;
   std::size_t rows = 0, columns = 0;
+  std::size_t first_row = 0;
+  // Where the checkpoint has another order: row r is the stored row row_of[first_row + r]. Null:
+  // first_row + r.
+  std::shared_ptr<const std::vector<std::uint32_t>> row_of = nullptr;
 
   // `count` rows from `first` on; out [count, columns].
   void read(std::size_t first, std::size_t count, float* out) const;
