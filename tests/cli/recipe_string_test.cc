@@ -82,7 +82,7 @@ TEST(RecipeString, NamesTheWordItsPlaceAndWhatIsKnown) {
       {"awq || gptq", {"character 6", "\"|\" stands where"}},
       {"gptq int4 int3", {"character 11", "\"int3\" was not expected"}},
       {"rtn -> awq awq", {"character 12", "was not expected"}},
-      {"awq(steps=4) | awq(steps=5)", {"character 20", "awq-steps is 4 already"}},
+      {"awq(steps=4, steps=5)", {"character 14", "awq-steps is 4 already"}},
       {"", {"says nothing"}},
   };
   for (const auto& [text, told] : kCases)
