@@ -22,7 +22,7 @@ struct UnevenLevels {
   static int count() { return static_cast<int>(kUnevenLevels.size()); }
 };
 
-// 1 / scale, or 0 for a scale too small to be told from none: such weights get the level 0.
+// A smaller scale cannot be told from none: all weights get the level 0.
 inline constexpr float kLeastScale = 1e-30f;
 
 }  // namespace nibble::block_formats
