@@ -85,6 +85,12 @@ std::vector<std::filesystem::path> tokenizer_files(const std::filesystem::path& 
   return files;
 }
 
+std::vector<std::filesystem::path> model_files(const ModelSource& source) {
+  auto files = source.checkpoint().files();
+  if (source.checkpoint().gguf() == nullptr) files.push_back(source.folder() / "config.json");
+  return files;
+}
+
 Json hash_files(const std::vector<std::filesystem::path>& files, const std::stop_token& stop) {
   Json hashes = Json::object();
   for (const auto& file : files) hashes[file.filename().string()] = sha256_of_file(file, stop);

@@ -35,6 +35,8 @@ Json tensor_report_json(const TensorReport& report);
 // SHA-256 of each weight file and tokenizer file: {"model.safetensors": "…"}.
 Json hash_files(const std::vector<std::filesystem::path>& files, const std::stop_token& stop = {});
 std::vector<std::filesystem::path> tokenizer_files(const std::filesystem::path& folder);
+// Weights and, where a GGUF file does not hold it, config.json.
+std::vector<std::filesystem::path> model_files(const ModelSource& source);
 
 struct PassportParts {
   Json base_files;  // hash_files of the weights and config.json

@@ -470,10 +470,9 @@ class Job {
 
   void hash_base() {
     if (base_hashes_.begun()) return;
-    auto base = source_.checkpoint().files();
-    if (!from_gguf()) base.push_back(source_.folder() / "config.json");
-    base_hashes_ =
-        Background<Json>([base](const std::stop_token& stop) { return hash_files(base, stop); });
+    base_hashes_ = Background<Json>([base = model_files(source_)](const std::stop_token& stop) {
+      return hash_files(base, stop);
+    });
   }
 
   void hash_inputs() {

@@ -36,9 +36,7 @@ class Measuring {
     check_gguf_target(output_,
                       {.inputs = source_.inputs(), .source = {}, .tensors = {}, .gguf = {}},
                       {.replace = options_.replace}, kStatisticsKind);
-    auto files = source_.checkpoint().files();
-    if (source_.checkpoint().gguf() == nullptr) files.push_back(source_.folder() / "config.json");
-    base_ = hash_files(files);
+    base_ = hash_files(model_files(source_));
     if (!options_.calibration.sources.empty()) gather();
     open_journal();
     if (result_.calibration.samples == 0) {

@@ -20,13 +20,6 @@ bool holds_statistics(const std::filesystem::path& file) {
   return !passport.is_null() && json_string(passport, "schema", "") == kStatisticsSchema;
 }
 
-Json files_of(const std::filesystem::path& base) {
-  const ModelSource source(base);
-  auto files = source.checkpoint().files();
-  if (source.checkpoint().gguf() == nullptr) files.push_back(source.folder() / "config.json");
-  return hash_files(files);
-}
-
 }  // namespace
 
 VerifyResult verify_inputs(const std::filesystem::path& file,
@@ -50,7 +43,7 @@ VerifyResult verify_inputs(const std::filesystem::path& file,
   }
   try {
     if (base && holds_statistics(file))
-      InputStatistics(file).require_model(files_of(*base));
+      InputStatistics(file).require_model(hash_files(model_files(ModelSource(*base))));
     else if (base)
       warn("inputs.base", "an imatrix does not name its model: --base was not read");
   } catch (const Error& problem) {

@@ -62,9 +62,7 @@ Json CarriedParts::tokenizer_hashes() const {
 }
 
 Json CarriedParts::model_hashes() const {
-  auto files = source_.checkpoint().files();
-  if (!from_file()) files.push_back(source_.folder() / "config.json");
-  return hash_files(files);
+  return hash_files(model_files(source_));
 }
 
 }  // namespace nibble
