@@ -19,7 +19,8 @@ ALLOWED |= {folder: set(NUMBERS) for folder in ["checkpoint", "tokenizer", "chat
 ALLOWED["model"] = set(NUMBERS + ["checkpoint", "tokenizer", "chat", "nn"])
 ALLOWED["session"] = set(NUMBERS + MODELS[:-1])
 ALLOWED |= {folder: set(NUMBERS + MODELS) for folder in JOBS}
-ALLOWED["cli"] = set(NUMBERS + MODELS + JOBS)
+ALLOWED["train"] = set(NUMBERS + MODELS + ["quantize"])
+ALLOWED["cli"] = set(NUMBERS + MODELS + JOBS + ["train"])
 
 # Public headers belong to the folder that implements them; None: to all. nibble.h includes the rest.
 CONTRACT_OWNER = {

@@ -21,6 +21,8 @@ struct MeasureOptions {
   std::size_t context = 0;  // window of hf-stride-S, refused elsewhere; 0: the model's own context
   Compute compute = Compute::kFloat32;
   std::optional<Compute> compute_other = {};  // of the second model compared; empty: as the first
+  // A folder with low-rank additions to the model, as PEFT has them; of two models, to the second.
+  std::filesystem::path adapter = {};
   // Two models compared: both read the text as the first one's tokenizer does. Otherwise it is
   // refused when their own tokenizers read it differently.
   bool base_tokenizer = false;

@@ -51,7 +51,7 @@ int run(const Options& options, const CLI::App& app, const Global& global) {
   StopStrings stops(options.flags.stop);
   const std::filesystem::path path = global.model(options.model);
   FoundChatTemplate chat = template_of(options, path);  // before the weights: it may be missing
-  RunningModel model(path);
+  RunningModel model(path, options.flags.lora);
   global.log_all(model.source().notes());
   model.prepare(compute);
   if (const std::string note = model.transformer().note_on(compute); !note.empty())

@@ -51,8 +51,9 @@ std::vector<Sample> write_samples(const Options& options, const std::filesystem:
   GenerateOptions greedy;
   greedy.max_tokens = options.tokens;
   greedy.sampler.temperature = 0;
-  const auto continued = [&](const std::filesystem::path& folder, Compute compute) {
-    RunningModel model(folder);
+  const auto continued = [&](const std::filesystem::path& folder, Compute compute,
+                             const std::string& lora) {
+    RunningModel model(folder, lora);
     model.prepare(compute);
     greedy.compute = compute;
     std::vector<std::string> texts;
@@ -60,8 +61,8 @@ std::vector<Sample> write_samples(const Options& options, const std::filesystem:
       texts.push_back(model.write(prompt, greedy).text);
     return texts;
   };
-  const auto first = continued(base, parse_compute(options.measure.compute));
-  const auto second = continued(other, compute_of_other(options));
+  const auto first = continued(base, parse_compute(options.measure.compute), "");
+  const auto second = continued(other, compute_of_other(options), options.measure.lora);
   for (std::size_t i = 0; i < options.prompts.size(); ++i)
     samples.push_back({options.prompts[i], first[i], second[i]});
   return samples;

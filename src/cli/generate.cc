@@ -38,7 +38,7 @@ int run(const Options& options, const CLI::App& app, const Global& global) {
   const StopStrings stops(options.flags.stop);  // refuses before the model is loaded
   const std::filesystem::path folder = global.model(options.model);
   const std::string prompt = prompt_of(options, app);
-  RunningModel model(folder);
+  RunningModel model(folder, options.flags.lora);
   global.log_all(model.source().notes());
   model.prepare(compute);
   if (const std::string note = model.transformer().note_on(compute); !note.empty())

@@ -55,6 +55,8 @@ void declare(CLI::App& app, GenerationFlags& flags) {
                  "bf16 or q8_0")
       ->capture_default_str()
       ->group(kArithmeticGroup);
+  app.add_option("--lora", flags.lora, "Folder of a LoRA adapter (PEFT) that the model gets")
+      ->type_name("FOLDER");
   auto* compute =
       app.add_option("--compute", flags.compute,
                      "Arithmetic: int8, llm.int8, f32 or bf16; auto: int8 where weights are packed")

@@ -20,6 +20,7 @@ struct GenerationFlags {
   std::vector<std::string> stop;
   std::string compute = "auto", kv = "auto";
   bool exact = false;
+  std::string lora;  // folder; empty: none
 };
 
 // `flags` holds the defaults and must outlive `app`.

@@ -28,6 +28,9 @@ void declare(CLI::App& app, MeasureFlags& flags) {
       ->check(whole_number(0, kMaxCount));
   app.add_option("--compute", flags.compute, "Arithmetic: f32, bf16, int8, llm.int8 or auto")
       ->capture_default_str();
+  app.add_option("--lora", flags.lora,
+                 "Folder of a LoRA adapter (PEFT) that the model, of two the second, gets")
+      ->type_name("FOLDER");
   const auto resume = app.add_flag(
       "--resume", flags.resume,
       "Refuse to begin anew (a long measurement that was stopped goes on by itself when it is "
@@ -41,6 +44,7 @@ MeasureOptions options_of(const MeasureFlags& flags, const Global& global, std::
   options.windows = flags.windows;
   options.context = flags.context;
   options.compute = parse_compute(flags.compute);
+  options.adapter = flags.lora;
   options.journals = global.state_folder.empty() ? "" : global.state_folder / "measuring";
   if (flags.resume && options.journals.empty())
     throw Error(ErrorKind::kInvalidArgument, "--resume: there is no folder to go on from",

@@ -17,6 +17,7 @@ struct MeasureFlags {
   std::size_t context = 0;
   std::string compute = "f32";
   bool resume = false, restart = false;
+  std::string lora;  // folder; empty: none
 };
 void declare(CLI::App& app, MeasureFlags& flags);
 // Progress and warnings go where `global` sends them, under the name of `job`.

@@ -124,7 +124,7 @@ CompareResult compare(const ScoredModel& base, const ScoredModel& other, const S
 
 CompareResult compare_models(const std::filesystem::path& base, const std::filesystem::path& other,
                              const std::filesystem::path& text, const MeasureOptions& options) {
-  const ModelSource base_source(base), other_source(other);
+  const ModelSource base_source(base), other_source(other, options.adapter);
   for (const ModelSource* source : {&base_source, &other_source})
     for (const std::string& note : source->notes())
       if (options.log) options.log(cat(source->path().string(), ": ", note));

@@ -5,6 +5,7 @@
 #include "base/sha256.h"
 #include "base/text.h"
 #include "kernels/kernels.h"
+#include "model/adapter/adapter.h"
 #include "nibble/error.h"
 
 namespace nibble {
@@ -36,6 +37,9 @@ KeptScores::KeptScores(std::span<const ModelSource* const> models, const ScoredT
   for (const ModelSource* model : models) {
     auto files = model->checkpoint().files();
     if (model->checkpoint().gguf() == nullptr) files.push_back(model->folder() / "config.json");
+    if (const Adapter* adapter = model->adapter())
+      for (const char* name : {"adapter_config.json", "adapter_model.safetensors"})
+        files.push_back(adapter->folder / name);
     for (const fs::path& file : files) known_files.push_back(file_json(file));
     files_.insert(files_.end(), files.begin(), files.end());
   }

@@ -50,7 +50,7 @@ PerplexityResult perplexity(const ScoredModel& model, const ScoredText& text,
 PerplexityResult measure_perplexity(const std::filesystem::path& model,
                                     const std::filesystem::path& text,
                                     const MeasureOptions& options) {
-  const ModelSource source(model);
+  const ModelSource source(model, options.adapter);
   if (options.log)
     for (const std::string& note : source.notes()) options.log(note);
   const auto tokenizer = open_tokenizer(source.path());

@@ -76,6 +76,11 @@ struct Kernels {
   // gate · up.
   void (*gelu_tanh_multiply)(const float* gate, const float* up, float* out, size_t count);
 
+  // The gradients of out = silu(gate) · up, or gelu in its tanh form: where gate and up were, those
+  // of gate and up under `dout`, the gradient of out.
+  void (*silu_gradient)(const float* dout, float* gate, float* up, size_t count);
+  void (*gelu_tanh_gradient)(const float* dout, float* gate, float* up, size_t count);
+
   // y[r] = Σ_c w[r·stride + c]·x[c] for `rows` rows.
   void (*gemv_float)(const float* w, size_t stride, const float* x, size_t rows, size_t columns,
                      float* y);

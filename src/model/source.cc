@@ -9,6 +9,7 @@
 #include "checkpoint/layout.h"
 #include "checkpoint/outlier_threshold.h"
 #include "formats/block_format.h"
+#include "model/adapter/adapter.h"
 #include "model/config/settled_config.h"
 #include "model/gguf/config.h"
 #include "model/gguf/names.h"
@@ -75,6 +76,7 @@ struct ModelSource::Parts {
   std::optional<TensorNames> names;
   std::vector<std::string> notes;
   std::string described;  // by what the shapes are: "config.json"
+  std::optional<Adapter> adapter;
   float threshold = kOutlierThreshold;
 
   struct LinearShape {
@@ -165,6 +167,36 @@ struct ModelSource::Parts {
     return matrix(module + ".weight", rows, columns, std::move(bias), std::move(row_of));
   }
 
+  // With what the adapter adds to it.
+  std::unique_ptr<Linear> adapted(const std::string& module, std::unique_ptr<Linear> layer) const {
+    auto added = adapter ? adapter->of(module) : nullptr;
+    if (added == nullptr) return layer;
+    if (added->a.columns() != layer->inputs() || added->b.rows() != layer->outputs())
+      throw Error(ErrorKind::kCorruptFile,
+                  cat(adapter->folder.string(), ": the addition to ", module, " is ",
+                      added->b.rows(), " x ", added->a.columns(), "; the layer is ",
+                      layer->outputs(), " x ", layer->inputs()),
+                  "use the adapter with the model that it was trained on");
+    return std::make_unique<LoraLinear>(std::move(layer), std::move(added));
+  }
+
+  // Each addition must be to a layer there is.
+  void check_adapter() const {
+    if (!adapter) return;
+    std::vector<std::string> known = {names->embedding(), names->head()};
+    for (std::size_t layer = 0; layer < hyper.layers; ++layer)
+      for (const LinearShape& shape : linear_shapes())
+        known.push_back(names->module(layer, shape.role));
+    for (const auto& [module, added] : adapter->layers)
+      if (std::none_of(known.begin(), known.end(), [&](const std::string& one) {
+            return plain_module(one) == plain_module(module);
+          }))
+        throw Error(ErrorKind::kCorruptFile,
+                    cat(adapter->folder.string(), ": it adds to ", module,
+                        ", which this model does not have"),
+                    "use the adapter with the model that it was trained on");
+  }
+
   // What linear() would refuse, without reading weights.
   void check_linear(const std::string& module, std::size_t rows, std::size_t columns,
                     bool has_bias) const {
@@ -201,6 +233,10 @@ struct ModelSource::Parts {
       check_linear(names->module(layer, shape.role), shape.rows, shape.columns, shape.bias);
   }
 
+  std::unique_ptr<Linear> plain_embedding() const {
+    return linear(embedding_module(), hyper.vocabulary, hyper.hidden, false);
+  }
+
   // A pair that is tied may lie under either name.
   std::string embedding_module() const {
     const bool own = !hyper.tied_head || has_module(*checkpoint, names->embedding());
@@ -226,7 +262,8 @@ struct ModelSource::Parts {
   }
 };
 
-ModelSource::ModelSource(const std::filesystem::path& path) : parts_(std::make_unique<Parts>()) {
+ModelSource::ModelSource(const std::filesystem::path& path, const std::filesystem::path& adapter)
+    : parts_(std::make_unique<Parts>()) {
   Parts& parts = *parts_;
   parts.path = path;
   parts.folder = std::filesystem::is_directory(path) ? path : path.parent_path();
@@ -259,6 +296,12 @@ ModelSource::ModelSource(const std::filesystem::path& path) : parts_(std::make_u
   if (!parts.hyper.tied_head)
     parts.check_linear(parts.names->head(), parts.hyper.vocabulary, parts.hyper.hidden, false);
   for (std::size_t layer = 0; layer < parts.hyper.layers; ++layer) parts.check_layer(layer);
+  if (adapter.empty()) return;
+  parts.adapter = read_adapter(adapter);
+  parts.check_adapter();
+  embedding();
+  head();
+  for (std::size_t layer = 0; layer < parts.hyper.layers; ++layer) block(layer);
 }
 
 ModelSource::~ModelSource() = default;
@@ -270,6 +313,9 @@ std::vector<std::filesystem::path> ModelSource::inputs() const {
   return {parts_->folder};
 }
 const Json& ModelSource::config() const { return parts_->config; }
+const Adapter* ModelSource::adapter() const {
+  return parts_->adapter ? &*parts_->adapter : nullptr;
+}
 const ModelSpec& ModelSource::spec() const { return *parts_->spec; }
 const HyperParams& ModelSource::hyper() const { return parts_->hyper; }
 const CheckpointReader& ModelSource::checkpoint() const { return *parts_->checkpoint; }
@@ -329,16 +375,18 @@ Block ModelSource::block(std::size_t layer) const {
     block.query_norm = parts.gain(base + "self_attn.q_norm.weight", hyper.head_dim);
     block.key_norm = parts.gain(base + "self_attn.k_norm.weight", hyper.head_dim);
   }
-  for (const auto& shape : parts.linear_shapes())
-    block.linears[static_cast<std::size_t>(shape.role)] =
-        parts.linear(parts.names->module(layer, shape.role), shape.rows, shape.columns, shape.bias,
-                     parts.stored_rows(shape));
+  for (const auto& shape : parts.linear_shapes()) {
+    const std::string module = parts.names->module(layer, shape.role);
+    block.linears[static_cast<std::size_t>(shape.role)] = parts.adapted(
+        module,
+        parts.linear(module, shape.rows, shape.columns, shape.bias, parts.stored_rows(shape)));
+  }
   return block;
 }
 
 std::unique_ptr<Linear> ModelSource::embedding() const {
   const Parts& parts = *parts_;
-  return parts.linear(parts.embedding_module(), parts.hyper.vocabulary, parts.hyper.hidden, false);
+  return parts.adapted(parts.names->embedding(), parts.plain_embedding());
 }
 
 std::vector<float> ModelSource::final_norm() const {
@@ -347,8 +395,12 @@ std::vector<float> ModelSource::final_norm() const {
 
 std::unique_ptr<Linear> ModelSource::head() const {
   const Parts& parts = *parts_;
-  if (parts.hyper.tied_head) return embedding();
-  return parts.linear(parts.names->head(), parts.hyper.vocabulary, parts.hyper.hidden, false);
+  // A tied pair shares what the checkpoint has; an addition is to one of the two.
+  return parts.adapted(
+      parts.names->head(),
+      parts.hyper.tied_head
+          ? parts.plain_embedding()
+          : parts.linear(parts.names->head(), parts.hyper.vocabulary, parts.hyper.hidden, false));
 }
 
 void ModelSource::drop_layer(std::size_t layer) const {

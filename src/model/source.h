@@ -15,11 +15,16 @@
 
 namespace nibble {
 
+struct Adapter;
+
 class ModelSource {
  public:
-  // Throws what open_checkpoint, find_spec and settle_config throw, and kCorruptFile when a tensor
-  // the model needs is missing or has another shape than its neighbours and config.json say.
-  explicit ModelSource(const std::filesystem::path& path);
+  // `adapter`: a folder whose low-rank additions the layers get (model/adapter/adapter.h), or
+  // empty. Throws what open_checkpoint, find_spec, settle_config and read_adapter throw, and
+  // kCorruptFile when a tensor the model needs is missing or has another shape than its neighbours
+  // and config.json say, or an addition fits none of the model's layers.
+  explicit ModelSource(const std::filesystem::path& path,
+                       const std::filesystem::path& adapter = {});
   ~ModelSource();
   ModelSource(const ModelSource&) = delete;
   ModelSource& operator=(const ModelSource&) = delete;
@@ -32,6 +37,7 @@ class ModelSource {
   const ModelSpec& spec() const;
   const HyperParams& hyper() const;
   const CheckpointReader& checkpoint() const;
+  const Adapter* adapter() const;  // null: none
   // What is odd about the files, and what was decided where config.json and tensors disagree: for
   // people to see before any work.
   const std::vector<std::string>& notes() const;

@@ -32,6 +32,9 @@ class Linear {
   virtual void prepare(Compute) {}
   // Float weights of rows [first, first + out.rows); out [rows, inputs].
   virtual void decode(std::size_t first, Matrix out) const = 0;
+  // dx [tokens, inputs] += dy [tokens, outputs] · W: the gradient of the inputs under that of the
+  // outputs, in float arithmetic (float_compute). All threads; any number of them gives the same.
+  virtual void add_input_gradient(ConstMatrix dy, Matrix dx, Compute compute) const;
   // [outputs] or null. forward() and ranges() add it; nobody else does.
   virtual const float* bias() const { return nullptr; }
   // The same y in ranges of outputs, so that one loop may serve several layers. Null: only as a

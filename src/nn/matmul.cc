@@ -192,6 +192,28 @@ void matmul_plain(MatrixView<const std::uint16_t> x, MatrixView<const std::uint1
   run(shape, x.values, w.values, y.values);
 }
 
+void add_matmul_plain(ConstMatrix x, ConstMatrix w, Matrix y) {
+  Shape shape = shape_of(x, y, Type::f32);
+  shape.w_k = static_cast<std::int64_t>(w.stride);
+  shape.w_n = 1;
+  shape.accumulate = true;
+  run(shape, x.values, w.values, y.values);
+}
+
+void add_matmul_plain(MatrixView<const std::uint16_t> x, MatrixView<const std::uint16_t> w,
+                      Matrix y) {
+  if (!cpu_has_bfloat16()) {
+    const auto x_values = widened(x), w_values = widened(w);
+    return add_matmul_plain(ConstMatrix(x_values.data(), x.rows, x.columns),
+                            ConstMatrix(w_values.data(), w.rows, w.columns), y);
+  }
+  Shape shape = shape_of(x, y, Type::bf16);
+  shape.w_k = static_cast<std::int64_t>(w.stride);
+  shape.w_n = 1;
+  shape.accumulate = true;
+  run(shape, x.values, w.values, y.values);
+}
+
 void add_gram(ConstMatrix x, Matrix y) { gram(x, y, Type::f32); }
 
 void add_gram(MatrixView<const std::uint16_t> x, Matrix y) {

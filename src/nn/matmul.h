@@ -18,6 +18,11 @@ void matmul_plain(ConstMatrix x, ConstMatrix w, Matrix y);
 void matmul_plain(MatrixView<const std::uint16_t> x, MatrixView<const std::uint16_t> w,
                   Matrix y);  // bfloat16; only where the CPU multiplies it
 
+// y [m, n] += x [m, k] · w, w [k, n]; bfloat16 on any CPU.
+void add_matmul_plain(ConstMatrix x, ConstMatrix w, Matrix y);
+void add_matmul_plain(MatrixView<const std::uint16_t> x, MatrixView<const std::uint16_t> w,
+                      Matrix y);
+
 // y [n, n] += xᵀ·x for x [m, n], float32 or bfloat16 inputs and float32 sums; only the lower
 // triangle is written. Uses all threads over fixed tiles.
 void add_gram(ConstMatrix x, Matrix y);

@@ -16,7 +16,11 @@ RopeTable::RopeTable(std::span<const double> frequencies, std::size_t first_posi
     }
 }
 
-void apply_rope(Matrix rows, std::size_t head_dim, const RopeTable& table, std::size_t position) {
+namespace {
+
+// `direction`: 1, or −1 to turn back.
+void turn(Matrix rows, std::size_t head_dim, const RopeTable& table, std::size_t position,
+          float direction) {
   const std::size_t half = head_dim / 2;
   for (std::size_t r = 0; r < rows.rows; ++r) {
     const float* cosine = table.cosines.view().row(position + r - table.first);
@@ -26,11 +30,21 @@ void apply_rope(Matrix rows, std::size_t head_dim, const RopeTable& table, std::
       float* high = low + half;
       for (std::size_t i = 0; i < half; ++i) {
         const float a = low[i], b = high[i];
-        low[i] = a * cosine[i] - b * sine[i];
-        high[i] = b * cosine[i] + a * sine[i];
+        low[i] = a * cosine[i] - b * (direction * sine[i]);
+        high[i] = b * cosine[i] + a * (direction * sine[i]);
       }
     }
   }
+}
+
+}  // namespace
+
+void apply_rope(Matrix rows, std::size_t head_dim, const RopeTable& table, std::size_t position) {
+  turn(rows, head_dim, table, position, 1);
+}
+
+void undo_rope(Matrix rows, std::size_t head_dim, const RopeTable& table, std::size_t position) {
+  turn(rows, head_dim, table, position, -1);
 }
 
 }  // namespace nibble

@@ -18,5 +18,7 @@ struct RopeTable {
 // Rotates rows [length, heads · head_dim] in place; row r stands at position `position + r`, which
 // the table must hold.
 void apply_rope(Matrix rows, std::size_t head_dim, const RopeTable& table, std::size_t position);
+// Turns them back: the inverse, and, as turning keeps lengths, also what a gradient goes through.
+void undo_rope(Matrix rows, std::size_t head_dim, const RopeTable& table, std::size_t position);
 
 }  // namespace nibble

@@ -50,8 +50,9 @@ double Written::rate() const {
   return per_second(count > 0 ? count - 1 : 0, generated.generate_seconds);
 }
 
-RunningModel::RunningModel(const std::filesystem::path& folder)
-    : source_(folder),
+RunningModel::RunningModel(const std::filesystem::path& folder,
+                           const std::filesystem::path& adapter)
+    : source_(folder, adapter),
       settings_(generation_settings(source_.folder())),
       tokenizer_(open_tokenizer(source_.path())),
       transformer_(source_),

@@ -27,9 +27,10 @@ struct Written {
 
 class RunningModel {
  public:
-  // A model folder or file. Throws what ModelSource, open_tokenizer and
+  // A model folder or file, with an adapter or without. Throws what ModelSource, open_tokenizer and
   // generation_settings throw.
-  explicit RunningModel(const std::filesystem::path& folder);
+  explicit RunningModel(const std::filesystem::path& folder,
+                        const std::filesystem::path& adapter = {});
 
   // Makes the layers ready for this arithmetic.
   void prepare(Compute compute) { transformer_.prepare(compute); }

@@ -253,6 +253,44 @@ TEST_P(FloatKernels, GeluEqualsTheDefinitionAndMayWriteOverItsInput) {
     }
 }
 
+TEST_P(FloatKernels, GradientsOfGatesEqualTheDefinition) {
+  for (const std::size_t count : kOddCounts)
+    for (const float size : {1.0f, 5.0f, 60.0f})
+      for (const auto gradient : {&Kernels::silu_gradient, &Kernels::gelu_tanh_gradient}) {
+        auto gate = random_floats(count, 15), up = random_floats(count, 16);
+        for (float& value : gate) value *= size;
+        const auto dout = random_floats(count, 17), x = gate, factor = up;
+        auto expected_gate = gate, expected_up = up;
+        (scalar::table.*gradient)(dout.data(), expected_gate.data(), expected_up.data(), count);
+        (table().*gradient)(dout.data(), gate.data(), up.data(), count);
+        for (std::size_t i = 0; i < count; ++i) {
+          EXPECT_NEAR(gate[i], expected_gate[i], 4e-6 * std::abs(dout[i] * factor[i])) << x[i];
+          EXPECT_NEAR(up[i], expected_up[i], 2e-6 * std::abs(dout[i] * x[i])) << x[i];
+        }
+      }
+}
+
+// Central differences of the products themselves.
+TEST_P(FloatKernels, GradientsOfGatesAreTheSlopesOfTheirProducts) {
+  struct Pair {
+    decltype(Kernels::silu_multiply) product;
+    decltype(Kernels::silu_gradient) gradient;
+  };
+  constexpr double kStep = 1e-3;
+  for (const auto& [product, gradient] :
+       {Pair{scalar::table.silu_multiply, table().silu_gradient},
+        {scalar::table.gelu_tanh_multiply, table().gelu_tanh_gradient}})
+    for (float x = -6; x <= 6; x += 0.37f) {
+      const float up = 1.7f, dout = 1;
+      const float ends[] = {static_cast<float>(x + kStep), static_cast<float>(x - kStep)};
+      const float ups[] = {up, up};
+      float out[2], gate = x, factor = up;
+      product(ends, ups, out, 2);
+      gradient(&dout, &gate, &factor, 1);
+      EXPECT_NEAR(gate, (out[0] - out[1]) / (double{ends[0]} - ends[1]), 1e-3) << x;
+    }
+}
+
 TEST_P(FloatKernels, GeluIsTheTanhForm) {
   for (double x = -6; x <= 6; x += 0.01) {
     const auto gate = static_cast<float>(x);

@@ -89,6 +89,25 @@ void gelu_tanh_multiply(const float* gate, const float* up, float* out, size_t c
   }
 }
 
+// With s = 1 / (1 + exp(−u)): x·s has the derivative s + x·s·(1 − s)·u'.
+void gated_gradient(double u, double slope, float dout, float& gate, float& up) {
+  const double x = gate, s = 1 / (1 + std::exp(-u));
+  gate = static_cast<float>(double{dout} * up * (s + x * s * (1 - s) * slope));
+  up = static_cast<float>(dout * x * s);
+}
+
+void silu_gradient(const float* dout, float* gate, float* up, size_t count) {
+  for (size_t i = 0; i < count; ++i) gated_gradient(gate[i], 1, dout[i], gate[i], up[i]);
+}
+
+void gelu_tanh_gradient(const float* dout, float* gate, float* up, size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    const double x = gate[i];
+    gated_gradient(1.5957691216057308 * (x + 0.044715 * x * x * x),
+                   1.5957691216057308 * (1 + 0.134145 * x * x), dout[i], gate[i], up[i]);
+  }
+}
+
 void gemv_float(const float* w, size_t stride, const float* x, size_t rows, size_t columns,
                 float* y) {
   for (size_t r = 0; r < rows; ++r) y[r] = dot(w + r * stride, x, columns);
@@ -176,6 +195,8 @@ const Kernels table{
     .exp_sum = exp_sum,
     .silu_multiply = silu_multiply,
     .gelu_tanh_multiply = gelu_tanh_multiply,
+    .silu_gradient = silu_gradient,
+    .gelu_tanh_gradient = gelu_tanh_gradient,
     .gemv_float = gemv_float,
     .gemv_bfloat16 = gemv_small<bfloat16_to_float>,
     .gemv_half = gemv_small<half_to_float>,

@@ -86,5 +86,37 @@ inline Floats gelu_exponent(Floats x) {
   return mul(x, plus_product(all(-1.5957691216f), mul(x, x), -0.0713548163f));
 }
 
+// Derivatives of the two exponents.
+inline Floats silu_slope(Floats) { return all(-1); }
+inline Floats gelu_slope(Floats x) {
+  x = larger(all(-30), smaller(all(30), x));  // what it multiplies is 0 beyond
+  return plus_product(all(-1.5957691216f), mul(x, x), -0.2140644488f);
+}
+
+// With s = 1 / (1 + exp(e(x))) and a = x·s: da/dx = s − a·(1 − s)·e'(x).
+template <Floats (*Exponent)(Floats), Floats (*Slope)(Floats)>
+void gate_gradient(const float* dout, float* gate, float* up, size_t count) {
+  const auto change = [](Floats d, Floats& x, Floats& factor) {
+    const Floats s = div(all(1), add(all(1), exp_of(Exponent(x))));
+    const Floats a = mul(x, s);
+    const Floats slope = less_product(s, mul(a, sub(all(1), s)), Slope(x));
+    x = mul(mul(d, factor), slope);
+    factor = mul(d, a);
+  };
+  size_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    Floats x = load(gate + i), factor = load(up + i);
+    change(load(dout + i), x, factor);
+    store(gate + i, x);
+    store(up + i, factor);
+  }
+  if (i == count) return;
+  const size_t left = count - i;
+  Floats x = load_first(gate + i, left), factor = load_first(up + i, left);
+  change(load_first(dout + i, left), x, factor);
+  store_first(gate + i, x, left);
+  store_first(up + i, factor, left);
+}
+
 }  // namespace
 }  // namespace nibble::NIBBLE_ISA

@@ -21,6 +21,8 @@ const Kernels table{
     .exp_sum = exp_sum,
     .silu_multiply = gate_multiply<silu_exponent>,
     .gelu_tanh_multiply = gate_multiply<gelu_exponent>,
+    .silu_gradient = gate_gradient<silu_exponent, silu_slope>,
+    .gelu_tanh_gradient = gate_gradient<gelu_exponent, gelu_slope>,
     .gemv_float = float_gemv<Float>,
     .gemv_bfloat16 = float_gemv<Bfloat>,
     .gemv_half = float_gemv<Half>,

@@ -1,0 +1,170 @@
+// nibble finetune: a low-rank adapter trained on a frozen model, as a PEFT folder.
+#include "train/finetune.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+#include "cli/command.h"
+#include "cli/compute_options.h"
+#include "cli/json_output.h"
+#include "cli/number_check.h"
+#include "cli/option_table.h"
+#include "nibble/error.h"
+#include "train/packed_base.h"
+
+namespace nibble::cli {
+namespace {
+
+struct Options {
+  std::string model, output, compute = "auto", targets = "all-linear";
+  FinetuneOptions asked;
+  bool resume = false, restart = false;
+};
+
+std::vector<std::string> targets_of(const std::string& text) {
+  if (text == "all-linear") return {};
+  std::vector<std::string> names;
+  for (std::size_t at = 0; at <= text.size();) {
+    const std::size_t comma = std::min(text.find(',', at), text.size());
+    names.push_back(text.substr(at, comma - at));
+    at = comma + 1;
+  }
+  return names;
+}
+
+std::string share_of(std::size_t part, std::size_t whole) {
+  return fmt::format("{:.2f} %", 100 * static_cast<double>(part) / static_cast<double>(whole));
+}
+
+std::vector<std::string> plan_lines(const FinetunePlan& plan) {
+  return {
+      cat("plan: ", plan.samples, " samples, ", plan.validation_samples, " held out; ", plan.steps,
+          " steps, ", plan.tokens, " tokens, of which ", plan.learnt_tokens, " are learnt"),
+      cat("      ", plan.trained_values, " numbers are trained, ",
+          share_of(plan.trained_values, plan.base_values), " of those in the layers; memory ",
+          human_bytes(plan.memory), ", beside the program and mapped files")};
+}
+
+Json number_or_null(const std::optional<double>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+int run(Options& options, const Global& global) {
+  options.asked.lora.seed = global.seed;
+  options.asked.lora.targets = targets_of(options.targets);
+  options.asked.compute = parse_compute(options.compute);
+  options.asked.base_name = options.model;
+  if (options.resume) options.asked.resume = Resume::kRequired;
+  if (options.restart) options.asked.resume = Resume::kNever;
+  const auto model = global.model(options.model);
+  const FinetuneResult result =
+      finetune(model, options.output, options.asked, global.progress, global.log,
+               [&](const FinetunePlan& plan) { global.log_all(plan_lines(plan)); });
+  const double rate = result.seconds > 0 ? static_cast<double>(result.tokens) / result.seconds : 0;
+  if (global.json) {
+    Json object = run_json(model, options.asked.compute);
+    object.update({{"seed", global.seed},
+                   {"output", options.output},
+                   {"steps", result.steps},
+                   {"resumed_steps", result.resumed_steps},
+                   {"trained_values", result.plan.trained_values},
+                   {"loss", result.loss},
+                   {"validation_loss_before", number_or_null(result.validation_before)},
+                   {"validation_loss", number_or_null(result.validation)},
+                   {"validation_loss_best", number_or_null(result.validation_best)},
+                   {"written_step", result.best_step},
+                   {"seconds", result.seconds},
+                   {"tokens_per_second", rate}});
+    print_json("nibble.finetune/1", object);
+    return 0;
+  }
+  fmt::print("{}: step {} of {}, loss {:.4f}", options.output, result.best_step, result.plan.steps,
+             result.loss);
+  if (result.validation_before && result.validation)
+    fmt::print(", held-out loss {:.4f} -> {:.4f}", *result.validation_before,
+               options.asked.patience > 0 ? *result.validation_best : *result.validation);
+  fmt::print("; {:.1f} tokens/s\n", rate);
+  fmt::print("next: nibble generate {} --lora {} -p …\n", options.model, options.output);
+  return 0;
+}
+
+void declare_training(CLI::App& app, FinetuneOptions& asked) {
+  const std::string group = "Training";
+  const auto add = [&](const char* names, auto& value, const char* help) {
+    return app.add_option(names, value, help)->capture_default_str()->group(group);
+  };
+  add("--epochs", asked.epochs, "How often each sample is learnt")->check(CLI::PositiveNumber);
+  add("--steps", asked.steps, "Steps, whatever the epochs; 0: by the epochs")
+      ->check(whole_number(0, 1 << 30));
+  add("--batch-size", asked.batch, "Packs of --seq-len tokens learnt in a step")
+      ->check(whole_number(1, 1 << 20));
+  add("--seq-len", asked.length, "Tokens in a pack, and at most in a sample; 0: 512")
+      ->check(whole_number(0, 1 << 24));
+  add("--learning-rate,--lr", asked.learning_rate, "The highest")->check(CLI::PositiveNumber);
+  add("--warmup", asked.warmup, "Share of the steps in which it rises")->check(number_from(0, 1));
+  add("--schedule", asked.schedule, "How it falls then: cosine, linear or constant");
+  add("--clip", asked.clip, "Longest gradient; 0: any")->check(number_from(0, 1e9));
+  add("--weight-decay", asked.adamw.weight_decay, "Of AdamW")->check(number_from(0, 1));
+  add("--beta2", asked.adamw.beta2, "Of AdamW: memory for squares")->check(number_from(0, 0.99999));
+  add("--val-data", asked.validation, "Held-out rows or text; default: the end of --data");
+  add("--val-share", asked.validation_share, "Share of --data that is held out")
+      ->check(number_from(0, 0.99));
+  add("--validate-every", asked.validate_every, "Steps between measurements; 0: a tenth of all")
+      ->check(whole_number(0, 1 << 30));
+  add("--patience", asked.patience,
+      "End after so many measurements without a lower loss, and keep the best; 0: never")
+      ->check(whole_number(0, 1 << 20));
+}
+
+Run setup(CLI::App& app, const Global& global) {
+  const auto options = std::make_shared<Options>();
+  FinetuneOptions& asked = options->asked;
+  app.add_option("MODEL", options->model,
+                 "Folder, GGUF file or org/name in the cache; packed or not")
+      ->required();
+  app.add_option("OUT", options->output, "Folder of the adapter")->required();
+  app.add_option("-d,--data", asked.data, "Rows (messages; prompt, completion; text) or prose")
+      ->required();
+  app.add_option("-r,--rank", asked.lora.rank, "Rank of the additions")
+      ->check(whole_number(1, 1 << 16))
+      ->capture_default_str();
+  app.add_option("--alpha", asked.lora.alpha, "They are multiplied with alpha / rank")
+      ->check(number_from(1e-6, 1e9))
+      ->capture_default_str();
+  app.add_flag("--rslora", asked.lora.rank_stabilized, "with alpha / sqrt(rank) instead");
+  app.add_flag("--dora", asked.lora.magnitude, "DoRA: train the lengths of rows too");
+  app.add_option("--target-modules", options->targets, "all-linear, or q_proj,v_proj,…")
+      ->capture_default_str();
+  app.add_option("--base", asked.base,
+                 "QLoRA: pack the frozen model first: " + join(packed_bases(), ", "));
+  app.add_option(
+         "--compute", options->compute,
+         "Arithmetic: f32, bf16, or int8 for the products of a packed base; auto: bf16 where the "
+         "CPU has it")
+      ->capture_default_str()
+      ->group(kArithmeticGroup);
+  declare_training(app, asked);
+  app.add_flag("--force", asked.replace, "replace an existing output");
+  const auto resume =
+      app.add_flag("--resume", options->resume, "go on from OUT.journal, and refuse to begin anew");
+  app.add_flag("--restart", options->restart, "begin anew, whatever OUT.journal holds")
+      ->excludes(resume);
+  return [options, &global] { return run(*options, global); };
+}
+
+}  // namespace
+
+extern const Command finetune_command{
+    .name = "finetune",
+    .summary = "Train a LoRA adapter, on a packed model too (QLoRA)",
+    .examples =
+        "  nibble finetune MODEL OUT --data d.jsonl\n"
+        "  nibble finetune MODEL OUT --base nf4 \\\n"
+        "    --data chat.jsonl --rank 16\n"
+        "  nibble generate MODEL --lora OUT -p …\n",
+    .setup = setup,
+};
+
+}  // namespace nibble::cli

@@ -1,0 +1,48 @@
+// A model as training sees it: the loss on a batch of sequences, and its gradient.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "model/source.h"
+#include "nn/backward/cross_entropy.h"
+#include "train/gradients.h"
+
+namespace nibble {
+
+// Sequences one after another, each by itself: no token sees one of another sequence.
+struct TrainingBatch {
+  std::vector<std::int32_t> ids;
+  std::vector<std::int32_t> labels;  // what each position shall predict; kNoLabel: nothing
+  std::vector<std::size_t> lengths;  // of the sequences
+};
+
+class TrainingModel {
+ public:
+  // Takes every part of `source`, which must outlive it.
+  explicit TrainingModel(const ModelSource& source);
+
+  const HyperParams& hyper() const { return source_.hyper(); }
+  std::vector<Block>& blocks() { return blocks_; }
+  // Brings the layers of all blocks into the form that `compute` reads.
+  void prepare(Compute compute);
+
+  // Products are in `compute`; those of gradients in its float arithmetic. Throws kInvalidArgument
+  // for an id outside the vocabulary.
+  Loss loss(const TrainingBatch& batch, Compute compute) const;
+  // Adds the gradient of `scale` times the loss's sum. Blocks below the lowest that has something
+  // to train are not gone through.
+  Loss gradient(const TrainingBatch& batch, float scale, const ModelGradients& to,
+                Compute compute) const;
+
+ private:
+  std::vector<Sequence> sequences_of(const TrainingBatch& batch) const;
+
+  const ModelSource& source_;
+  std::vector<Block> blocks_;
+  std::unique_ptr<Linear> embedding_, head_;
+  std::vector<float> final_norm_;
+};
+
+}  // namespace nibble
