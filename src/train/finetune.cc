@@ -55,7 +55,8 @@ class Finetuning {
     make_plan();
     if (on_plan) on_plan(result_.plan);
     model_.emplace(source_);
-    if (!options_.base.empty()) pack_base(*model_, source_, options_.base, progress_);
+    if (!options_.base.empty())
+      pack_base(*model_, source_, options_.base, options_.compute, progress_);
     model_->prepare(options_.compute);
     lora_.emplace(source_, *model_, options_.lora);
     open_journal();
@@ -122,7 +123,8 @@ class Finetuning {
       plan.learnt_tokens += trained_tokens(samples_, pack);
       for (const std::size_t s : pack) plan.tokens += samples_[s].ids.size();
     }
-    const Footprint footprint = training_footprint(source_, options_.lora, options_.base, length_);
+    const Footprint footprint =
+        training_footprint(source_, options_.lora, options_.base, length_, options_.compute);
     plan.base_values = footprint.base_values;
     plan.trained_values = footprint.trained_values;
     plan.memory = footprint.bytes();
@@ -280,6 +282,9 @@ class Finetuning {
       const auto begun = Clock::now();
       one_step();
       result_.seconds += std::chrono::duration<double>(Clock::now() - begun).count();
+      report(cat("step ", step_, ", loss ", std::round(losses_.back() * 1e4) / 1e4, ", ",
+                 std::round(10 * static_cast<double>(result_.tokens) / result_.seconds) / 10,
+                 " tokens/s"));
       const bool last = step_ == result_.plan.steps;
       if (!held_out_.empty() && (last || step_ % validate_every() == 0)) ended_ = !validate();
       if (step_ == result_.resumed_steps + 1 || journal_->due()) keep();
@@ -326,12 +331,6 @@ class Finetuning {
             {"learning_rate", rate},
             {"gradient_norm", norm},
             {"learnt_tokens", learnt}});
-    const double seconds = std::max(1e-9, result_.seconds);
-    report(cat("step ", step_, ", loss ", std::round(loss * 1e4) / 1e4,
-               result_.seconds > 0
-                   ? cat(", ", std::round(static_cast<double>(result_.tokens) / seconds * 10) / 10,
-                         " tokens/s")
-                   : ""));
   }
 
   [[noreturn]] void refuse_not_finite(double loss) {

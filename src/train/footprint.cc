@@ -15,7 +15,7 @@ constexpr std::size_t kDecodedRows = 1024;  // as Linear::add_input_gradient tak
 }  // namespace
 
 Footprint training_footprint(const ModelSource& source, const LoraOptions& lora,
-                             const std::string& base, std::size_t tokens) {
+                             const std::string& base, std::size_t tokens, Compute compute) {
   const HyperParams& hyper = source.hyper();
   const std::uint64_t query = hyper.heads * hyper.head_dim, kv = hyper.kv_heads * hyper.head_dim;
   Footprint footprint;
@@ -32,7 +32,7 @@ Footprint training_footprint(const ModelSource& source, const LoraOptions& lora,
     }
   }
   if (!base.empty())
-    footprint.base = static_cast<std::uint64_t>(packed_bits(base) / 8 *
+    footprint.base = static_cast<std::uint64_t>(packed_bits(base, compute) / 8 *
                                                 static_cast<double>(footprint.base_values));
   footprint.adapter = footprint.trained_values * 4 * kFloat;
   footprint.inputs = hyper.layers * tokens * hyper.hidden * kFloat;

@@ -24,6 +24,6 @@ struct Footprint {
 
 // Of packs of `tokens`.
 Footprint training_footprint(const ModelSource& source, const LoraOptions& lora,
-                             const std::string& base, std::size_t tokens);
+                             const std::string& base, std::size_t tokens, Compute compute);
 
 }  // namespace nibble

@@ -6,8 +6,11 @@
 #include "base/parallel.h"
 #include "base/text.h"
 #include "checkpoint/layout.h"
+#include "formats/packed_codes.h"
 #include "nibble/error.h"
 #include "nn/codes_linear.h"
+#include "nn/stored_linear.h"
+#include "quantize/layer/rounder.h"
 #include "quantize/method.h"
 
 namespace nibble {
@@ -39,7 +42,7 @@ bool plain(const Linear& layer) {
   return kind == "bf16" || kind == "f16" || kind == "f32";
 }
 
-std::unique_ptr<Linear> packed(const Linear& layer, const PackedBase& base) {
+std::unique_ptr<Linear> packed(const Linear& layer, const PackedBase& base, Compute compute) {
   Tensor weight(layer.outputs(), layer.inputs());
   parallel_ranges(layer.outputs(), 64, [&](std::size_t begin, std::size_t end) {
     layer.decode(begin, weight.view().rows_at(begin, end - begin));
@@ -57,9 +60,15 @@ std::unique_ptr<Linear> packed(const Linear& layer, const PackedBase& base) {
       layouts::named(base.layout)
           .storable(code_shape(weight.rows(), weight.columns(), settings.base), settings);
   task.options = Options(method.options);
+  task.options.set(kScalesOption, "absmax");  // as bitsandbytes has them; searching takes minutes
+  decide_symmetry(*task.grid, task.storable, task.options);
   std::vector<float> bias;
   if (layer.bias() != nullptr) bias.assign(layer.bias(), layer.bias() + layer.outputs());
-  return codes_linear(method.quantize(task).codes, std::move(bias));
+  const Codes codes = method.quantize(task).codes;
+  // Products of bytes read panels, which are made of stored codes; those of floats a packed matrix.
+  if (compute == Compute::kInt8)
+    return stored_linear(std::make_unique<PackedCodes>(codes), std::move(bias));
+  return codes_linear(codes, std::move(bias));
 }
 
 }  // namespace
@@ -70,14 +79,16 @@ std::vector<std::string> packed_bases() {
   return names;
 }
 
-double packed_bits(std::string_view grid) {
+double packed_bits(std::string_view grid, Compute compute) {
   const PackedBase& base = base_named(grid);
-  // A packed matrix keeps a scale and a zero of each group in float32.
-  return grids::named(base.grid).bits_per_weight() + 64.0 / static_cast<double>(base.group_size);
+  // A scale and a zero of each group in float32; of panels, the codes a second time.
+  const double bits = grids::named(base.grid).bits_per_weight();
+  const double scales = 64.0 / static_cast<double>(base.group_size);
+  return compute == Compute::kInt8 ? 2 * (bits + scales) : bits + scales;
 }
 
 void pack_base(TrainingModel& model, const ModelSource& source, std::string_view grid,
-               const ProgressSink& progress) {
+               Compute compute, const ProgressSink& progress) {
   const PackedBase& base = base_named(grid);
   const auto layers = static_cast<double>(model.blocks().size());
   for (Block& block : model.blocks()) {
@@ -90,7 +101,8 @@ void pack_base(TrainingModel& model, const ModelSource& source, std::string_view
         throw Error(ErrorKind::kInvalidArgument,
                     cat("the model is packed already, in ", layer->kind()),
                     "leave --base out: adapters are trained on it as it is");
-      layer = packed(*layer, base);
+      layer = packed(*layer, base, compute);
+      layer->prepare(compute);
     }
     source.drop_layer(block.layer);
   }

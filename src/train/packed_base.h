@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/progress.h"
+#include "nibble/compute.h"
 #include "train/training_model.h"
 
 namespace nibble {
@@ -15,11 +16,11 @@ namespace nibble {
 // a zero of their own, the scales float16).
 std::vector<std::string> packed_bases();
 // What a weight takes in memory, its share of the scales included. Throws as pack_base() does.
-double packed_bits(std::string_view grid);
+double packed_bits(std::string_view grid, Compute compute);
 
-// Every linear layer of the blocks, rounded to nearest. Throws kInvalidArgument for another grid,
-// and where a layer is packed already.
+// Every linear layer of the blocks, rounded to nearest and ready for `compute`. Throws
+// kInvalidArgument for another grid, and where a layer is packed already.
 void pack_base(TrainingModel& model, const ModelSource& source, std::string_view grid,
-               const ProgressSink& progress);
+               Compute compute, const ProgressSink& progress);
 
 }  // namespace nibble

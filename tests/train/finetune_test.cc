@@ -66,16 +66,22 @@ TEST_F(Finetune, LearnsWhatTheRowsSay) {
 }
 
 TEST_F(Finetune, OfPackedAndPlainModelsWithAndWithoutMagnitudesLowersTheLoss) {
-  options_.steps = 8;
-  int number = 0;
-  for (const char* base : {"", "nf4", "int4", "int8", "fp4"})
-    for (const bool magnitude : {false, true}) {
-      options_.base = base;
-      options_.lora.magnitude = magnitude;
-      options_.lora.rank_stabilized = magnitude;
-      const FinetuneResult result = run("out" + std::to_string(number++));
-      EXPECT_LT(*result.validation, *result.validation_before - 0.02) << base << magnitude;
-    }
+  options_.validate_every = 6;
+  struct Case {
+    const char* base;
+    bool magnitude;
+    Compute compute = Compute::kFloat32;
+  };
+  for (const auto& [base, magnitude, compute] :
+       {Case{"", true}, {"nf4", false}, {"nf4", false, Compute::kInt8}, {"int4", true}}) {
+    options_.compute = compute;
+    options_.base = base;
+    options_.lora.magnitude = magnitude;
+    options_.lora.rank_stabilized = magnitude;
+    const FinetuneResult result =
+        run(std::string("out") + base + (compute == Compute::kInt8 ? "8" : ""));
+    EXPECT_LT(*result.validation, *result.validation_before - 0.02) << base;
+  }
 }
 
 TEST_F(Finetune, GoesOnAfterAStopAsIfThereHadBeenNone) {

@@ -13,7 +13,7 @@ TEST(PackedBase, RoundsEveryLayerOfTheBlocksAndKeepsItsBias) {
   const ModelSource source(test::kGoldenModels / "llama_biases");
   for (const std::string& grid : packed_bases()) {
     TrainingModel model(source);
-    pack_base(model, source, grid, {});
+    pack_base(model, source, grid, Compute::kFloat32, {});
     for (const Block& block : model.blocks())
       for (std::size_t role = 0; role < kRoles; ++role) {
         const Linear& layer = *block.linears[role];
@@ -32,7 +32,8 @@ TEST(PackedBase, RoundsEveryLayerOfTheBlocksAndKeepsItsBias) {
         EXPECT_GT(error, 0) << grid;
         EXPECT_EQ(layer.bias() == nullptr, plain.bias() == nullptr);
       }
-    const std::string again = test::error_text([&] { pack_base(model, source, grid, {}); });
+    const std::string again =
+        test::error_text([&] { pack_base(model, source, grid, Compute::kFloat32, {}); });
     EXPECT_NE(again.find("packed already"), std::string::npos) << again;
   }
 }
@@ -43,13 +44,13 @@ TEST(Footprint, CountsWhatIsTrainedAndWhatIsKept) {
   LoraOptions lora;
   lora.rank = 4;
   const LoraLayers layers(source, model, lora);
-  const Footprint footprint = training_footprint(source, lora, "", 40);
+  const Footprint footprint = training_footprint(source, lora, "", 40, Compute::kFloat32);
   EXPECT_EQ(footprint.trained_values, layers.trained_values());
   EXPECT_EQ(footprint.adapter, 16 * footprint.trained_values);
   EXPECT_EQ(footprint.base, 0u);
   EXPECT_EQ(footprint.inputs, source.hyper().layers * 40 * source.hyper().hidden * 4);
-  EXPECT_GT(training_footprint(source, lora, "nf4", 40).base, 0u);
-  EXPECT_GT(training_footprint(source, lora, "", 80).block, footprint.block);
+  EXPECT_GT(training_footprint(source, lora, "nf4", 40, Compute::kFloat32).base, 0u);
+  EXPECT_GT(training_footprint(source, lora, "", 80, Compute::kFloat32).block, footprint.block);
 }
 
 }  // namespace
