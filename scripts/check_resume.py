@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""Kills quantization jobs at random moments, goes on, and compares the outputs byte for byte.
+"""Kills quantization or training jobs at random moments, goes on, and compares the outputs byte for byte.
 
     python3 scripts/check_resume.py --nibble build/release/nibble [--model assets/demo]
-                                    [--times 50] [--disk] [-- OPTIONS OF nibble quantize]
+                                    [--times 50] [--disk] [--command quantize] [-- ITS OPTIONS]
+
+COMMAND takes a model and an output: quantize, or finetune with --data.
 
 Each round starts the job anew, sends SIGKILL after a random time up to the job's whole length, and
 gives the same command again, which is killed as well in half of the rounds, until it ends by
@@ -101,7 +103,8 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--disk", action="store_true")
     parser.add_argument("--output", default="OUT")
-    parser.add_argument("options", nargs="*", help="of nibble quantize, after --")
+    parser.add_argument("--command", default="quantize")
+    parser.add_argument("options", nargs="*", help="of the command, after --")
     args = parser.parse_args()
     options = args.options or ["--samples", "16", "--seq-len", "256"]
     rng = random.Random(args.seed)
@@ -109,7 +112,7 @@ def main():
         folder = pathlib.Path(scratch) / "work"
         folder.mkdir()
         output = folder / args.output
-        command = [args.nibble, "quantize", args.model, str(output), *options]
+        command = [args.nibble, args.command, args.model, str(output), *options]
         start = time.monotonic()
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         seconds = time.monotonic() - start
