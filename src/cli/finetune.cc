@@ -3,35 +3,57 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/number.h"
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/compute_options.h"
 #include "cli/json_output.h"
 #include "cli/number_check.h"
 #include "cli/option_table.h"
+#include "cli/table.h"
 #include "nibble/error.h"
 #include "train/packed_base.h"
 
 namespace nibble::cli {
 namespace {
 
+constexpr int kMostRank = 1 << 16;
+
 struct Options {
-  std::string model, output, compute = "auto", targets = "all-linear";
+  std::string model, output, compute = "auto", targets = "all-linear", ranks = "16";
   FinetuneOptions asked;
   bool resume = false, restart = false;
 };
 
-std::vector<std::string> targets_of(const std::string& text) {
-  if (text == "all-linear") return {};
-  std::vector<std::string> names;
+std::vector<std::string> words_of(const std::string& text) {
+  std::vector<std::string> words;
   for (std::size_t at = 0; at <= text.size();) {
     const std::size_t comma = std::min(text.find(',', at), text.size());
-    names.push_back(text.substr(at, comma - at));
+    words.push_back(text.substr(at, comma - at));
     at = comma + 1;
   }
-  return names;
+  return words;
+}
+
+std::vector<std::string> targets_of(const std::string& text) {
+  return text == "all-linear" ? std::vector<std::string>() : words_of(text);
+}
+
+// "16", or several: "4,8,16".
+std::vector<std::size_t> ranks_of(const std::string& text) {
+  std::vector<std::size_t> ranks;
+  for (const std::string& word : words_of(text)) {
+    const auto rank = parse_number(word);
+    if (!rank || *rank != std::floor(*rank) || *rank < 1 || *rank > kMostRank)
+      throw Error(ErrorKind::kInvalidArgument,
+                  cat("--rank \"", text, "\": ranks are whole numbers from 1 to ", kMostRank),
+                  "for example --rank 16, or --rank 4,8,16 to compare");
+    ranks.push_back(static_cast<std::size_t>(*rank));
+  }
+  return ranks;
 }
 
 std::string share_of(std::size_t part, std::size_t whole) {
@@ -47,8 +69,67 @@ std::vector<std::string> plan_lines(const FinetunePlan& plan) {
           human_bytes(plan.memory), ", beside the program and mapped files")};
 }
 
+double rate_of(const FinetuneResult& result) {
+  return result.seconds > 0 ? static_cast<double>(result.tokens) / result.seconds : 0;
+}
+
 Json number_or_null(const std::optional<double>& value) {
   return value ? Json(*value) : Json(nullptr);
+}
+
+Json json_of(const FinetuneResult& result, const std::string& output) {
+  return {{"output", output},
+          {"steps", result.steps},
+          {"resumed_steps", result.resumed_steps},
+          {"trained_values", result.plan.trained_values},
+          {"loss", result.loss},
+          {"validation_loss_before", number_or_null(result.validation_before)},
+          {"validation_loss", number_or_null(result.validation)},
+          {"validation_loss_best", number_or_null(result.validation_best)},
+          {"written_step", result.best_step},
+          {"seconds", result.seconds},
+          {"tokens_per_second", rate_of(result)}};
+}
+
+void print_one(const FinetuneResult& result, const Options& options) {
+  fmt::print("{}: step {} of {}, loss {:.4f}", options.output, result.best_step, result.plan.steps,
+             result.loss);
+  if (result.validation_before && result.validation)
+    fmt::print(", held-out loss {:.4f} -> {:.4f}", *result.validation_before,
+               options.asked.patience > 0 ? *result.validation_best : *result.validation);
+  fmt::print("; {:.1f} tokens/s\n", rate_of(result));
+  fmt::print("next: nibble generate {} --lora {} -p …\n", options.model, options.output);
+}
+
+// One adapter for each rank, OUT-r4, OUT-r8, …
+int compare_ranks(const Options& options, const std::vector<std::size_t>& ranks,
+                  const std::filesystem::path& model, const Global& global) {
+  Table table({"rank", "trained", "memory", "seconds", "loss", "held-out loss", "adapter"});
+  Json rows = Json::array();
+  for (const std::size_t rank : ranks) {
+    FinetuneOptions asked = options.asked;
+    asked.lora.rank = rank;
+    const std::string output = cat(options.output, "-r", rank);
+    const FinetuneResult result =
+        finetune(model, output, asked, global.progress, global.log,
+                 [&](const FinetunePlan& plan) { global.log_all(plan_lines(plan)); });
+    table.add({cat(rank), share_of(result.plan.trained_values, result.plan.base_values),
+               human_bytes(result.plan.memory), fmt::format("{:.1f}", result.seconds),
+               fmt::format("{:.4f}", result.loss),
+               result.validation ? fmt::format("{:.4f}", *result.validation) : "", output});
+    Json row = json_of(result, output);
+    row["rank"] = rank;
+    row["planned_memory"] = result.plan.memory;
+    rows.push_back(std::move(row));
+  }
+  if (global.json) {
+    Json object = run_json(model, options.asked.compute);
+    object.update({{"seed", global.seed}, {"ranks", std::move(rows)}});
+    print_json("nibble.finetune_ranks/1", object);
+    return 0;
+  }
+  fmt::print("{}", table.text());
+  return 0;
 }
 
 int run(Options& options, const Global& global) {
@@ -58,35 +139,21 @@ int run(Options& options, const Global& global) {
   options.asked.base_name = options.model;
   if (options.resume) options.asked.resume = Resume::kRequired;
   if (options.restart) options.asked.resume = Resume::kNever;
+  const auto ranks = ranks_of(options.ranks);
   const auto model = global.model(options.model);
+  if (ranks.size() > 1) return compare_ranks(options, ranks, model, global);
+  options.asked.lora.rank = ranks.front();
   const FinetuneResult result =
       finetune(model, options.output, options.asked, global.progress, global.log,
                [&](const FinetunePlan& plan) { global.log_all(plan_lines(plan)); });
-  const double rate = result.seconds > 0 ? static_cast<double>(result.tokens) / result.seconds : 0;
-  if (global.json) {
-    Json object = run_json(model, options.asked.compute);
-    object.update({{"seed", global.seed},
-                   {"output", options.output},
-                   {"steps", result.steps},
-                   {"resumed_steps", result.resumed_steps},
-                   {"trained_values", result.plan.trained_values},
-                   {"loss", result.loss},
-                   {"validation_loss_before", number_or_null(result.validation_before)},
-                   {"validation_loss", number_or_null(result.validation)},
-                   {"validation_loss_best", number_or_null(result.validation_best)},
-                   {"written_step", result.best_step},
-                   {"seconds", result.seconds},
-                   {"tokens_per_second", rate}});
-    print_json("nibble.finetune/1", object);
+  if (!global.json) {
+    print_one(result, options);
     return 0;
   }
-  fmt::print("{}: step {} of {}, loss {:.4f}", options.output, result.best_step, result.plan.steps,
-             result.loss);
-  if (result.validation_before && result.validation)
-    fmt::print(", held-out loss {:.4f} -> {:.4f}", *result.validation_before,
-               options.asked.patience > 0 ? *result.validation_best : *result.validation);
-  fmt::print("; {:.1f} tokens/s\n", rate);
-  fmt::print("next: nibble generate {} --lora {} -p …\n", options.model, options.output);
+  Json object = run_json(model, options.asked.compute);
+  object["seed"] = global.seed;
+  object.update(json_of(result, options.output));
+  print_json("nibble.finetune/1", object);
   return 0;
 }
 
@@ -127,8 +194,8 @@ Run setup(CLI::App& app, const Global& global) {
   app.add_option("OUT", options->output, "Folder of the adapter")->required();
   app.add_option("-d,--data", asked.data, "Rows (messages; prompt, completion; text) or prose")
       ->required();
-  app.add_option("-r,--rank", asked.lora.rank, "Rank of the additions")
-      ->check(whole_number(1, 1 << 16))
+  app.add_option("-r,--rank", options->ranks,
+                 "Rank of the additions; several, 4,8,16, are trained one by one and compared")
       ->capture_default_str();
   app.add_option("--alpha", asked.lora.alpha, "They are multiplied with alpha / rank")
       ->check(number_from(1e-6, 1e9))

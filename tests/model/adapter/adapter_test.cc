@@ -97,6 +97,31 @@ TEST(LoraLinear, DecodesWhatItComputes) {
   }
 }
 
+// float32 as numpy writes it: a header, then the values row by row.
+Tensor numpy_floats(const fs::path& file, std::size_t rows, std::size_t columns) {
+  const std::string bytes = read_file(file, 64u << 20);
+  Tensor out(rows, columns);
+  std::memcpy(out.data(), bytes.data() + bytes.size() - 4 * out.size(), 4 * out.size());
+  return out;
+}
+
+// A real adapter of a real model, where both are at hand.
+TEST(SharedAdapter, GivesTheLogitsOfPeft) {
+  const fs::path shared = fs::path(kSourceFolder) / ".." / "shared";
+  const fs::path model = shared / "models/ref8m", adapter = shared / "peers/ref8m-lora-r8";
+  if (!fs::exists(adapter)) GTEST_SKIP() << "no such adapter here";
+  const Json file = read_json(adapter / "input_ids.json");
+  const auto ids = file["input_ids"].get<std::vector<std::int32_t>>();
+  const ModelSource source(model, adapter);
+  const Transformer transformer(source);
+  Tensor hidden(ids.size(), source.hyper().hidden), logits(ids.size(), source.hyper().vocabulary);
+  transformer.hidden_states(ids, ids.size(), hidden.view(), Compute::kFloat32);
+  transformer.logits(hidden.view(), logits.view(), Compute::kFloat32);
+  const Tensor expected =
+      numpy_floats(adapter / "logits_base_plus_adapter.npy", ids.size(), logits.columns());
+  EXPECT_LT(test::relative_error(logits.view(), expected.view()), 1e-4);
+}
+
 TEST(AdapterWriter, WritesWhatIsRead) {
   const Adapter adapter = read_adapter(kAdapters / "dora");
   const test::TempDir folder;
