@@ -92,7 +92,11 @@ function(nibble_test name)
   target_link_libraries(test_${name} PRIVATE nibble_test_support ${ARG_DEPENDS} ${ARG_LINK})
   # What is tested is optimised, what tests it need not be: most of its compile time would go there.
   # Under a sanitizer that is half of the whole build.
-  target_compile_options(test_${name} PRIVATE $<IF:$<BOOL:${NIBBLE_SANITIZE}>,-O0,-O1>)
+  if(NIBBLE_SANITIZE)
+    target_compile_options(test_${name} PRIVATE -O0)
+  else()
+    target_compile_options(test_${name} PRIVATE -O1)
+  endif()
   # A loaded machine needs more than CMake's five seconds to list the tests.
   set(common DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 120 TEST_PREFIX ${name}. NO_PRETTY_VALUES)
   gtest_discover_tests(test_${name} ${common} TEST_FILTER "-*Slow*" PROPERTIES LABELS ${name})
