@@ -23,8 +23,9 @@ constexpr std::string_view kPickleFix =
     "s.save_file({k: v.contiguous().clone() for k, v in w.items()}, 'model.safetensors', "
     "metadata={'format': 'pt'})\"";
 constexpr std::string_view kMergeFix =
-    "merge it into its base once: load both with PEFT, then merge_and_unload() and "
-    "save_pretrained(OUT)";
+    "run it beside its base, with --lora FOLDER; or make one model of both: nibble fuse BASE "
+    "FOLDER "
+    "OUT";
 constexpr std::string_view kOriginalFix =
     "give the model it was made from, or a GPTQ or GGUF copy of that";
 

@@ -32,7 +32,10 @@ std::vector<std::string> words_of(const std::string& text) {
   std::vector<std::string> words;
   for (std::size_t at = 0; at <= text.size();) {
     const std::size_t comma = std::min(text.find(',', at), text.size());
-    words.push_back(text.substr(at, comma - at));
+    std::string word = text.substr(at, comma - at);
+    word.erase(0, word.find_first_not_of(' '));
+    word.erase(word.find_last_not_of(' ') + 1);
+    words.push_back(std::move(word));
     at = comma + 1;
   }
   return words;
@@ -51,7 +54,8 @@ std::vector<std::size_t> ranks_of(const std::string& text) {
       throw Error(ErrorKind::kInvalidArgument,
                   cat("--rank \"", text, "\": ranks are whole numbers from 1 to ", kMostRank),
                   "for example --rank 16, or --rank 4,8,16 to compare");
-    ranks.push_back(static_cast<std::size_t>(*rank));
+    if (std::find(ranks.begin(), ranks.end(), static_cast<std::size_t>(*rank)) == ranks.end())
+      ranks.push_back(static_cast<std::size_t>(*rank));
   }
   return ranks;
 }
@@ -92,11 +96,13 @@ Json json_of(const FinetuneResult& result, const std::string& output) {
 }
 
 void print_one(const FinetuneResult& result, const Options& options) {
-  fmt::print("{}: step {} of {}, loss {:.4f}", options.output, result.best_step, result.plan.steps,
+  fmt::print("{}: {} of {} steps, loss {:.4f}", options.output, result.steps, result.plan.steps,
              result.loss);
   if (result.validation_before && result.validation)
     fmt::print(", held-out loss {:.4f} -> {:.4f}", *result.validation_before,
                options.asked.patience > 0 ? *result.validation_best : *result.validation);
+  if (result.best_step != result.steps)
+    fmt::print(" after step {}, whose adapter it is", result.best_step);
   fmt::print("; {:.1f} tokens/s\n", rate_of(result));
   fmt::print("next: nibble generate {} --lora {} -p …\n", options.model, options.output);
 }
@@ -109,6 +115,7 @@ int compare_ranks(const Options& options, const std::vector<std::size_t>& ranks,
   for (const std::size_t rank : ranks) {
     FinetuneOptions asked = options.asked;
     asked.lora.rank = rank;
+    asked.take_finished = !asked.replace;
     const std::string output = cat(options.output, "-r", rank);
     const FinetuneResult result =
         finetune(model, output, asked, global.progress, global.log,
@@ -162,14 +169,14 @@ void declare_training(CLI::App& app, FinetuneOptions& asked) {
   const auto add = [&](const char* names, auto& value, const char* help) {
     return app.add_option(names, value, help)->capture_default_str()->group(group);
   };
-  add("--epochs", asked.epochs, "How often each sample is learnt")->check(CLI::PositiveNumber);
+  add("--epochs", asked.epochs, "How often each sample is learnt")->check(number_from(1e-6, 1e6));
   add("--steps", asked.steps, "Steps, whatever the epochs; 0: by the epochs")
       ->check(whole_number(0, 1 << 30));
   add("--batch-size", asked.batch, "Packs of --seq-len tokens learnt in a step")
       ->check(whole_number(1, 1 << 20));
   add("--seq-len", asked.length, "Tokens in a pack, and at most in a sample; 0: 512")
       ->check(whole_number(0, 1 << 24));
-  add("--learning-rate,--lr", asked.learning_rate, "The highest")->check(CLI::PositiveNumber);
+  add("--learning-rate,--lr", asked.learning_rate, "The highest")->check(number_from(1e-12, 1e30));
   add("--warmup", asked.warmup, "Share of the steps in which it rises")->check(number_from(0, 1));
   add("--schedule", asked.schedule, "How it falls then: cosine, linear or constant");
   add("--clip", asked.clip, "Longest gradient; 0: any")->check(number_from(0, 1e9));

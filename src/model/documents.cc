@@ -90,11 +90,12 @@ void LeftOut::add(std::size_t line, const Error& why) {
   named_ += cat(count_ == 1 ? "line " : "; line ", line, ": ", what.substr(0, what.find('\n')));
 }
 
-void LeftOut::refuse_nothing(std::size_t rows) const {
+void LeftOut::refuse_nothing(std::size_t rows, std::string_view fix) const {
   if (rows != count_) return;
-  throw Error(ErrorKind::kCorruptFile,
-              rows == 0 ? std::string("the data set holds no rows") : cat(named_, "; ", kExpected),
-              "give the text that key, for example:  jq -c '{text: .content}' FILE");
+  throw Error(
+      ErrorKind::kCorruptFile,
+      rows == 0 ? std::string("the data set holds no rows") : cat(named_, "; ", kExpected),
+      fix.empty() ? "give the text that key, for example:  jq -c '{text: .content}' FILE" : fix);
 }
 
 std::string LeftOut::note(std::size_t rows) const {

@@ -44,7 +44,7 @@ class LeftOut {
   void add(std::size_t line, const Error& why);
   std::size_t count() const { return count_; }
   // Of so many rows in all: throws kCorruptFile where none is left.
-  void refuse_nothing(std::size_t rows) const;
+  void refuse_nothing(std::size_t rows, std::string_view fix = {}) const;
   std::string note(std::size_t rows) const;  // empty: none was left out
 
  private:

@@ -23,19 +23,40 @@
 namespace nibble {
 namespace {
 
+constexpr const char* kAdapterConfig = "adapter_config.json";
+constexpr std::uint64_t kMostLogBytes = 1u << 30;
 constexpr double kPi = 3.14159265358979323846;
+
+std::string_view name_of(Compute compute) {
+  switch (compute) {
+    case Compute::kBfloat16:
+      return "bf16";
+    case Compute::kInt8:
+      return "int8";
+    default:
+      return "f32";
+  }
+}
 
 void check_options(const FinetuneOptions& options) {
   const auto refuse = [](const std::string& what, std::string_view fix) {
     throw Error(ErrorKind::kInvalidArgument, what, fix);
   };
   if (options.lora.rank == 0) refuse("--rank 0 trains nothing", "give a rank, for example 16");
+  if (options.compute == Compute::kLlmInt8)
+    refuse("--compute llm.int8 is not for training", "use f32, bf16 or int8");
   if (options.batch == 0) refuse("--batch-size 0 learns nothing", "give 1 or more");
   if (!(options.epochs > 0) && options.steps == 0)
     refuse("--epochs must be above 0", "give epochs or --steps");
   if (!(options.learning_rate > 0)) refuse("--learning-rate must be above 0", "2e-4 is usual");
   if (options.validation_share < 0 || options.validation_share >= 1)
     refuse("--val-share is a share of the samples, from 0 to below 1", "0.05 is usual");
+  const auto known = lora_targets();
+  for (const std::string& target : options.lora.targets)
+    if (std::find(known.begin(), known.end(), target) == known.end())
+      refuse(cat("--target-modules: no layer of the model is called \"", target, "\""),
+             cat("choose from ", join(known, ", ")));
+  if (!options.base.empty()) packed_bits(options.base, options.compute);  // throws for others
   if (options.schedule != "cosine" && options.schedule != "linear" &&
       options.schedule != "constant")
     refuse(cat("--schedule ", options.schedule, " is not known"), "cosine, linear or constant");
@@ -50,9 +71,12 @@ class Finetuning {
   FinetuneResult run(const PlanSink& on_plan) {
     check_options(options_);
     for (const std::string& note : source_.notes()) tell(note);
-    OutputFolder folder(output_, {.force = options_.replace, .inputs = source_.inputs()});
     read_data();
     make_plan();
+    job_ = identity();
+    if (options_.take_finished && take_finished()) return std::move(result_);
+    refuse_other_outputs();
+    OutputFolder folder(output_, {.force = options_.replace, .inputs = source_.inputs()});
     if (on_plan) on_plan(result_.plan);
     model_.emplace(source_);
     if (!options_.base.empty())
@@ -79,7 +103,8 @@ class Finetuning {
     length_ = options_.length == 0 ? std::min<std::size_t>(512, context) : options_.length;
     if (length_ < 2 || length_ > context)
       throw Error(ErrorKind::kInvalidArgument,
-                  cat("--seq-len ", length_, ": the model reads 2 to ", context, " tokens"));
+                  cat("--seq-len ", length_, ": the model reads 2 to ", context, " tokens"),
+                  "give a number of these");
     SampleFile file = read_samples(options_.data, source_, *tokenizer, length_);
     for (const std::string& note : file.notes) tell(cat(options_.data.string(), ": ", note));
     hashes_ = {{"data", file.hash}};
@@ -92,8 +117,14 @@ class Finetuning {
       held_out_ = std::move(other.samples);
       return;
     }
-    const auto count = static_cast<std::size_t>(
+    auto count = static_cast<std::size_t>(
         std::floor(options_.validation_share * static_cast<double>(samples_.size())));
+    if (options_.patience > 0 && options_.validation_share > 0 && samples_.size() > 1)
+      count = std::max<std::size_t>(1, count);
+    if (options_.patience > 0 && count == 0)
+      throw Error(ErrorKind::kInvalidArgument,
+                  "--patience waits for the held-out loss, and nothing is held out",
+                  "give --val-data FILE, or --val-share 0.05 and more rows");
     const auto first = samples_.end() - static_cast<std::ptrdiff_t>(count);
     held_out_.assign(std::make_move_iterator(first), std::make_move_iterator(samples_.end()));
     samples_.erase(first, samples_.end());
@@ -103,28 +134,26 @@ class Finetuning {
     FinetunePlan& plan = result_.plan;
     plan.samples = samples_.size();
     plan.validation_samples = held_out_.size();
-    const auto once = pack_in_order(samples_, length_).size();
-    const double wanted =
-        options_.steps > 0
-            ? static_cast<double>(options_.steps * options_.batch) / static_cast<double>(once)
-            : options_.epochs;
-    packs_ = pack_epochs(samples_, length_, static_cast<std::size_t>(std::ceil(wanted)) + 1,
-                         options_.lora.seed);
-    const auto all = static_cast<double>(once) * options_.epochs;
-    plan.steps = options_.steps > 0
-                     ? options_.steps
-                     : std::max<std::size_t>(1, static_cast<std::size_t>(std::llround(
-                                                    all / static_cast<double>(options_.batch))));
-    while (packs_.size() < plan.steps * options_.batch)
-      packs_.push_back(packs_[packs_.size() % once]);
-    packs_.resize(plan.steps * options_.batch);
-    plan.packs = packs_.size();
+    const std::size_t once = pack_in_order(samples_, length_).size();
+    batch_ = std::min(options_.batch, once);  // a step learns a sample once
+    const auto all = std::max<std::size_t>(
+        1, options_.steps > 0 ? options_.steps * batch_
+                              : static_cast<std::size_t>(
+                                    std::llround(static_cast<double>(once) * options_.epochs)));
+    // Packs of other epochs may be a few less.
+    packs_ = pack_epochs(samples_, length_, all / once + 2, options_.lora.seed);
+    for (std::size_t epochs = 2 * (all / once + 2); packs_.size() < all; epochs *= 2)
+      packs_ = pack_epochs(samples_, length_, epochs, options_.lora.seed);
+    packs_.resize(all);
+    plan.steps = (all + batch_ - 1) / batch_;
+    plan.packs = all;
     for (const Pack& pack : packs_) {
       plan.learnt_tokens += trained_tokens(samples_, pack);
       for (const std::size_t s : pack) plan.tokens += samples_[s].ids.size();
     }
-    const Footprint footprint =
+    Footprint footprint =
         training_footprint(source_, options_.lora, options_.base, length_, options_.compute);
+    footprint.best = options_.patience > 0 ? 4 * footprint.trained_values : 0;
     plan.base_values = footprint.base_values;
     plan.trained_values = footprint.trained_values;
     plan.memory = footprint.bytes();
@@ -151,7 +180,8 @@ class Finetuning {
             {"seed", lora.seed},
             {"base", options_.base},
             {"seq_len", length_},
-            {"batch", options_.batch},
+            {"batch", batch_},
+            {"packs", packs_.size()},
             {"steps", result_.plan.steps},
             {"val_share", options_.validation.empty() ? options_.validation_share : 0},
             {"learning_rate", options_.learning_rate},
@@ -164,7 +194,7 @@ class Finetuning {
             {"weight_decay", options_.adamw.weight_decay},
             {"validate_every", validate_every()},
             {"patience", options_.patience},
-            {"compute", static_cast<int>(options_.compute)}};
+            {"compute", name_of(options_.compute)}};
   }
 
   std::size_t validate_every() const {
@@ -172,9 +202,72 @@ class Finetuning {
     return std::max<std::size_t>(1, result_.plan.steps / 10);
   }
 
+  // --force replaces an adapter, never a model.
+  void refuse_other_outputs() const {
+    if (!options_.replace || !std::filesystem::exists(output_ / kPassportName) ||
+        std::filesystem::exists(output_ / kAdapterConfig))
+      return;
+    throw Error(ErrorKind::kInvalidArgument,
+                cat(output_.string(), ": is not replaced, since it holds no adapter"),
+                "choose another output folder");
+  }
+
+  // Is the very same job's output there already? Then its log tells what came of it.
+  bool take_finished() {
+    if (!std::filesystem::exists(output_ / kPassportName)) return false;
+    Json passport = read_json(output_ / kPassportName);
+    const Json written = passport.value("written_step", Json(nullptr));
+    passport.erase("written_step");
+    if (passport != job_ || !written.is_number_unsigned()) return false;
+    for (const Json& line : logged(read_file(output_ / "log.jsonl", kMostLogBytes))) {
+      if (line.contains("loss")) losses_.push_back(line["loss"].get<double>());
+      if (!line.contains("validation_loss")) continue;
+      const double loss = line["validation_loss"].get<double>();
+      if (line["step"] == 0) result_.validation_before = loss;
+      result_.validation = loss;
+      result_.validation_best = std::min(loss, result_.validation_best.value_or(loss));
+    }
+    result_.steps = result_.resumed_steps = losses_.size();
+    result_.best_step = written.get<std::size_t>();
+    set_loss();
+    tell(cat(output_.string(), " is there already, from the same job"));
+    return true;
+  }
+
+  static std::vector<Json> logged(std::string_view text) {
+    std::vector<Json> lines;
+    while (!text.empty()) {
+      const std::size_t end = std::min(text.find('\n'), text.size() - 1);
+      lines.push_back(parse_json(text.substr(0, end)));
+      text.remove_prefix(end + 1);
+    }
+    return lines;
+  }
+
+  // The mean of the last tenth of the steps.
+  void set_loss() {
+    if (losses_.empty()) return;
+    const std::size_t count = std::max<std::size_t>(1, losses_.size() / 10);
+    result_.loss = 0;
+    for (std::size_t i = losses_.size() - count; i < losses_.size(); ++i)
+      result_.loss += losses_[i] / static_cast<double>(count);
+  }
+
+  // An adapter that makes things worse is written as well, but not without a word.
+  void warn_of_rise() const {
+    const auto written = options_.patience > 0 ? result_.validation_best : result_.validation;
+    constexpr const char* kFix = "; a lower --learning-rate or more data may help";
+    if (result_.validation_before && written && *written > *result_.validation_before)
+      return tell(cat("warning: the held-out loss rose from ", rounded(*result_.validation_before),
+                      " to ", rounded(*written), kFix));
+    if (!result_.validation_before && losses_.size() > 1 && result_.loss > losses_.front())
+      tell(cat("warning: the loss rose from ", rounded(losses_.front()), " to ",
+               rounded(result_.loss), kFix));
+  }
+  static double rounded(double loss) { return std::round(loss * 1e4) / 1e4; }
+
   void open_journal() {
     const auto place = journal_place(output_);
-    job_ = identity();
     journal_.emplace(place, job_, options_.resume);
     tell(journal_->note());
     if (journal_->state().is_null()) return;
@@ -214,6 +307,8 @@ class Finetuning {
     journal_->replay([&](std::string_view, std::span<const std::byte> bytes) {
       log_lines_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     });
+    for (const Json& line : logged(log_lines_))
+      if (line.contains("loss")) losses_.push_back(line["loss"].get<double>());
     lora_->refresh();
   }
 
@@ -282,7 +377,7 @@ class Finetuning {
       const auto begun = Clock::now();
       one_step();
       result_.seconds += std::chrono::duration<double>(Clock::now() - begun).count();
-      report(cat("step ", step_, ", loss ", std::round(losses_.back() * 1e4) / 1e4, ", ",
+      report(cat("step ", step_, ", loss ", rounded(losses_.back()), ", ",
                  std::round(10 * static_cast<double>(result_.tokens) / result_.seconds) / 10,
                  " tokens/s"));
       const bool last = step_ == result_.plan.steps;
@@ -294,15 +389,15 @@ class Finetuning {
                " measurements; training ends after step ", step_, " of ", result_.plan.steps));
     report("");
     result_.steps = step_;
-    if (losses_.empty()) return;
-    const std::size_t count = std::max<std::size_t>(1, losses_.size() / 10);
-    for (std::size_t i = losses_.size() - count; i < losses_.size(); ++i)
-      result_.loss += losses_[i] / static_cast<double>(count);
+    set_loss();
+    warn_of_rise();
   }
 
   void one_step() {
     throw_if_stopped();
-    const std::span<const Pack> packs(packs_.data() + step_ * options_.batch, options_.batch);
+    const std::size_t first = step_ * batch_;
+    const std::span<const Pack> packs(packs_.data() + first,
+                                      std::min(batch_, packs_.size() - first));
     std::size_t learnt = 0;
     for (const Pack& pack : packs) learnt += trained_tokens(samples_, pack);
     clear_gradients(lora_->parameters());
@@ -374,7 +469,7 @@ class Finetuning {
   FinetuneOptions options_;
   const ProgressSink& progress_;
   const LogSink& log_;
-  std::size_t length_ = 0, step_ = 0;
+  std::size_t length_ = 0, batch_ = 0, step_ = 0;
   bool ended_ = false;
   Json hashes_, job_;
   std::vector<Sample> samples_, held_out_;
@@ -383,7 +478,7 @@ class Finetuning {
   std::optional<LoraLayers> lora_;
   std::optional<Journal> journal_;
   std::vector<std::vector<float>> best_;
-  std::vector<double> losses_;  // of this run's steps
+  std::vector<double> losses_;  // of all steps
   std::string log_lines_;
   FinetuneResult result_;
 };

@@ -23,7 +23,7 @@ struct FinetuneOptions {
   std::string base_name = {};  // of the model, as PEFT shall find it
   std::string base = {};       // packed_base.h; empty: as the model is
   std::size_t length = 0;      // tokens in a pack, and at most in a sample; 0: min(512, context)
-  std::size_t batch = 4;       // packs in a step
+  std::size_t batch = 4;       // packs in a step, at most all there are
   double epochs = 1;
   std::size_t steps = 0;            // 0: as many as the epochs make
   double learning_rate = 2e-4;      // at its highest
@@ -34,7 +34,8 @@ struct FinetuneOptions {
   std::size_t validate_every = 0;  // steps; 0: a tenth of them
   std::size_t patience = 0;        // validations without a better loss after which it ends; 0: all
   Compute compute = Compute::kFloat32;
-  bool replace = false;
+  bool replace = false;        // an existing adapter
+  bool take_finished = false;  // where OUT is the same job's already, tell what came of it
   Resume resume = Resume::kAuto;
 };
 
@@ -49,7 +50,7 @@ struct FinetunePlan {
 struct FinetuneResult {
   FinetunePlan plan;
   std::size_t steps = 0, resumed_steps = 0;
-  double loss = 0;  // mean over the last tenth of the steps
+  double loss = 0;  // mean over the last tenth of all steps
   std::optional<double> validation_before, validation, validation_best;
   std::size_t best_step = 0;  // whose adapter was written
   double seconds = 0;         // of the steps of this run

@@ -10,6 +10,7 @@ namespace nibble {
 namespace {
 
 constexpr std::uint64_t kFloat = sizeof(float);
+constexpr std::uint64_t kScratch = 16u << 20;
 constexpr std::size_t kDecodedRows = 1024;  // as Linear::add_input_gradient takes them
 
 }  // namespace
@@ -44,6 +45,8 @@ Footprint training_footprint(const ModelSource& source, const LoraOptions& lora,
   footprint.block = tokens * (kept + back) * kFloat;
   footprint.head = kHeadTokens * (hyper.vocabulary + 2 * hyper.hidden) * kFloat;
   footprint.decoded = std::min(kDecodedRows, hyper.mlp_hidden) * widest * kFloat;
+  footprint.block += 4 * tokens * lora.rank * kFloat;
+  footprint.scratch = kScratch;
   return footprint;
 }
 

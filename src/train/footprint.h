@@ -18,8 +18,12 @@ struct Footprint {
   std::uint64_t block = 0;         // one block's activations and their gradients
   std::uint64_t head = 0;          // logits of the tokens that have them at once
   std::uint64_t decoded = 0;       // weights as floats, while they are multiplied
+  std::uint64_t best = 0;          // a copy of the adapter, where the best is kept
+  std::uint64_t scratch = 0;       // of threads and of the libraries below
 
-  std::uint64_t bytes() const { return base + adapter + inputs + block + head + decoded; }
+  std::uint64_t bytes() const {
+    return base + adapter + inputs + block + head + decoded + best + scratch;
+  }
 };
 
 // Of packs of `tokens`.

@@ -36,10 +36,7 @@ class Reader {
     if (unlearnt_ > 0)
       file_.notes.push_back(cat(unlearnt_, " samples have nothing to learn within ", length_,
                                 " tokens and are left out"));
-    if (file_.samples.empty())
-      throw Error(
-          ErrorKind::kInvalidArgument, "there is nothing to learn in it",
-          "give rows with \"messages\", \"prompt\" and \"completion\" or \"text\", or prose");
+    if (file_.samples.empty()) refuse_nothing();
     std::string all;
     for (const Sample& sample : file_.samples) {
       const auto ids = std::as_bytes(std::span(sample.ids));
@@ -51,6 +48,22 @@ class Reader {
   }
 
  private:
+  [[noreturn]] void refuse_nothing() const {
+    if (unlearnt_ > 0)
+      throw Error(ErrorKind::kInvalidArgument,
+                  cat("none of its samples has anything to learn within ", length_, " tokens"),
+                  "give a larger --seq-len, or shorter prompts");
+    throw Error(ErrorKind::kInvalidArgument, "there is nothing to learn in it",
+                "give rows with \"messages\", \"prompt\" and \"completion\" or \"text\", or prose");
+  }
+
+  // Conversations need the model's template: that one is missing is said once, not of each row.
+  void add_meant(const DataRow& row) {
+    if (!row.messages.is_null() && !template_)
+      template_.emplace(find_chat_template(source_.path()));
+    add_row(row);
+  }
+
   void read_rows(std::string_view text) {
     DataRows rows(text);
     LeftOut left_out;
@@ -58,13 +71,15 @@ class Reader {
     while (const auto row = rows.next()) {
       ++count;
       try {
-        add_row(read_data_row(row->value));
+        add_meant(read_data_row(row->value));
       } catch (const Error& error) {
-        if (error.kind() == ErrorKind::kInterrupted) throw;
+        if (error.kind() == ErrorKind::kInterrupted || error.kind() == ErrorKind::kNotFound) throw;
         left_out.add(row->line, error);
       }
     }
-    left_out.refuse_nothing(count);
+    left_out.refuse_nothing(count,
+                            "rows are \"messages\" with one of the assistant, \"prompt\" and "
+                            "\"completion\", or \"text\": docs/training.md");
     if (left_out.count() > 0) file_.notes.push_back(left_out.note(count));
   }
 
@@ -95,7 +110,6 @@ class Reader {
   // Each part is tokenized by itself: what comes before an answer is what the model will be given
   // when it answers.
   Sample conversation(const DataRow& row) {
-    if (!template_) template_.emplace(find_chat_template(source_.path()));
     const Json& messages = row.messages;
     Sample sample;
     std::string written;

@@ -154,6 +154,9 @@ void settle(const Json& config, const std::string& module, LowRank& layer) {
                                              "; adapter_config.json says ", rank));
   const double alpha = patterned(config, "alpha_pattern", module, number_of(config, "lora_alpha"));
   layer.scale = adapter_scale(alpha, layer.rank(), json_bool(config, "use_rslora", false));
+  if (json_bool(config, "use_dora", false) && layer.magnitude.empty())
+    throw Error(ErrorKind::kCorruptFile,
+                cat("module \"", module, "\" lacks the lora_magnitude_vector that DoRA has"));
   if (!layer.magnitude.empty() && layer.magnitude.size() != layer.b.rows())
     throw Error(ErrorKind::kCorruptFile,
                 cat("module \"", module, "\" has ", layer.b.rows(), " outputs and ",
