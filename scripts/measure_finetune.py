@@ -60,7 +60,7 @@ def score(answers, held_out):
 
 
 def answers_of(program, held_out, *model):
-    return [nibble(program, "chat", *model, "-p", question(*one), "--temp", "0", "-n", 60)["text"] for one in held_out]
+    return [nibble(program, "chat", *model, "-p", question(*one), "--temp", "0", "-n", 60)["answer"] for one in held_out]
 
 
 def answers_of_peft(base, adapter, held_out):
