@@ -200,6 +200,7 @@ Run setup(CLI::App& app, const Global& global) {
       ->required();
   app.add_option("OUT", options->output, "Folder of the adapter")->required();
   app.add_option("-d,--data", asked.data, "Rows (messages; prompt, completion; text) or prose")
+      ->type_name("FILE")
       ->required();
   app.add_option("-r,--rank", options->ranks,
                  "Rank of the additions; several, 4,8,16, are trained one by one and compared")
@@ -212,7 +213,8 @@ Run setup(CLI::App& app, const Global& global) {
   app.add_option("--target-modules", options->targets, "all-linear, or q_proj,v_proj,…")
       ->capture_default_str();
   app.add_option("--base", asked.base,
-                 "QLoRA: pack the frozen model first: " + join(packed_bases(), ", "));
+                 "QLoRA: pack the frozen model first: " + join(packed_bases(), ", "))
+      ->type_name("GRID");
   app.add_option(
          "--compute", options->compute,
          "Arithmetic: f32, bf16, or int8 for the products of a packed base; auto: bf16 where the "
