@@ -58,6 +58,7 @@ def gradients(folder):
 if __name__ == "__main__":
     OUT.parent.mkdir(parents=True, exist_ok=True)
     cases = {path.parent.name: gradients(path.parent) for path in sorted(MODELS.glob("*/config.json"))}
-    OUT.write_text(json.dumps({"lengths": LENGTHS, "models": cases}, indent=1) + "\n")
+    models = ",\n".join(f"{json.dumps(name)}: {json.dumps(case)}" for name, case in cases.items())
+    OUT.write_text(f'{{"lengths": {json.dumps(LENGTHS)}, "models": {{\n{models}\n}}}}\n')
     for name, case in cases.items():
         print(f"{name}: loss {case['loss']:.5f}, {len(case['tensors'])} parameters")

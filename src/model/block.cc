@@ -61,6 +61,17 @@ void Block::attention_input(ConstMatrix hidden, Matrix out) const {
   rms_norm(hidden, attention_norm, hyper->norm_epsilon, out);
 }
 
+AttentionShape Block::attention_shape() const {
+  const double grown = hyper->rope_of(layer).attention_factor;
+  AttentionShape shape;
+  shape.heads = hyper->heads;
+  shape.kv_heads = hyper->kv_heads;
+  shape.head_dim = hyper->head_dim;
+  shape.scale = hyper->attention_scale * static_cast<float>(grown * grown);
+  shape.window = hyper->windows[layer];
+  return shape;
+}
+
 RopeTables::RopeTables(const HyperParams& hyper, Sequences sequences) : hyper_(&hyper) {
   std::size_t first = SIZE_MAX, last = 0, rows = 0;
   for (const Sequence& sequence : sequences) {
@@ -103,7 +114,6 @@ void Block::attend(ConstMatrix input, Sequences sequences, const RopeTables& rop
   normalize_heads(query.view(), query_norm, hyper->norm_epsilon);
   normalize_heads(keys.view(), key_norm, hyper->norm_epsilon);
 
-  const double grown = hyper->rope_of(layer).attention_factor;
   std::vector<AttentionInput> inputs(sequences.size());
   const auto prepare = [&](std::size_t i) {
     const Sequence& sequence = sequences[i];
@@ -129,12 +139,7 @@ void Block::attend(ConstMatrix input, Sequences sequences, const RopeTables& rop
     prepare(0);
   else
     parallel_for(sequences.size(), prepare);
-  AttentionShape shape;
-  shape.heads = hyper->heads;
-  shape.kv_heads = hyper->kv_heads;
-  shape.head_dim = hyper->head_dim;
-  shape.scale = hyper->attention_scale * static_cast<float>(grown * grown);
-  shape.window = hyper->windows[layer];
+  AttentionShape shape = attention_shape();
   shape.round_to_bfloat16 = compute == Compute::kInt8;
   attention(inputs, shape);
 }

@@ -16,6 +16,8 @@
 
 namespace nibble {
 
+struct AttentionShape;
+
 enum class Role { kQuery, kKey, kValue, kOutput, kGate, kUp, kDown };
 inline constexpr std::size_t kRoles = 7;
 
@@ -70,6 +72,8 @@ struct Block {
   std::array<std::unique_ptr<Linear>, kRoles> linears;
 
   Linear& linear(Role role) const { return *linears[static_cast<std::size_t>(role)]; }
+
+  AttentionShape attention_shape() const;
 
   // hidden [tokens, hidden] -> input of q, k, v, [tokens, hidden]
   void attention_input(ConstMatrix hidden, Matrix out) const;

@@ -1,5 +1,6 @@
 #include "train/block_pass.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "base/parallel.h"
@@ -28,6 +29,23 @@ void add(ConstMatrix part, Matrix to) {
   });
 }
 
+Tensor copy_of(ConstMatrix values) {
+  Tensor out(values.rows, values.columns);
+  parallel_ranges(values.rows, kRows, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t r = begin; r < end; ++r)
+      std::copy_n(values.row(r), values.columns, out.view().row(r));
+  });
+  return out;
+}
+
+// hidden += part, normed unless `gain` is empty.
+void add_part(const Tensor& part, const std::vector<float>& gain, float epsilon, Matrix hidden) {
+  if (gain.empty()) return add(part.view(), hidden);
+  Tensor normed(part.rows(), part.columns());
+  rms_norm(part.view(), gain, epsilon, normed.view());
+  add(normed.view(), hidden);
+}
+
 // Each head of each row by itself.
 void norm_heads(const Tensor& rows, const std::vector<float>& gain, float epsilon, Tensor& out) {
   out = Tensor(rows.rows(), rows.columns());
@@ -49,11 +67,9 @@ Tensor norm_heads_gradient(const Tensor& rows, const std::vector<float>& gain, f
 // Where a part has a norm before it is added: the gradient of the part under that of the sum.
 Tensor before_norm(const Tensor& part, const std::vector<float>& gain, float epsilon,
                    ConstMatrix dsum, std::span<float> dgain) {
+  if (gain.empty()) return copy_of(dsum);
   Tensor out = zeros(dsum.rows, dsum.columns);
-  if (gain.empty())
-    add(dsum, out.view());
-  else
-    add_rms_norm_gradient(part.view(), gain, epsilon, dsum, out.view(), dgain);
+  add_rms_norm_gradient(part.view(), gain, epsilon, dsum, out.view(), dgain);
   return out;
 }
 
@@ -63,24 +79,10 @@ BlockPass::BlockPass(const Block& block, Sequences sequences, const RopeTables& 
                      Compute compute)
     : block_(block), sequences_(sequences), ropes_(ropes), compute_(compute) {}
 
-AttentionShape BlockPass::shape() const {
-  const HyperParams& hyper = *block_.hyper;
-  const double grown = hyper.rope_of(block_.layer).attention_factor;
-  AttentionShape shape;
-  shape.heads = hyper.heads;
-  shape.kv_heads = hyper.kv_heads;
-  shape.head_dim = hyper.head_dim;
-  shape.scale = hyper.attention_scale * static_cast<float>(grown * grown);
-  shape.window = hyper.windows[block_.layer];
-  return shape;
-}
-
 void BlockPass::forward(Matrix hidden) {
-  input_ = zeros(hidden.rows, hidden.columns);
-  add(hidden, input_.view());
+  input_ = copy_of(hidden);
   attention_forward(hidden);
-  middle_ = zeros(hidden.rows, hidden.columns);
-  add(hidden, middle_.view());
+  middle_ = copy_of(hidden);
   mlp_forward(hidden);
 }
 
@@ -115,13 +117,10 @@ void BlockPass::attention_forward(Matrix hidden) {
     apply_rope(rows(keys_), hyper.head_dim, ropes_.of(block_.layer, i), 0);
     inputs[i] = {rows(query_), ConstMatrix(rows(keys_)), ConstMatrix(rows(values_)), rows(mixed_)};
   });
-  attention(inputs, shape());
+  attention(inputs, block_.attention_shape());
   attention_out_ = Tensor(tokens, hidden.columns);
   block_.linear(Role::kOutput).forward(mixed_.view(), attention_out_.view(), compute_);
-  if (block_.attention_output_norm.empty()) return add(attention_out_.view(), hidden);
-  Tensor normed(tokens, hidden.columns);
-  rms_norm(attention_out_.view(), block_.attention_output_norm, hyper.norm_epsilon, normed.view());
-  add(normed.view(), hidden);
+  add_part(attention_out_, block_.attention_output_norm, hyper.norm_epsilon, hidden);
 }
 
 void BlockPass::mlp_forward(Matrix hidden) {
@@ -144,10 +143,7 @@ void BlockPass::mlp_forward(Matrix hidden) {
   });
   mlp_out_ = Tensor(tokens, hidden.columns);
   block_.linear(Role::kDown).forward(activated_.view(), mlp_out_.view(), compute_);
-  if (block_.mlp_output_norm.empty()) return add(mlp_out_.view(), hidden);
-  Tensor normed(tokens, hidden.columns);
-  rms_norm(mlp_out_.view(), block_.mlp_output_norm, hyper.norm_epsilon, normed.view());
-  add(normed.view(), hidden);
+  add_part(mlp_out_, block_.mlp_output_norm, hyper.norm_epsilon, hidden);
 }
 
 void BlockPass::through(Role role, ConstMatrix x, ConstMatrix dy, Matrix dx,
@@ -196,7 +192,7 @@ void BlockPass::attention_backward(Matrix dhidden, const BlockGradients& to) {
   for (std::size_t i = 0; i < parts.size(); ++i)
     parts[i] = {rows(i, query_), rows(i, keys_), rows(i, values_), rows(i, dmixed),
                 rows(i, dquery), rows(i, dkeys), rows(i, dvalues)};
-  attention_gradient(parts, shape());
+  attention_gradient(parts, block_.attention_shape());
   parallel_for(parts.size(), [&](std::size_t i) {
     undo_rope(rows(i, dquery), hyper.head_dim, ropes_.of(block_.layer, i), 0);
     undo_rope(rows(i, dkeys), hyper.head_dim, ropes_.of(block_.layer, i), 0);

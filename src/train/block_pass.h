@@ -2,7 +2,6 @@
 // a time: of the others only the inputs are, and the forward pass is made anew (Chen et al. 2016).
 #pragma once
 
-#include "nn/attention/attention.h"
 #include "train/gradients.h"
 
 namespace nibble {
@@ -22,7 +21,6 @@ class BlockPass {
   void mlp_forward(Matrix hidden);
   void attention_backward(Matrix dhidden, const BlockGradients& to);
   void mlp_backward(Matrix dhidden, const BlockGradients& to);
-  AttentionShape shape() const;
   // What layer `role` says of its input x under dy; its own gradients go where they are wanted.
   void through(Role role, ConstMatrix x, ConstMatrix dy, Matrix dx, const BlockGradients& to);
 

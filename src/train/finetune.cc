@@ -51,11 +51,7 @@ void check_options(const FinetuneOptions& options) {
   if (!(options.learning_rate > 0)) refuse("--learning-rate must be above 0", "2e-4 is usual");
   if (options.validation_share < 0 || options.validation_share >= 1)
     refuse("--val-share is a share of the samples, from 0 to below 1", "0.05 is usual");
-  const auto known = lora_targets();
-  for (const std::string& target : options.lora.targets)
-    if (std::find(known.begin(), known.end(), target) == known.end())
-      refuse(cat("--target-modules: no layer of the model is called \"", target, "\""),
-             cat("choose from ", join(known, ", ")));
+  check_targets(options.lora);
   if (!options.base.empty()) packed_bits(options.base, options.compute);  // throws for others
   if (options.schedule != "cosine" && options.schedule != "linear" &&
       options.schedule != "constant")
@@ -71,12 +67,17 @@ class Finetuning {
   FinetuneResult run(const PlanSink& on_plan) {
     check_options(options_);
     for (const std::string& note : source_.notes()) tell(note);
+    const bool finished =
+        options_.take_finished && std::filesystem::exists(output_ / kPassportName);
+    std::optional<OutputFolder> folder;
+    if (!finished) claim(folder);  // before anything long
     read_data();
     make_plan();
-    job_ = identity();
-    if (options_.take_finished && take_finished()) return std::move(result_);
-    refuse_other_outputs();
-    OutputFolder folder(output_, {.force = options_.replace, .inputs = source_.inputs()});
+    if (finished) {
+      job_ = identity();
+      if (take_finished()) return std::move(result_);
+      claim(folder);
+    }
     if (on_plan) on_plan(result_.plan);
     model_.emplace(source_);
     if (!options_.base.empty())
@@ -85,7 +86,7 @@ class Finetuning {
     lora_.emplace(source_, *model_, options_.lora);
     open_journal();
     train();
-    write(folder);
+    write(*folder);
     journal_->remove();
     return std::move(result_);
   }
@@ -146,7 +147,6 @@ class Finetuning {
       packs_ = pack_epochs(samples_, length_, epochs, options_.lora.seed);
     packs_.resize(all);
     plan.steps = (all + batch_ - 1) / batch_;
-    plan.packs = all;
     for (const Pack& pack : packs_) {
       plan.learnt_tokens += trained_tokens(samples_, pack);
       for (const std::size_t s : pack) plan.tokens += samples_[s].ids.size();
@@ -203,18 +203,17 @@ class Finetuning {
   }
 
   // --force replaces an adapter, never a model.
-  void refuse_other_outputs() const {
-    if (!options_.replace || !std::filesystem::exists(output_ / kPassportName) ||
-        std::filesystem::exists(output_ / kAdapterConfig))
-      return;
-    throw Error(ErrorKind::kInvalidArgument,
-                cat(output_.string(), ": is not replaced, since it holds no adapter"),
-                "choose another output folder");
+  void claim(std::optional<OutputFolder>& folder) const {
+    if (options_.replace && std::filesystem::exists(output_ / kPassportName) &&
+        !std::filesystem::exists(output_ / kAdapterConfig))
+      throw Error(ErrorKind::kInvalidArgument,
+                  cat(output_.string(), ": is not replaced, since it holds no adapter"),
+                  "choose another output folder");
+    folder.emplace(output_, OutputFolder::Options{options_.replace, source_.inputs()});
   }
 
   // Is the very same job's output there already? Then its log tells what came of it.
   bool take_finished() {
-    if (!std::filesystem::exists(output_ / kPassportName)) return false;
     Json passport = read_json(output_ / kPassportName);
     const Json written = passport.value("written_step", Json(nullptr));
     passport.erase("written_step");
@@ -268,6 +267,7 @@ class Finetuning {
 
   void open_journal() {
     const auto place = journal_place(output_);
+    if (job_.is_null()) job_ = identity();
     journal_.emplace(place, job_, options_.resume);
     tell(journal_->note());
     if (journal_->state().is_null()) return;

@@ -41,7 +41,7 @@ struct FinetuneOptions {
 
 // What it will be, told before the first step.
 struct FinetunePlan {
-  std::size_t samples = 0, validation_samples = 0, packs = 0, steps = 0;
+  std::size_t samples = 0, validation_samples = 0, steps = 0;
   std::size_t trained_values = 0, base_values = 0;
   std::size_t tokens = 0, learnt_tokens = 0;  // in all steps
   std::uint64_t memory = 0;                   // beyond the mapped model

@@ -17,6 +17,7 @@ void scale(float factor, Tensor& values) {
 // With u = x·Aᵀ, g = dy (times the rows' factors) and s the scale: dB += s·gᵀ·u, dA += s·(g·B)ᵀ·x.
 void LoraGradient::add(ConstMatrix x, ConstMatrix dy, Compute compute) {
   const LowRank& added = layer_.added();
+  Tensor scaled;
   if (!magnitude_.empty()) {
     Tensor y(x.rows, layer_.outputs());
     layer_.forward(x, y.view(), compute);
@@ -30,9 +31,6 @@ void LoraGradient::add(ConstMatrix x, ConstMatrix dy, Compute compute) {
           if (m != 0) magnitude_[c] += dy(r, c) * value / m;
         }
     });
-  }
-  Tensor scaled;
-  if (!magnitude_.empty()) {
     scaled = layer_.scaled(dy);
     dy = scaled.view();
   }

@@ -49,13 +49,17 @@ std::vector<std::string> lora_targets() {
   return names;
 }
 
-LoraLayers::LoraLayers(const ModelSource& source, TrainingModel& model,
-                       const LoraOptions& options) {
+void check_targets(const LoraOptions& options) {
   const auto known = lora_targets();
   for (const std::string& target : options.targets)
     if (std::find(known.begin(), known.end(), target) == known.end())
-      throw Error(ErrorKind::kInvalidArgument, cat("no layer of the model is called ", target),
+      throw Error(ErrorKind::kInvalidArgument,
+                  cat("--target-modules: no layer of the model is called \"", target, "\""),
                   cat("choose from ", join(known, ", ")));
+}
+
+LoraLayers::LoraLayers(const ModelSource& source, TrainingModel& model,
+                       const LoraOptions& options) {
   gradients_.blocks.resize(model.blocks().size());
   for (Block& block : model.blocks())
     for (std::size_t role = 0; role < kRoles; ++role)

@@ -27,12 +27,14 @@ bool is_target(const LoraOptions& options, Role role);
 
 // All of PEFT's names for the layers of a block, in order.
 std::vector<std::string> lora_targets();
+// Throws kInvalidArgument for targets that no layer has.
+void check_targets(const LoraOptions& options);
 
 class LoraLayers {
  public:
   // Wraps the layers of `model`, which must outlive this: A uniform in ±1/√inputs, B zero (as PEFT
-  // has it: Kaiming's with a = √5), a magnitude the length of the layer's rows. Throws
-  // kInvalidArgument for targets that no layer has.
+  // has it: Kaiming's with a = √5), a magnitude the length of the layer's rows. Targets are
+  // checked.
   LoraLayers(const ModelSource& source, TrainingModel& model, const LoraOptions& options);
 
   // A, B and magnitude of each layer, in the order of the layers; A and B under PEFT's names. None

@@ -33,8 +33,6 @@ void add_tiles(MatrixView<const T> dy, MatrixView<const T> w, Matrix dx) {
 
 }  // namespace
 
-void add_product(ConstMatrix dy, ConstMatrix w, Matrix dx) { add_tiles(dy, w, dx); }
-
 void Linear::add_input_gradient(ConstMatrix dy, Matrix dx, Compute compute) const {
   const bool rounds = float_compute(compute) == Compute::kBfloat16;
   const std::size_t most = std::min(kDecodedRows, outputs());

@@ -14,7 +14,4 @@ void add_weight_gradient(ConstMatrix x, ConstMatrix dy, Matrix dw);
 // db [outputs] += Σ over tokens of dy.
 void add_bias_gradient(ConstMatrix dy, std::span<float> db);
 
-// dx += dy · w for w [outputs, inputs] in float32, over fixed tiles on all threads.
-void add_product(ConstMatrix dy, ConstMatrix w, Matrix dx);
-
 }  // namespace nibble

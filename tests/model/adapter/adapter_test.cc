@@ -8,6 +8,7 @@
 
 #include "model/adapter/adapter_writer.h"
 #include "model/golden_model.h"
+#include "model/logits_of.h"
 #include "model/transformer.h"
 #include "support/error_text.h"
 #include "support/temp_dir.h"
@@ -32,14 +33,8 @@ std::string model_of(const std::string& name) {
   return text.substr(0, text.find('\n'));
 }
 
-Tensor logits_with(const std::string& model_name, const fs::path& adapter) {
-  const auto ids = test::golden_logits(model_name).ids;
-  const ModelSource source(test::kGoldenModels / model_name, adapter);
-  const Transformer model(source);
-  Tensor hidden(ids.size(), model.hyper().hidden), logits(ids.size(), model.hyper().vocabulary);
-  model.hidden_states(ids, ids.size(), hidden.view(), Compute::kFloat32);
-  model.logits(hidden.view(), logits.view(), Compute::kFloat32);
-  return logits;
+Tensor logits_with(const std::string& model, const fs::path& adapter) {
+  return test::logits_of(test::kGoldenModels / model, test::golden_logits(model).ids, adapter);
 }
 
 class GoldenAdapter : public testing::TestWithParam<std::string> {};
@@ -112,11 +107,7 @@ TEST(SharedAdapter, GivesTheLogitsOfPeft) {
   if (!fs::exists(adapter)) GTEST_SKIP() << "no such adapter here";
   const Json file = read_json(adapter / "input_ids.json");
   const auto ids = file["input_ids"].get<std::vector<std::int32_t>>();
-  const ModelSource source(model, adapter);
-  const Transformer transformer(source);
-  Tensor hidden(ids.size(), source.hyper().hidden), logits(ids.size(), source.hyper().vocabulary);
-  transformer.hidden_states(ids, ids.size(), hidden.view(), Compute::kFloat32);
-  transformer.logits(hidden.view(), logits.view(), Compute::kFloat32);
+  const Tensor logits = test::logits_of(model, ids, adapter);
   const Tensor expected =
       numpy_floats(adapter / "logits_base_plus_adapter.npy", ids.size(), logits.columns());
   EXPECT_LT(test::relative_error(logits.view(), expected.view()), 1e-4);
