@@ -33,6 +33,7 @@ class Journal {
   Journal& operator=(const Journal&) = delete;
   ~Journal();  // what was kept stays
 
+  const fs::path& folder() const { return folder_; }
   // As given to keep() by the run before; null: there is nothing to go on from.
   const Json& state() const { return state_; }
   double seconds() const { return seconds_; }  // of work that is kept

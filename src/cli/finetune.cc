@@ -14,6 +14,7 @@
 #include "cli/number_check.h"
 #include "cli/option_table.h"
 #include "cli/table.h"
+#include "cli/training_options.h"
 #include "nibble/error.h"
 #include "train/packed_base.h"
 
@@ -25,7 +26,7 @@ constexpr int kMostRank = 1 << 16;
 struct Options {
   std::string model, output, compute = "auto", targets = "all-linear", ranks = "16";
   FinetuneOptions asked;
-  bool resume = false, restart = false;
+  ResumeFlags resume;
 };
 
 std::vector<std::string> words_of(const std::string& text) {
@@ -144,8 +145,7 @@ int run(Options& options, const Global& global) {
   options.asked.lora.targets = targets_of(options.targets);
   options.asked.compute = parse_compute(options.compute);
   options.asked.base_name = options.model;
-  if (options.resume) options.asked.resume = Resume::kRequired;
-  if (options.restart) options.asked.resume = Resume::kNever;
+  options.asked.resume = options.resume.asked();
   const auto ranks = ranks_of(options.ranks);
   const auto model = global.model(options.model);
   if (ranks.size() > 1) return compare_ranks(options, ranks, model, global);
@@ -162,34 +162,6 @@ int run(Options& options, const Global& global) {
   object.update(json_of(result, options.output));
   print_json("nibble.finetune/1", object);
   return 0;
-}
-
-void declare_training(CLI::App& app, FinetuneOptions& asked) {
-  const std::string group = "Training";
-  const auto add = [&](const char* names, auto& value, const char* help) {
-    return app.add_option(names, value, help)->capture_default_str()->group(group);
-  };
-  add("--epochs", asked.epochs, "How often each sample is learnt")->check(number_from(1e-6, 1e6));
-  add("--steps", asked.steps, "Steps, whatever the epochs; 0: by the epochs")
-      ->check(whole_number(0, 1 << 30));
-  add("--batch-size", asked.batch, "Packs of --seq-len tokens learnt in a step")
-      ->check(whole_number(1, 1 << 20));
-  add("--seq-len", asked.length, "Tokens in a pack, and at most in a sample; 0: 512")
-      ->check(whole_number(0, 1 << 24));
-  add("--learning-rate,--lr", asked.learning_rate, "The highest")->check(number_from(1e-12, 1e30));
-  add("--warmup", asked.warmup, "Share of the steps in which it rises")->check(number_from(0, 1));
-  add("--schedule", asked.schedule, "How it falls then: cosine, linear or constant");
-  add("--clip", asked.clip, "Longest gradient; 0: any")->check(number_from(0, 1e9));
-  add("--weight-decay", asked.adamw.weight_decay, "Of AdamW")->check(number_from(0, 1));
-  add("--beta2", asked.adamw.beta2, "Of AdamW: memory for squares")->check(number_from(0, 0.99999));
-  add("--val-data", asked.validation, "Held-out rows or text; default: the end of --data");
-  add("--val-share", asked.validation_share, "Share of --data that is held out")
-      ->check(number_from(0, 0.99));
-  add("--validate-every", asked.validate_every, "Steps between measurements; 0: a tenth of all")
-      ->check(whole_number(0, 1 << 30));
-  add("--patience", asked.patience,
-      "End after so many measurements without a lower loss, and keep the best; 0: never")
-      ->check(whole_number(0, 1 << 20));
 }
 
 Run setup(CLI::App& app, const Global& global) {
@@ -221,12 +193,10 @@ Run setup(CLI::App& app, const Global& global) {
          "CPU has it")
       ->capture_default_str()
       ->group(kArithmeticGroup);
-  declare_training(app, asked);
+  declare(app, asked);
+  declare_length(app, asked);
   app.add_flag("--force", asked.replace, "replace an existing output");
-  const auto resume =
-      app.add_flag("--resume", options->resume, "go on from OUT.journal, and refuse to begin anew");
-  app.add_flag("--restart", options->restart, "begin anew, whatever OUT.journal holds")
-      ->excludes(resume);
+  declare_resume(app, options->resume);
   return [options, &global] { return run(*options, global); };
 }
 

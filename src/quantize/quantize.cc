@@ -21,7 +21,9 @@
 #include "quantize/apply_transforms.h"
 #include "quantize/block_quantizer.h"
 #include "quantize/calibration/input_statistics.h"
+#include "quantize/layer/layer_error.h"
 #include "quantize/nonfinite.h"
+#include "quantize/refinement/chosen_codes.h"
 #include "quantize/requantize.h"
 #include "quantize/resumable.h"
 #include "quantize/types/stored_tensor.h"
@@ -32,8 +34,12 @@ namespace {
 class Job {
  public:
   Job(const std::filesystem::path& model, const std::filesystem::path& output,
-      const QuantizeOptions& options, const QuantizeSinks& sinks)
-      : source_(model), output_(output), options_(options), sinks_(sinks) {}
+      const QuantizeOptions& options, const QuantizeSinks& sinks, const Refinement* refinement)
+      : source_(model),
+        output_(output),
+        options_(options),
+        sinks_(sinks),
+        refinement_(refinement) {}
 
   QuantizeResult run(bool dry_run) {
     if (options_.allow_requantize && !from_gguf())
@@ -60,6 +66,7 @@ class Job {
                              calibrated ? options_.calibration.samples : 0, length);
     warn_of_few_tokens(calibrated ? options_.calibration.samples : result_.calibration.samples,
                        calibrated ? length : result_.calibration.length);
+    if (refinement_ != nullptr) refinement_->check(source_, recipe_);
     if (sinks_.planned) sinks_.planned(result_.plan, recipe_);
     const OutputModel model = output_model(tensors);
     if (dry_run) {
@@ -73,6 +80,7 @@ class Job {
     try {
       if (calibrated && result_.calibration.samples == 0) gather_and_keep();
       quantize_blocks();
+      if (refinement_ != nullptr) refine();
       store_other_types();
       copy_other_tensors();
       result_.output = writer_->path();
@@ -188,15 +196,15 @@ class Job {
 
   void open_journal() {
     const bool long_job = recipe_.calibrated() || result_.plan.seconds >= kWorthKeeping;
-    if (!long_job && options_.resume != Resume::kRequired) return;
+    if (!long_job && options_.resume != Resume::kRequired && refinement_ == nullptr) return;
     const auto place = journal_place(output_);
-    journal_.emplace(place, job_identity(passport_parts()), options_.resume);
+    journal_.emplace(place, identity(), options_.resume);
     if (!journal_->note().empty()) log(journal_->note());
     if (journal_->state().is_null()) return;
     JobState state = with_context(place.string(), [&] { return kept_state(*journal_, recipe_); });
     journal_->replay([&](std::string_view name, std::span<const std::byte> bytes) {
       throw_if_stopped();
-      write_tensor(name, bytes);
+      if (!chosen_.restore(recipe_, name, bytes)) write_tensor(name, bytes);
     });
     result_.resumed_layers = layers_done_ = state.layers;
     result_.calibration = std::move(state.calibration);
@@ -204,6 +212,44 @@ class Job {
     result_.transform_notes = std::move(state.transform_notes);
     log(cat("going on after ", layers_done_, " of ", source_.hyper().layers, " layers, from ",
             place.string()));
+  }
+
+  Json identity() {
+    Json job = job_identity(passport_parts());
+    if (refinement_ != nullptr) job["training"] = refinement_->identity;
+    return job;
+  }
+
+  void refine() {
+    const Json job = identity();
+    ChosenModel model{source_, result_.calibration, job, chosen_.take()};
+    refined_ = refinement_->refine(model);
+    for (ChosenCodes& chosen : model.modules) {
+      throw_if_stopped();
+      const auto report = std::find_if(
+          result_.modules.begin(), result_.modules.end(),
+          [&](const ModuleReport& r) { return r.module.name == chosen.module->name; });
+      report->codes_sha256 = sha256(std::as_bytes(std::span(chosen.codes.codes)));
+      report->weight_error = distance(*chosen.module, chosen.codes);
+      report->output_error.reset();  // was that of the codes before
+      for (const NamedBytes& tensor :
+           layout().write(chosen.module->name, chosen.codes, recipe_.layout_settings))
+        write_tensor(tensor.info.name, tensor.bytes);
+      chosen.codes = {};
+    }
+  }
+
+  // ‖W − Ŵ‖² / ‖W‖²
+  double distance(const PlannedModule& module, const Codes& codes) const {
+    const Block block = source_.block(module.layer);
+    Task task;
+    Tensor weight(codes.rows, codes.columns);
+    block.linear(module.role).decode(0, weight.view());
+    task.weight = weight.view();
+    Outcome outcome;
+    outcome.codes = codes;
+    measure(task, outcome);
+    return outcome.weight_error;
   }
 
   void tell_what_is_kept() const {
@@ -364,14 +410,15 @@ class Job {
       write_transformed(apply_transforms(source_, block, recipe_, options_.compute, moving, known));
       quantize_block(block, recipe_, options_.compute, moving, known,
                      [&](const PlannedModule& module, Outcome outcome) {
-                       write_module(module, outcome);
+                       write_module(module, std::move(outcome));
                        work_done += weight_count(module);
                        if (sinks_.progress)
                          sinks_.progress({"Quantizing", module.name, work_done, work_total});
                      });
       source_.drop_layer(layer);
       // Every run gets at least one layer further.
-      if (journal_ && (layer == layers_done_ || journal_->due())) keep(layer + 1, moving);
+      const bool last = refinement_ != nullptr && layer + 1 == hyper.layers;
+      if (journal_ && (layer == layers_done_ || last || journal_->due())) keep(layer + 1, moving);
     }
   }
 
@@ -429,12 +476,13 @@ class Job {
       keep_and_write_tensor(change.info.name, change.bytes);
   }
 
-  void write_module(const PlannedModule& module, const Outcome& outcome) {
+  void write_module(const PlannedModule& module, Outcome outcome) {
     const auto codes = std::as_bytes(std::span(outcome.codes.codes));
     Background<std::string> codes_sum([codes](const std::stop_token&) { return sha256(codes); });
-    for (const NamedBytes& tensor :
-         layout().write(module.name, outcome.codes, recipe_.layout_settings))
-      keep_and_write_tensor(tensor.info.name, tensor.bytes);
+    if (refinement_ == nullptr)
+      for (const NamedBytes& tensor :
+           layout().write(module.name, outcome.codes, recipe_.layout_settings))
+        keep_and_write_tensor(tensor.info.name, tensor.bytes);
     ModuleReport report;
     report.module = module;
     report.weight_error = outcome.weight_error;
@@ -444,6 +492,8 @@ class Job {
     report.fallback = outcome.fallback;
     report.notes = outcome.notes;
     report.codes_sha256 = codes_sum.get();
+    if (refinement_ != nullptr)
+      chosen_.add(journal_ ? &*journal_ : nullptr, module, std::move(outcome.codes));
     result_.modules.push_back(report);
     if (sinks_.module_done)
       sinks_.module_done(report, result_.modules.size(), recipe_.modules.size());
@@ -508,7 +558,11 @@ class Job {
     return parts;
   }
 
-  Json passport() { return make_passport(passport_parts()); }
+  Json passport() {
+    Json passport = make_passport(passport_parts());
+    if (!refined_.is_null()) passport["training"] = refined_;
+    return passport;
+  }
 
   ModelSource source_;
   std::filesystem::path output_;
@@ -524,6 +578,9 @@ class Job {
   std::optional<InputStatistics> statistics_;
   std::optional<InputImportance> importance_;
   std::optional<Journal> journal_;
+  const Refinement* refinement_;  // null: codes are written as they are chosen
+  ChosenList chosen_;                // for it
+  Json refined_;
   std::size_t layers_done_ = 0;  // by the run before
   std::size_t layers_kept_ = 0;
   QuantizeResult result_;
@@ -533,8 +590,9 @@ class Job {
 
 QuantizeResult quantize_model(const std::filesystem::path& model,
                               const std::filesystem::path& output, const QuantizeOptions& options,
-                              const QuantizeSinks& sinks, bool dry_run) {
-  return Job(model, output, options, sinks).run(dry_run);
+                              const QuantizeSinks& sinks, bool dry_run,
+                              const Refinement* refinement) {
+  return Job(model, output, options, sinks, refinement).run(dry_run);
 }
 
 }  // namespace nibble

@@ -10,6 +10,7 @@
 #include "quantize/passport.h"
 #include "quantize/plan.h"
 #include "quantize/recipe.h"
+#include "quantize/refinement/refinement.h"
 
 namespace nibble {
 
@@ -36,8 +37,10 @@ struct QuantizeResult {
 // `dry_run` nothing is written, calibration files are read, and the result has no modules. Throws
 // Error; see Recipe, Calibration and Plan for what is refused early. A long job keeps a journal
 // beside its output (nibble/resume.h); the same job goes on from there and gives the same bytes.
+// `refinement`: what becomes of the codes before they are written; may be null.
 QuantizeResult quantize_model(const std::filesystem::path& model,
                               const std::filesystem::path& output, const QuantizeOptions& options,
-                              const QuantizeSinks& sinks, bool dry_run);
+                              const QuantizeSinks& sinks, bool dry_run,
+                              const Refinement* refinement = nullptr);
 
 }  // namespace nibble

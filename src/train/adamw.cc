@@ -25,13 +25,13 @@ void adamw_step(std::span<Parameter> parameters, const AdamWOptions& options, do
                 std::size_t step) {
   const auto t = static_cast<double>(step);
   const double correct1 = 1 - std::pow(options.beta1, t), correct2 = 1 - std::pow(options.beta2, t);
-  const auto rate = static_cast<float>(learning_rate / correct1);
   const auto root = static_cast<float>(1 / std::sqrt(correct2));
   const auto beta1 = static_cast<float>(options.beta1), beta2 = static_cast<float>(options.beta2);
   const auto epsilon = static_cast<float>(options.epsilon);
   for (Parameter& p : parameters) {
     const double decay = p.decays ? options.weight_decay : 0;
-    const auto kept = static_cast<float>(1 - learning_rate * decay);
+    const auto rate = static_cast<float>(learning_rate * p.rate / correct1);
+    const auto kept = static_cast<float>(1 - learning_rate * p.rate * decay);
     parallel_ranges(p.values.size(), kGrain, [&](std::size_t begin, std::size_t end) {
       for (std::size_t i = begin; i < end; ++i) {
         const float g = p.gradient[i];

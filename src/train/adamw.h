@@ -18,6 +18,7 @@ struct Parameter {
   std::span<float> values;
   std::vector<float> gradient, mean, square;  // of values' size, 0 at first
   bool decays;
+  double rate = 1;  // of the learning rate
 };
 
 struct AdamWOptions {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "model/adapter/adapter.h"
-#include "train/adamw.h"
+#include "train/loop.h"
 #include "train/lora_gradient.h"
 #include "train/training_model.h"
 
@@ -30,7 +30,7 @@ std::vector<std::string> lora_targets();
 // Throws kInvalidArgument for targets that no layer has.
 void check_targets(const LoraOptions& options);
 
-class LoraLayers {
+class LoraLayers final : public Trainee {
  public:
   // Wraps the layers of `model`, which must outlive this: A uniform in ±1/√inputs, B zero (as PEFT
   // has it: Kaiming's with a = √5), a magnitude the length of the layer's rows. Targets are
@@ -39,11 +39,9 @@ class LoraLayers {
 
   // A, B and magnitude of each layer, in the order of the layers; A and B under PEFT's names. None
   // of them decays but by AdamWOptions.
-  std::span<Parameter> parameters() { return parameters_; }
-  // Where TrainingModel::gradient() adds to theirs.
-  const ModelGradients& gradients() const { return gradients_; }
-  // After the parameters have changed.
-  void refresh();
+  std::span<Parameter> parameters() override { return parameters_; }
+  const ModelGradients& gradients() const override { return gradients_; }
+  void refresh() override;
   std::size_t trained_values() const;
   const Adapter& adapter() const { return adapter_; }
 

@@ -7,6 +7,8 @@
 #include "base/progress.h"
 #include "kernels/kernels.h"
 #include "model/transformer.h"
+#include "nn/backward/cross_entropy.h"
+#include "nn/backward/distillation.h"
 #include "nn/backward/rms_norm_gradient.h"
 #include "nn/rms_norm.h"
 #include "train/block_pass.h"
@@ -59,7 +61,7 @@ std::vector<Sequence> TrainingModel::sequences_of(const TrainingBatch& batch) co
   return sequences;
 }
 
-Loss TrainingModel::loss(const TrainingBatch& batch, Compute compute) const {
+Tensor TrainingModel::final_hidden(const TrainingBatch& batch, Compute compute) const {
   const auto sequences = sequences_of(batch);
   const RopeTables ropes(hyper(), sequences);
   Tensor hidden(batch.ids.size(), hyper().hidden);
@@ -69,11 +71,25 @@ Loss TrainingModel::loss(const TrainingBatch& batch, Compute compute) const {
     block.forward(hidden.view(), sequences, ropes, compute);
   }
   rms_norm(hidden.view(), final_norm_, hyper().norm_epsilon, hidden.view());
-  return cross_entropy(*head_, hidden.view(), batch.labels, compute);
+  return hidden;
+}
+
+Loss TrainingModel::head_loss(ConstMatrix hidden, const TrainingBatch& batch, Compute compute,
+                              const Teacher* teacher, const HeadGradient* to) const {
+  if (teacher == nullptr) return cross_entropy(*head_, hidden, batch.labels, compute, to);
+  const Tensor taught = teacher->model->final_hidden(batch, compute);
+  const TeacherHead head{teacher->model->head_.get(), taught.view(), teacher->temperature};
+  return distillation(*head_, hidden, head, batch.labels, compute, to);
+}
+
+Loss TrainingModel::loss(const TrainingBatch& batch, Compute compute,
+                         const Teacher* teacher) const {
+  const Tensor hidden = final_hidden(batch, compute);
+  return head_loss(hidden.view(), batch, compute, teacher, nullptr);
 }
 
 Loss TrainingModel::gradient(const TrainingBatch& batch, float scale, const ModelGradients& to,
-                             Compute compute) const {
+                             Compute compute, const Teacher* teacher) const {
   const auto sequences = sequences_of(batch);
   const RopeTables ropes(hyper(), sequences);
   const std::size_t lowest = lowest_block(to), tokens = batch.ids.size();
@@ -91,8 +107,8 @@ Loss TrainingModel::gradient(const TrainingBatch& batch, float scale, const Mode
   Loss loss;
   {
     Tensor dnormed(tokens, hyper().hidden);
-    loss = cross_entropy_gradient(*head_, normed.view(), batch.labels, scale, dnormed.view(),
-                                  to.head, compute);
+    const HeadGradient back{scale, dnormed.view(), to.head};
+    loss = head_loss(normed.view(), batch, compute, teacher, &back);
     dhidden.fill(0);
     add_rms_norm_gradient(hidden.view(), final_norm_, hyper().norm_epsilon, dnormed.view(),
                           dhidden.view(), to.final_norm);

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "model/source.h"
-#include "nn/backward/cross_entropy.h"
+#include "nn/backward/head_loss.h"
 #include "train/gradients.h"
 
 namespace nibble {
@@ -16,6 +16,14 @@ struct TrainingBatch {
   std::vector<std::int32_t> ids;
   std::vector<std::int32_t> labels;  // what each position shall predict; kNoLabel: nothing
   std::vector<std::size_t> lengths;  // of the sequences
+};
+
+class TrainingModel;
+
+// A model whose predictions are learnt in place of the samples' own next tokens.
+struct Teacher {
+  const TrainingModel* model = nullptr;
+  float temperature = 1;
 };
 
 class TrainingModel {
@@ -29,14 +37,19 @@ class TrainingModel {
   void prepare(Compute compute);
 
   // Products are in `compute`; those of gradients in its float arithmetic. Throws kInvalidArgument
-  // for an id outside the vocabulary.
-  Loss loss(const TrainingBatch& batch, Compute compute) const;
+  // for an id outside the vocabulary. With a teacher the loss is that of nn/backward/distillation.h
+  // on the same tokens.
+  Loss loss(const TrainingBatch& batch, Compute compute, const Teacher* teacher = nullptr) const;
   // Adds the gradient of `scale` times the loss's sum. Blocks below the lowest that has something
   // to train are not gone through.
   Loss gradient(const TrainingBatch& batch, float scale, const ModelGradients& to,
-                Compute compute) const;
+                Compute compute, const Teacher* teacher = nullptr) const;
 
  private:
+  // After the final norm, [tokens, hidden].
+  Tensor final_hidden(const TrainingBatch& batch, Compute compute) const;
+  Loss head_loss(ConstMatrix hidden, const TrainingBatch& batch, Compute compute,
+                 const Teacher* teacher, const HeadGradient* to) const;
   std::vector<Sequence> sequences_of(const TrainingBatch& batch) const;
 
   const ModelSource& source_;

@@ -43,8 +43,8 @@ TEST(CrossEntropy, GradientIsTheSlopeOfTheLoss) {
     const auto labels = labels_of(tokens);
     Tensor dhidden(tokens, kWidth), dhead(kVocabulary, kWidth);
     dhead.fill(0);
-    const Loss found = cross_entropy_gradient(*head, hidden.view(), labels, 0.5f, dhidden.view(),
-                                              dhead.view(), Compute::kFloat32);
+    const HeadGradient to{0.5f, dhidden.view(), dhead.view()};
+    const Loss found = cross_entropy(*head, hidden.view(), labels, Compute::kFloat32, &to);
     const Doubles hiddens = test::doubles_of(hidden), weights = test::doubles_of(weight);
     const double expected = loss(hiddens, weights, labels);
     EXPECT_NEAR(found.sum, expected, 1e-5 * expected);
@@ -67,8 +67,8 @@ TEST(CrossEntropy, OfNoLabelsIsNothing) {
   Tensor dhidden(3, kWidth);
   dhidden.fill(1);
   const std::vector<std::int32_t> labels(3, kNoLabel);
-  const Loss found = cross_entropy_gradient(*head, hidden.view(), labels, 1, dhidden.view(), {},
-                                            Compute::kFloat32);
+  const HeadGradient to{1, dhidden.view(), {}};
+  const Loss found = cross_entropy(*head, hidden.view(), labels, Compute::kFloat32, &to);
   EXPECT_EQ(found.tokens, 0u);
   EXPECT_EQ(found.mean(), 0);
   for (std::size_t i = 0; i < dhidden.size(); ++i) EXPECT_EQ(dhidden.data()[i], 0);
@@ -82,8 +82,8 @@ TEST(CrossEntropy, KeepsTheGradientOfWhatIsNearlySure) {
   hidden.data()[0] = 9;
   const std::vector<std::int32_t> labels = {1};
   Tensor dhidden(1, 1);
-  cross_entropy_gradient(*dense_linear(weight.clone()), hidden.view(), labels, 1, dhidden.view(),
-                         {}, Compute::kFloat32);
+  const HeadGradient to{1, dhidden.view(), {}};
+  cross_entropy(*dense_linear(weight.clone()), hidden.view(), labels, Compute::kFloat32, &to);
   EXPECT_NEAR(dhidden.data()[0], -1 / (1 + std::exp(9.0)), 1e-7);
 }
 
