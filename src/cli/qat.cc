@@ -85,8 +85,6 @@ void complete(Options& options, const Global& global) {
                 "leave one of them out; both are trained without them");
   asked.training.weights = !options.scales_only;
   asked.training.scales = !options.weights_only;
-  // Alone they are all that is learnt.
-  if (options.scales_only) asked.training.scale_rate = 1;
   asked.plain = options.teacher == "none";
   if (!asked.plain && !options.teacher.empty()) asked.teacher = global.model(options.teacher);
 }
@@ -138,7 +136,13 @@ Run setup(CLI::App& app, const Global& global) {
       ->group(kTrainingGroup);
   app.add_flag("--weights-only", options->weights_only, "Train weights; the scales stay")
       ->group(kTrainingGroup);
-  asked.learning_rate = 1e-2;
+  app.add_option("--weight-lr", asked.weight_rate,
+                 "Of weights, in steps of their grid (--lr is of scales, as factors); 0: such that "
+                 "a weight goes one step at most in all")
+      ->check(number_from(0, 1000))
+      ->capture_default_str()
+      ->group(kTrainingGroup);
+  asked.learning_rate = 2e-2;
   declare(app, asked);
   declare(app, options->flags);
   app.add_flag("--dry-run", options->dry_run, "print the plan, check the inputs, write nothing");

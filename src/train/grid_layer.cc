@@ -86,27 +86,31 @@ GridLayer::GridLayer(const Linear& original, Codes& codes, const Storable& stora
 
 GridLayer::~GridLayer() = default;
 
+#include <cstdlib>
 void GridLayer::begin_units(const Linear& original) {
+  const float spread=atof(getenv("SPREAD"));
   units_.resize(codes_.rows * codes_.columns);
   parallel_ranges(codes_.rows, kRows, [&](std::size_t begin, std::size_t end) {
     Tensor weights(end - begin, codes_.columns);
     original.decode(begin, weights.view());
     for (std::size_t r = begin; r < end; ++r)
       for (std::size_t c = 0; c < codes_.columns; ++c) {
-        const GroupParams params = codes_.params(r, c / codes_.group_size);
+        const GroupParams params=codes_.params(r, c / codes_.group_size);
+        const GroupParams unit{1, params.zero};
+        const float value = codes_.grid->value(codes_.code(r, c), unit) / step_;
         const Range range = range_of(*codes_.grid, codes_.code(r, c), params.zero, step_);
-        units_[r * codes_.columns + c] =
-            std::clamp(weights.view()(r - begin, c) / (params.scale * step_), range.low, range.high);
+        units_[r * codes_.columns + c] = value*(1-spread)+spread*std::clamp(weights.view()(r - begin, c) / (params.scale * step_), range.low, range.high);
       }
   });
 }
 
 void GridLayer::add_parameters(const std::string& module, std::vector<Parameter>& parameters) {
   parameter_ = parameters.size();
-  if (!units_.empty()) parameters.emplace_back(module + ".weight", units_, false);
-  if (factors_.empty()) return;
-  parameters.emplace_back(module + ".scales", factors_, false);
-  parameters.back().rate = training_.scale_rate;
+  if (!units_.empty()) {
+    parameters.emplace_back(module + ".weight", units_, false, getenv("MINI") ? codes_.columns : 1);
+    parameters.back().rate = training_.weight_rate;
+  }
+  if (!factors_.empty()) parameters.emplace_back(module + ".scales", factors_, false);
 }
 
 void GridLayer::bind(std::span<Parameter> parameters) {
@@ -116,7 +120,9 @@ void GridLayer::bind(std::span<Parameter> parameters) {
 }
 
 void GridLayer::refresh_scales() {
-  if (factors_.empty()) return;
+  // Scales that are stored together are not the same when they are put together once more.
+  if (std::all_of(factors_.begin(), factors_.end(), [](float factor) { return factor == 1; }))
+    return;
   const bool together = rounder_->storable().together != nullptr;
   for (std::size_t i = 0; i < factors_.size(); ++i) {
     factors_[i] = std::max(factors_[i], kLeastFactor);

@@ -18,6 +18,7 @@ namespace {
 
 // What is trained of a module takes four floats each: value, gradient, two moments.
 constexpr std::uint64_t kTrainedBytes = 16;
+constexpr double kMostWeightRate = 0.01;
 
 std::filesystem::path training_journal(const std::filesystem::path& output) {
   std::filesystem::path beside = output;
@@ -64,7 +65,7 @@ class Training {
     Json job = options_.data.empty() ? Json{{"samples", "calibration"}} : loop_.identity();
     job.update({{"weights", options_.training.weights},
                 {"scales", options_.training.scales},
-                {"scale_rate", options_.training.scale_rate},
+                {"weight_rate", options_.weight_rate},
                 {"temperature", options_.temperature},
                 {"teacher", teacher_source_ ? hash_files(model_files(*teacher_source_)) : Json()}});
     return job;
@@ -147,6 +148,13 @@ class Training {
     loop_.take(std::move(samples), windows->length, windows->hash);
   }
 
+  // Its mean over a schedule is about half of the highest. In few steps all signs of gradients are
+  // as much chance as not, and weights stay where they are rather than follow them.
+  double weight_rate() const {
+    if (options_.weight_rate > 0) return options_.weight_rate;
+    return std::min(kMostWeightRate, 2 / static_cast<double>(plan_.steps));
+  }
+
   Json train(ChosenModel& chosen) {
     for (const ChosenCodes& one : chosen.modules)
       if (!one.codes.group_index.empty())
@@ -157,7 +165,9 @@ class Training {
     static_cast<LoopPlan&>(plan_) = loop_.plan();
     if (on_plan_) on_plan_(plan_);
     TrainingModel model(chosen.source);
-    GridLayers layers(model, chosen.modules, options_.training);
+    GridTraining training = options_.training;
+    training.weight_rate = weight_rate() / options_.learning_rate;
+    GridLayers layers(model, chosen.modules, training);
     for (std::size_t layer = 0; layer < model.blocks().size(); ++layer)
       chosen.source.drop_layer(layer);
     std::optional<TrainingModel> teacher_model;

@@ -18,6 +18,8 @@ struct QatOptions : LoopOptions {
   bool plain = false;     // learn the data's own next tokens, of no teacher
   float temperature = 1;  // of both predictions
   GridTraining training = {};
+  // Learning rate of weights, in steps of their grid; 0: such that one goes a step at most in all.
+  double weight_rate = 0;
 };
 
 // Told before the first step.
