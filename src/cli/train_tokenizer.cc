@@ -197,8 +197,8 @@ Run setup(CLI::App& app, const Global& global) {
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
   app.add_option("--special", options->special,
-                 "a special token, which text never becomes; several times for several; default: "
-                 "<|endoftext|>")
+                 "a special token; several times for several, whose ids begin at 0 in this order; "
+                 "default: <|endoftext|>")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   app.add_flag("--no-special", options->no_special, "no special token at all");

@@ -54,10 +54,11 @@ struct TrainedFolderOptions {
   std::uint64_t max_shard_bytes = 5'000'000'000;
 };
 
-// Writes the model of `source` with what its parameters are now as a Hugging Face folder with this
-// passport; what else the source holds comes along. Throws kInvalidArgument for another type,
-// kNumeric for a value that the type cannot hold, and what create_plain_folder and CarriedParts
-// throw.
+// Writes the model of `source` with what its parameters are now as a Hugging Face folder; what else
+// the source holds comes along. `passport` has the keys of one without modules ("schema", "base",
+// "tokenizer", "recipe", …), which verify_checkpoint looks for, and says how it was trained. Throws
+// kInvalidArgument for another type, kNumeric for a value that the type cannot hold, and what
+// create_plain_folder and CarriedParts throw.
 void write_trained_folder(const std::filesystem::path& output, const ModelSource& source,
                           const FullParameters& trained, const Json& passport,
                           const TrainedFolderOptions& options, const ProgressSink& progress = {},

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "model/golden_model.h"
 #include "nibble/process.h"
+#include "nibble/quantize.h"
 #include "quantize/verify.h"
 #include "support/error_text.h"
 #include "support/temp_dir.h"
@@ -127,6 +128,33 @@ TEST(FullParameters, LearnABatchByHeartAndAreWritten) {
     const ModelSource rounded(small);
     EXPECT_EQ(rounded.norm_tensor(0, Norm::kMlp).dtype, DType::kBF16);
     EXPECT_LT(TrainingModel(rounded).loss(batch, Compute::kFloat32).mean(), 0.05) << name;
+  }
+}
+
+TEST(FullParameters, OfAPackedModelAreWhatItsCodesStandFor) {
+  const test::TempDir folder;
+  QuantizeJob job;
+  job.method = "rtn";
+  TrainingBatch batch;
+  for (std::int32_t i = 0; i < 20; ++i) batch.ids.push_back(i * 97);
+  batch.labels.assign(batch.ids.begin() + 1, batch.ids.end());
+  batch.labels.push_back(kNoLabel);
+  batch.lengths = {20};
+  for (const char* name : {"packed", "packed.gguf"}) {
+    quantize(fs::path(kSourceFolder) / "assets/demo", folder / name, job);
+    const ModelSource source(folder / name);
+    const double loss = TrainingModel(source).loss(batch, Compute::kFloat32).mean();
+    TrainingModel model(source);
+    const FullParameters trained(source, model);
+    EXPECT_NEAR(model.loss(batch, Compute::kFloat32).mean(), loss, 1e-5);
+    const fs::path out = folder / cat(name, "-out");
+    const Json passport = {{"schema", "nibble.passport/1"}, {"version", NIBBLE_VERSION},
+                           {"base", Json::object()},        {"tokenizer", Json::object()},
+                           {"calibration", nullptr},        {"recipe", Json::object()},
+                           {"modules", Json::array()}};
+    write_trained_folder(out, source, trained, passport, {.dtype = DType::kF32});
+    EXPECT_NEAR(TrainingModel(ModelSource(out)).loss(batch, Compute::kFloat32).mean(), loss, 1e-5);
+    EXPECT_TRUE(verify_checkpoint(out, {}).passed());
   }
 }
 
