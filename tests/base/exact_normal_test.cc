@@ -4,7 +4,12 @@
 
 #include <bit>
 #include <cmath>
-#include <vector>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "base/files.h"
+#include "base/json.h"
+#include "support/paths.h"
 
 namespace nibble {
 namespace {
@@ -39,14 +44,15 @@ TEST(ExactNormal, HasTheMomentsAndTailsOfANormalDistribution) {
   EXPECT_NEAR(beyond_three, 2'700, 260);
 }
 
-// The bits themselves: SUMS is what scripts of exact fractions say.
+// The bits themselves, computed with exact fractions (scripts/make_golden_exact_normal.py).
 TEST(ExactNormal, GivesTheSameBitsEverywhere) {
-  ExactNormal normal(1234567);
-  const std::vector<std::uint64_t> expected = {
-      0xbfdebc4cf27faaa1ull, 0xbff0ba0c4494f5e8ull, 0x3fcae3779d73ac06ull, 0xbffa31612673b4cdull,
-      0x3fee25ce2e69f00bull, 0xbfc7cf7aebf15730ull, 0x3fe460c0dcdeb86dull, 0xbff94214913a8396ull};
-  for (const std::uint64_t bits : expected)
-    EXPECT_EQ(std::bit_cast<std::uint64_t>(normal.next()), bits);
+  const Json golden = read_json(fs::path(kSourceFolder) / "tests/golden/base/exact_normal.json");
+  for (const auto& [seed, numbers] : golden.items()) {
+    ExactNormal normal(std::stoull(seed));
+    for (const Json& bits : numbers)
+      EXPECT_EQ(std::bit_cast<std::uint64_t>(normal.next()),
+                std::stoull(bits.get<std::string>(), nullptr, 16));
+  }
 }
 
 }  // namespace
