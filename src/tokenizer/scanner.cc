@@ -122,8 +122,7 @@ struct Known {
 
 const Scanner* known_scanner(std::string_view expression) {
   static const std::array<Known, 5> list = {{
-      {R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)",
-       Gpt2Scanner({.blank_before_numbers = true})},
+      {kGpt2Pattern, Gpt2Scanner({.blank_before_numbers = true})},
       {R"('(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)",
        Gpt2Scanner({.blank_before_numbers = true})},
       {R"('(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}{1,3}| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)",

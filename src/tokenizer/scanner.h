@@ -14,6 +14,10 @@ class Scanner {
   virtual std::size_t match_end(std::string_view text, std::size_t begin) const = 0;
 };
 
+// GPT-2's own, which the pre-tokenizer ByteLevel cuts with.
+inline constexpr std::string_view kGpt2Pattern =
+    R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
+
 // Null when the expression is not one of the known ones.
 const Scanner* known_scanner(std::string_view expression);
 

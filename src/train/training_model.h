@@ -33,6 +33,10 @@ class TrainingModel {
 
   const HyperParams& hyper() const { return source_.hyper(); }
   std::vector<Block>& blocks() { return blocks_; }
+  // May be replaced, as the layers of blocks may; a tied head is an object of its own.
+  std::unique_ptr<Linear>& embedding() { return embedding_; }
+  std::unique_ptr<Linear>& head() { return head_; }
+  std::vector<float>& final_norm() { return final_norm_; }  // [hidden]
   // Brings the layers of all blocks into the form that `compute` reads.
   void prepare(Compute compute);
 

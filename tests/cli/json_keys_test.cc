@@ -1,6 +1,7 @@
 // Every command's --json has the keys that docs/cli.md lists for it, no fewer and no more.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -97,12 +98,14 @@ class JsonKeys : public testing::Test {
 };
 
 TEST_F(JsonKeys, AreDocumentedForEveryCommand) {
-  for (const std::string name : {
+  for (std::string name : {
 #define COMMAND(name) #name,
 #include "cli/list.def"
 #undef COMMAND
-       })
+       }) {
+    std::replace(name.begin(), name.end(), '_', '-');
     EXPECT_TRUE(all_.contains(name)) << name << " has no table in docs/cli.md";
+  }
 }
 
 TEST_F(JsonKeys, OfQuantizedFolders) {
@@ -139,6 +142,8 @@ TEST_F(JsonKeys, OfWrittenText) {
 
 TEST_F(JsonKeys, OfTokensAndLists) {
   expect_keys("tokenize", "nibble tokenize $MODEL --text Once --json");
+  expect_keys("train-tokenizer",
+              "nibble train-tokenizer $MODEL/sample.txt --out t --vocab-size 300 --json");
   expect_keys("detokenize", "nibble detokenize $MODEL --ids 46 --json");
   expect_keys("formats", "nibble formats --json");
   expect_keys("methods", "nibble methods --json");

@@ -2,19 +2,17 @@
 #include "tokenizer/byte_alphabet.h"
 #include "tokenizer/pattern.h"
 #include "tokenizer/pretokenizers/pretokenizer.h"
+#include "tokenizer/scanner.h"
 
 namespace nibble::tokenizer::pretokenizers {
 namespace {
-
-constexpr std::string_view kGpt2 =
-    R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 
 class ByteLevel : public Pretokenizer {
  public:
   explicit ByteLevel(const Json& settings)
       : add_space_(json_bool(settings, "add_prefix_space", true)),
         cut_(json_bool(settings, "use_regex", true)),
-        pattern_(Pattern::regex(kGpt2)) {}
+        pattern_(Pattern::regex(kGpt2Pattern)) {}
 
   void apply(Pieces& pieces) const override {
     if (add_space_) {
