@@ -19,8 +19,8 @@ ALLOWED |= {folder: set(NUMBERS) for folder in ["checkpoint", "tokenizer", "chat
 ALLOWED["model"] = set(NUMBERS + ["checkpoint", "tokenizer", "chat", "nn"])
 ALLOWED["session"] = set(NUMBERS + MODELS[:-1])
 ALLOWED |= {folder: set(NUMBERS + MODELS) for folder in JOBS}
-ALLOWED["train"] = set(NUMBERS + MODELS + ["quantize"])
-ALLOWED["cli"] = set(NUMBERS + MODELS + JOBS + ["train"])
+ALLOWED |= {folder: set(NUMBERS + MODELS + ["quantize"]) for folder in ["train", "prune"]}
+ALLOWED["cli"] = set(NUMBERS + MODELS + JOBS + ["train", "prune"])
 
 # Public headers belong to the folder that implements them; None: to all. nibble.h includes the rest.
 CONTRACT_OWNER = {

@@ -9,6 +9,7 @@
 #include "kernels/kernels.h"
 #include "nibble/error.h"
 #include "nn/codes_linear.h"
+#include "nn/dense_linear.h"
 #include "nn/matmul.h"
 #include "quantize/layer/moments.h"
 
@@ -163,7 +164,8 @@ class BlockJob {
       // What comes after sees the layer as its readers will.
       if (samples_ != nullptr) {
         originals_[static_cast<std::size_t>(role)] = std::move(linear);
-        linear = codes_linear(outcome.codes, std::move(bias));
+        linear = outcome.dense.rows() != 0 ? dense_linear(outcome.dense.clone(), std::move(bias))
+                                           : codes_linear(outcome.codes, std::move(bias));
       }
       done_(*module, std::move(outcome));
     }

@@ -33,7 +33,11 @@ struct Task {
 
 struct Outcome {
   Codes codes;
-  double weight_error = 0;             // ‖W − Ŵ‖² / ‖W‖²
+  // In place of codes: the weights themselves, of methods that take some out and round none
+  // (src/prune). No rows: there are codes.
+  Tensor dense;
+  std::vector<std::size_t> kept_columns;  // of dense weights that lost whole columns; else empty
+  double weight_error = 0;                // ‖W − Ŵ‖² / ‖W‖²
   std::optional<double> output_error;  // tr((W−Ŵ)H(W−Ŵ)ᵀ) / tr(W H Wᵀ); none without a Hessian
   std::optional<double> damping;       // what was added, as a share of the mean diagonal
   std::size_t dead_columns = 0;

@@ -116,6 +116,12 @@ TEST_F(JsonKeys, OfQuantizedFolders) {
   expect_keys("show", "nibble show out --json");
 }
 
+TEST_F(JsonKeys, OfPrunedFolders) {
+  expect_keys("prune",
+              "nibble prune $MODEL out --sparsity 0.5 --calib $MODEL/README.md --samples 2 "
+              "--seq-len 64 --json");
+}
+
 TEST_F(JsonKeys, OfCalibration) {
   const std::string windows = "--calib $MODEL/README.md --samples 2 --seq-len 32 --json";
   expect_keys("calibrate", "nibble calibrate $MODEL s.gguf " + windows);

@@ -33,7 +33,10 @@ void measure(const Task& task, Outcome& outcome) {
     const std::size_t first = tile * kMeasureRows,
                       count = std::min(kMeasureRows, weight.rows - first);
     Tensor difference(count, weight.columns);
-    decode_rows(outcome.codes, first, difference.view());
+    if (outcome.dense.rows() != 0)
+      std::copy_n(outcome.dense.view().row(first), difference.size(), difference.data());
+    else
+      decode_rows(outcome.codes, first, difference.view());
     for (std::size_t r = 0; r < count; ++r)
       for (std::size_t c = 0; c < weight.columns; ++c)
         difference.view()(r, c) -= weight(first + r, c);
