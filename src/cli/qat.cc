@@ -1,5 +1,5 @@
 // nibble qat: codes that are trained through the whole model before they are written.
-#include "train/qat.h"
+#include "train/qat/qat.h"
 
 #include <fmt/format.h>
 
@@ -136,13 +136,13 @@ Run setup(CLI::App& app, const Global& global) {
       ->group(kTrainingGroup);
   app.add_flag("--weights-only", options->weights_only, "Train weights; the scales stay")
       ->group(kTrainingGroup);
-  app.add_option("--weight-lr", asked.weight_rate,
-                 "Of weights, in steps of their grid (--lr is of scales, as factors); 0: such that "
-                 "a weight goes one step at most in all")
+  app.add_option("--weight-rate", asked.training.weight_rate,
+                 "Learning rate of weights, in steps of their grid, as a share of --lr, which is "
+                 "that of scales, as factors")
       ->check(number_from(0, 1000))
       ->capture_default_str()
       ->group(kTrainingGroup);
-  asked.learning_rate = 2e-2;
+  asked.learning_rate = 1e-2;
   declare(app, asked);
   declare(app, options->flags);
   app.add_flag("--dry-run", options->dry_run, "print the plan, check the inputs, write nothing");

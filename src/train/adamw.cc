@@ -4,7 +4,6 @@
 #include <cmath>
 #include <utility>
 
-#include "base/check.h"
 #include "base/parallel.h"
 
 namespace nibble {
@@ -14,17 +13,13 @@ constexpr std::size_t kGrain = 16384;
 
 }  // namespace
 
-Parameter::Parameter(std::string full_name, std::span<float> elements, bool decay,
-                     std::size_t together)
+Parameter::Parameter(std::string full_name, std::span<float> elements, bool decay)
     : name(std::move(full_name)),
       values(elements),
       gradient(elements.size()),
       mean(elements.size()),
-      square(elements.size() / together),
-      decays(decay),
-      shared(together) {
-  NIBBLE_ASSERT(square.size() * shared == values.size());
-}
+      square(elements.size()),
+      decays(decay) {}
 
 void adamw_step(std::span<Parameter> parameters, const AdamWOptions& options, double learning_rate,
                 std::size_t step) {
@@ -37,19 +32,13 @@ void adamw_step(std::span<Parameter> parameters, const AdamWOptions& options, do
     const double decay = p.decays ? options.weight_decay : 0;
     const auto rate = static_cast<float>(learning_rate * p.rate / correct1);
     const auto kept = static_cast<float>(1 - learning_rate * p.rate * decay);
-    const std::size_t grain = std::max<std::size_t>(1, kGrain / p.shared);
-    parallel_ranges(p.square.size(), grain, [&](std::size_t begin, std::size_t end) {
-      for (std::size_t s = begin; s < end; ++s) {
-        const std::size_t first = s * p.shared, last = first + p.shared;
-        float squares = 0;
-        for (std::size_t i = first; i < last; ++i) squares += p.gradient[i] * p.gradient[i];
-        squares /= static_cast<float>(p.shared);
-        p.square[s] = beta2 * p.square[s] + (1 - beta2) * squares;
-        const float size = std::sqrt(p.square[s]) * root + epsilon;
-        for (std::size_t i = first; i < last; ++i) {
-          p.mean[i] += (1 - beta1) * (p.gradient[i] - p.mean[i]);
-          p.values[i] = p.values[i] * kept - rate * p.mean[i] / size;
-        }
+    parallel_ranges(p.values.size(), kGrain, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t i = begin; i < end; ++i) {
+        const float g = p.gradient[i];
+        p.mean[i] += (1 - beta1) * (g - p.mean[i]);
+        p.square[i] = beta2 * p.square[i] + (1 - beta2) * g * g;
+        const float size = std::sqrt(p.square[i]) * root + epsilon;
+        p.values[i] = p.values[i] * kept - rate * p.mean[i] / size;
       }
     });
   }

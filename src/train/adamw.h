@@ -1,6 +1,5 @@
 // AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101), in the order of PyTorch's: weights decay
-// before the step. Neighbours may share their second moment (Adam-mini, Zhang et al. 2024, arXiv
-// 2406.16793): of them those with larger gradients then go further.
+// before the step.
 #pragma once
 
 #include <span>
@@ -13,16 +12,12 @@ namespace nibble {
 
 // A tensor that is trained, in float32. `values` lie elsewhere; gradient and moments are its own.
 struct Parameter {
-  // `shared`: so many neighbouring values have one mean square, and `square` is so much shorter; it
-  // divides their number.
-  Parameter(std::string name, std::span<float> values, bool decays, std::size_t shared = 1);
+  Parameter(std::string name, std::span<float> values, bool decays);
 
   std::string name;
   std::span<float> values;
-  std::vector<float> gradient, mean;  // of values' size, 0 at first
-  std::vector<float> square;
+  std::vector<float> gradient, mean, square;  // of values' size, 0 at first
   bool decays;
-  std::size_t shared = 1;
   double rate = 1;  // of the learning rate
 };
 

@@ -122,6 +122,14 @@ TEST_F(JsonKeys, OfPrunedFolders) {
               "--seq-len 64 --json");
 }
 
+TEST_F(JsonKeys, OfTrainedModels) {
+  const std::string training = "--data $MODEL/README.md --steps 1 --batch-size 1 --seq-len 32 --json";
+  expect_keys("qat", "nibble qat $MODEL out --method rtn --bits 3 " + training);
+  expect_keys("pretrain", "nibble pretrain new --tokenizer $MODEL --hidden 32 --layers 1 --heads 2 " +
+                              training);
+  expect_keys("distill", "nibble distill new small --teacher $MODEL " + training);
+}
+
 TEST_F(JsonKeys, OfCalibration) {
   const std::string windows = "--calib $MODEL/README.md --samples 2 --seq-len 32 --json";
   expect_keys("calibrate", "nibble calibrate $MODEL s.gguf " + windows);

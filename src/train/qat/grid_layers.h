@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "quantize/refinement/refinement.h"
-#include "train/grid_layer.h"
+#include "train/qat/grid_layer.h"
 #include "train/loop.h"
 
 namespace nibble {

@@ -11,12 +11,11 @@
 #include "base/json.h"
 #include "base/progress.h"
 #include "nibble/dtype.h"
-#include "train/adamw.h"
-#include "train/training_model.h"
+#include "train/loop.h"
 
 namespace nibble {
 
-class FullParameters {
+class FullParameters final : public Trainee {
  public:
   // Takes the layers of `model` out and puts in float32 ones that read the trained values: what is
   // packed is unpacked. Both must outlive this. Throws kInvalidArgument for a source with an
@@ -24,13 +23,15 @@ class FullParameters {
   FullParameters(const ModelSource& source, TrainingModel& model);
 
   // Under the checkpoint's names; a tied embedding and head are one. Matrices decay.
-  std::span<Parameter> parameters() { return parameters_; }
+  std::span<Parameter> parameters() override { return parameters_; }
   std::span<const Parameter> parameters() const { return parameters_; }
   // Of the i-th parameter: [outputs, inputs] or [values].
   const std::vector<std::int64_t>& shape(std::size_t i) const { return shapes_[i]; }
-  // Where TrainingModel::gradient() adds to theirs.
-  const ModelGradients& gradients() const { return gradients_; }
+  const ModelGradients& gradients() const override { return gradients_; }
+  void refresh() override;
   std::size_t trained_values() const;
+  // Weights of matrices that are 0 now stay 0: of a pruned model. Answers how many.
+  std::size_t keep_zeros();
 
  private:
   std::span<float> parameter(const std::string& name, std::span<float> values,
@@ -46,6 +47,7 @@ class FullParameters {
   std::vector<std::vector<std::int64_t>> shapes_;
   std::vector<std::unique_ptr<LayerGradient>> layer_gradients_;
   ModelGradients gradients_;
+  std::vector<std::vector<bool>> zeros_;  // of each weight; empty: none is kept
 };
 
 struct TrainedFolderOptions {

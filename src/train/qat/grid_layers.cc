@@ -1,4 +1,4 @@
-#include "train/grid_layers.h"
+#include "train/qat/grid_layers.h"
 
 namespace nibble {
 

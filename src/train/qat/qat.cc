@@ -1,4 +1,4 @@
-#include "train/qat.h"
+#include "train/qat/qat.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -11,14 +11,13 @@
 #include "nibble/error.h"
 #include "quantize/resumable.h"
 #include "train/footprint.h"
-#include "train/grid_layers.h"
+#include "train/qat/grid_layers.h"
 
 namespace nibble {
 namespace {
 
 // What is trained of a module takes four floats each: value, gradient, two moments.
 constexpr std::uint64_t kTrainedBytes = 16;
-constexpr double kMostWeightRate = 0.01;
 
 std::filesystem::path training_journal(const std::filesystem::path& output) {
   std::filesystem::path beside = output;
@@ -65,7 +64,7 @@ class Training {
     Json job = options_.data.empty() ? Json{{"samples", "calibration"}} : loop_.identity();
     job.update({{"weights", options_.training.weights},
                 {"scales", options_.training.scales},
-                {"weight_rate", options_.weight_rate},
+                {"weight_rate", options_.training.weight_rate},
                 {"temperature", options_.temperature},
                 {"teacher", teacher_source_ ? hash_files(model_files(*teacher_source_)) : Json()}});
     return job;
@@ -148,13 +147,6 @@ class Training {
     loop_.take(std::move(samples), windows->length, windows->hash);
   }
 
-  // Its mean over a schedule is about half of the highest. In few steps all signs of gradients are
-  // as much chance as not, and weights stay where they are rather than follow them.
-  double weight_rate() const {
-    if (options_.weight_rate > 0) return options_.weight_rate;
-    return std::min(kMostWeightRate, 2 / static_cast<double>(plan_.steps));
-  }
-
   Json train(ChosenModel& chosen) {
     for (const ChosenCodes& one : chosen.modules)
       if (!one.codes.group_index.empty())
@@ -165,9 +157,7 @@ class Training {
     static_cast<LoopPlan&>(plan_) = loop_.plan();
     if (on_plan_) on_plan_(plan_);
     TrainingModel model(chosen.source);
-    GridTraining training = options_.training;
-    training.weight_rate = weight_rate() / options_.learning_rate;
-    GridLayers layers(model, chosen.modules, training);
+    GridLayers layers(model, chosen.modules, options_.training);
     for (std::size_t layer = 0; layer < model.blocks().size(); ++layer)
       chosen.source.drop_layer(layer);
     std::optional<TrainingModel> teacher_model;

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "quantize/quantize.h"
-#include "train/grid_layer.h"
+#include "train/qat/grid_layer.h"
 #include "train/loop.h"
 
 namespace nibble {
@@ -18,8 +18,6 @@ struct QatOptions : LoopOptions {
   bool plain = false;     // learn the data's own next tokens, of no teacher
   float temperature = 1;  // of both predictions
   GridTraining training = {};
-  // Learning rate of weights, in steps of their grid; 0: such that one goes a step at most in all.
-  double weight_rate = 0;
 };
 
 // Told before the first step.

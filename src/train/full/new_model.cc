@@ -1,4 +1,4 @@
-#include "train/new_model.h"
+#include "train/full/new_model.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "train/full_parameters.h"
+#include "train/full/full_parameters.h"
 
 #include <algorithm>
 #include <cmath>
@@ -147,6 +147,25 @@ void FullParameters::take_layer(const std::string& module, Role role, Block& blo
   layer_gradients_.push_back(std::make_unique<WeightGradient>(gradient, bias_gradient));
   gradients_.blocks.back().layers[static_cast<std::size_t>(role)] = layer_gradients_.back().get();
   linear = std::make_unique<TrainedLinear>(values, bias);
+}
+
+std::size_t FullParameters::keep_zeros() {
+  std::size_t count = 0;
+  zeros_.clear();
+  for (const auto& weight : weights_) {
+    std::vector<bool>& zeros = zeros_.emplace_back(weight->size());
+    for (std::size_t i = 0; i < zeros.size(); ++i) zeros[i] = weight->data()[i] == 0;
+    count += static_cast<std::size_t>(std::count(zeros.begin(), zeros.end(), true));
+  }
+  return count;
+}
+
+// Nothing is copied: layers read the values where they lie.
+void FullParameters::refresh() {
+  parallel_for(zeros_.size(), [&](std::size_t w) {
+    for (std::size_t i = 0; i < zeros_[w].size(); ++i)
+      if (zeros_[w][i]) weights_[w]->data()[i] = 0;
+  });
 }
 
 std::size_t FullParameters::trained_values() const {

@@ -1,4 +1,4 @@
-#include "train/grid_layer.h"
+#include "train/qat/grid_layer.h"
 
 #include <gtest/gtest.h>
 
@@ -157,7 +157,8 @@ INSTANTIATE_TEST_SUITE_P(Grids, GridLayerTest,
                                          Kind{"int3", "gptq", "gptq", false},
                                          Kind{"int4", "hqq", "", false},
                                          Kind{"nf4", "bitsandbytes", "plain", true},
-                                         Kind{"fp4", "bitsandbytes", "double", true}));
+                                         Kind{"fp4", "bitsandbytes", "double", true}),
+                         [](const auto& kind) { return std::string(kind.param.grid); });
 
 TEST(GridTraining, ScalesThatStandTogetherAreLeftAlone) {
   const GridTraining training;

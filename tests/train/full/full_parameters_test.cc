@@ -1,4 +1,4 @@
-#include "train/full_parameters.h"
+#include "train/full/full_parameters.h"
 
 #include <gtest/gtest.h>
 

@@ -22,7 +22,7 @@ namespace nibble {
 struct GridTraining {
   bool weights = true;      // else the codes stay as they are
   bool scales = true;       // where each can be stored alone
-  double weight_rate = 0.1;  // of the learning rate
+  double weight_rate = 0.5;  // of the learning rate
 };
 
 // Can scales be trained in such a storage? Not where they are found together with the codes, or
@@ -32,9 +32,10 @@ bool scales_are_trained(const Storable& storable, const GridTraining& training);
 class GridLayer final : public LayerGradient {
  public:
   // `codes`: where training begins and what it leaves behind; lives as long as this. Weights begin
-  // as what their codes stand for: on the border of two codes, where a method that feeds errors back
-  // has left many of the original's, chance alone would turn them. Of grids of dimension 1 whose
-  // groups lie in order.
+  // halfway between what their codes stand for and the nearest to `original`'s that round to them:
+  // methods that feed errors back have left many on the border of two codes, where chance would turn
+  // them, and in the middle all would turn at once. Of grids of dimension 1 whose groups lie in
+  // order.
   GridLayer(const Linear& original, Codes& codes, const Storable& storable, const Options& options,
             const GridTraining& training);
   ~GridLayer() override;

@@ -1,4 +1,4 @@
-#include "train/grid_layer.h"
+#include "train/qat/grid_layer.h"
 
 #include <algorithm>
 #include <cmath>
@@ -86,20 +86,19 @@ GridLayer::GridLayer(const Linear& original, Codes& codes, const Storable& stora
 
 GridLayer::~GridLayer() = default;
 
-#include <cstdlib>
 void GridLayer::begin_units(const Linear& original) {
-  const float spread=atof(getenv("SPREAD"));
   units_.resize(codes_.rows * codes_.columns);
   parallel_ranges(codes_.rows, kRows, [&](std::size_t begin, std::size_t end) {
     Tensor weights(end - begin, codes_.columns);
     original.decode(begin, weights.view());
     for (std::size_t r = begin; r < end; ++r)
       for (std::size_t c = 0; c < codes_.columns; ++c) {
-        const GroupParams params=codes_.params(r, c / codes_.group_size);
-        const GroupParams unit{1, params.zero};
-        const float value = codes_.grid->value(codes_.code(r, c), unit) / step_;
-        const Range range = range_of(*codes_.grid, codes_.code(r, c), params.zero, step_);
-        units_[r * codes_.columns + c] = value*(1-spread)+spread*std::clamp(weights.view()(r - begin, c) / (params.scale * step_), range.low, range.high);
+        const GroupParams params = codes_.params(r, c / codes_.group_size);
+        const Code code = codes_.code(r, c);
+        const float value = codes_.grid->value(code, {1, params.zero}) / step_;
+        const Range range = range_of(*codes_.grid, code, params.zero, step_);
+        const float own = weights.view()(r - begin, c) / (params.scale * step_);
+        units_[r * codes_.columns + c] = (value + std::clamp(own, range.low, range.high)) / 2;
       }
   });
 }
@@ -107,7 +106,7 @@ void GridLayer::begin_units(const Linear& original) {
 void GridLayer::add_parameters(const std::string& module, std::vector<Parameter>& parameters) {
   parameter_ = parameters.size();
   if (!units_.empty()) {
-    parameters.emplace_back(module + ".weight", units_, false, getenv("MINI") ? codes_.columns : 1);
+    parameters.emplace_back(module + ".weight", units_, false);
     parameters.back().rate = training_.weight_rate;
   }
   if (!factors_.empty()) parameters.emplace_back(module + ".scales", factors_, false);
