@@ -74,26 +74,10 @@ std::vector<std::string> plan_lines(const FinetunePlan& plan) {
           human_bytes(plan.memory), ", beside the program and mapped files")};
 }
 
-double rate_of(const FinetuneResult& result) {
-  return result.seconds > 0 ? static_cast<double>(result.tokens) / result.seconds : 0;
-}
-
-Json number_or_null(const std::optional<double>& value) {
-  return value ? Json(*value) : Json(nullptr);
-}
-
 Json json_of(const FinetuneResult& result, const std::string& output) {
-  return {{"output", output},
-          {"steps", result.steps},
-          {"resumed_steps", result.resumed_steps},
-          {"trained_values", result.plan.trained_values},
-          {"loss", result.loss},
-          {"validation_loss_before", number_or_null(result.validation_before)},
-          {"validation_loss", number_or_null(result.validation)},
-          {"validation_loss_best", number_or_null(result.validation_best)},
-          {"written_step", result.best_step},
-          {"seconds", result.seconds},
-          {"tokens_per_second", rate_of(result)}};
+  Json object = {{"output", output}, {"trained_values", result.plan.trained_values}};
+  object.update(loop_json(result));
+  return object;
 }
 
 void print_one(const FinetuneResult& result, const Options& options) {
@@ -104,7 +88,7 @@ void print_one(const FinetuneResult& result, const Options& options) {
                options.asked.patience > 0 ? *result.validation_best : *result.validation);
   if (result.best_step != result.steps)
     fmt::print(" after step {}, whose adapter it is", result.best_step);
-  fmt::print("; {:.1f} tokens/s\n", rate_of(result));
+  fmt::print("; {:.1f} tokens/s\n", tokens_per_second(result));
   fmt::print("next: nibble generate {} --lora {} -p …\n", options.model, options.output);
 }
 

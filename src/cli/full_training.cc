@@ -22,18 +22,10 @@ DType dtype_of(const std::string& word) {
 }
 
 std::vector<std::string> plan_lines(const FullTrainingPlan& plan) {
-  return {cat("plan: ", plan.parameters, " weights are trained; ", plan.samples, " samples, ",
-              plan.validation_samples, " held out; ", plan.steps, " steps, ", plan.tokens,
-              " tokens"),
-          cat("      memory ", human_bytes(plan.memory), ", beside the program and mapped files")};
-}
-
-double rate_of(const FullTrainingResult& result) {
-  return result.seconds > 0 ? static_cast<double>(result.tokens) / result.seconds : 0;
-}
-
-Json number_or_null(const std::optional<double>& value) {
-  return value ? Json(*value) : Json(nullptr);
+  return {
+      cat("plan: ", plan.parameters, " weights are trained; ", plan.samples, " samples, ",
+          plan.validation_samples, " held out; ", plan.steps, " steps, ", plan.tokens, " tokens"),
+      cat("      memory ", human_bytes(plan.memory), ", beside the program and mapped files")};
 }
 
 }  // namespace
@@ -43,7 +35,8 @@ void declare(CLI::App& app, FullFlags& flags) {
   declare_length(app, flags.asked);
   app.add_option("--dtype", flags.dtype, "Of the weights that are written: bf16, f16 or f32")
       ->capture_default_str();
-  app.add_option("--compute", flags.compute, "Arithmetic: f32 or bf16; auto: bf16 where the CPU has it")
+  app.add_option("--compute", flags.compute,
+                 "Arithmetic: f32 or bf16; auto: bf16 where the CPU has it")
       ->capture_default_str()
       ->group(kArithmeticGroup);
   app.add_flag("--force", flags.asked.replace, "replace an existing output");
@@ -65,16 +58,8 @@ int train_and_tell(const std::filesystem::path& model, const std::string& output
                    {"output", output},
                    {"parameters", result.plan.parameters},
                    {"planned_memory", result.plan.memory},
-                   {"zeros", result.zeros},
-                   {"steps", result.steps},
-                   {"resumed_steps", result.resumed_steps},
-                   {"loss", result.loss},
-                   {"validation_loss_before", number_or_null(result.validation_before)},
-                   {"validation_loss", number_or_null(result.validation)},
-                   {"validation_loss_best", number_or_null(result.validation_best)},
-                   {"written_step", result.best_step},
-                   {"seconds", result.seconds},
-                   {"tokens_per_second", rate_of(result)}});
+                   {"zeros", result.zeros}});
+    object.update(loop_json(result));
     print_json(schema, object);
     return 0;
   }
@@ -84,7 +69,7 @@ int train_and_tell(const std::filesystem::path& model, const std::string& output
     fmt::print(", held out {:.4f} -> {:.4f}", *result.validation_before,
                flags.asked.patience > 0 ? *result.validation_best : *result.validation);
   if (result.zeros > 0) fmt::print("; {} zeros kept", result.zeros);
-  fmt::print("; {:.1f} tokens/s\n", rate_of(result));
+  fmt::print("; {:.1f} tokens/s\n", tokens_per_second(result));
   fmt::print("next: nibble quantize {} OUT\n", output);
   return 0;
 }

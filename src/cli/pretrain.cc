@@ -1,10 +1,9 @@
 // nibble pretrain: a new small model from a text.
-#include "train/full/new_model.h"
-
 #include "base/text.h"
 #include "cli/full_training.h"
 #include "cli/number_check.h"
 #include "nibble/error.h"
+#include "train/full/new_model.h"
 
 namespace nibble::cli {
 namespace {
@@ -26,8 +25,8 @@ int run(Options& options, const Global& global) {
   // The same bytes each time, so a run that goes on begins with what it began with.
   const std::filesystem::path start = options.output + ".start";
   make_new_model(start, options.model, global.progress);
-  const int code = train_and_tell(start, options.output, options.flags, global,
-                                  "nibble.pretrain/1");
+  const int code =
+      train_and_tell(start, options.output, options.flags, global, "nibble.pretrain/1");
   std::filesystem::remove_all(start);
   return code;
 }

@@ -26,13 +26,8 @@ struct Options {
 std::vector<std::string> plan_lines(const QatPlan& plan) {
   return {cat("training: ", plan.samples, " samples, ", plan.validation_samples, " held out; ",
               plan.steps, " steps, ", plan.tokens, " tokens"),
-          cat("          ", plan.trained_values, " numbers in ", plan.modules,
-              " modules; memory ", human_bytes(plan.memory),
-              ", beside the program and mapped files")};
-}
-
-Json number_or_null(const std::optional<double>& value) {
-  return value ? Json(*value) : Json(nullptr);
+          cat("          ", plan.trained_values, " numbers in ", plan.modules, " modules; memory ",
+              human_bytes(plan.memory), ", beside the program and mapped files")};
 }
 
 std::optional<double> reached(const QatResult& result, const QatOptions& asked) {
@@ -40,15 +35,13 @@ std::optional<double> reached(const QatResult& result, const QatOptions& asked) 
 }
 
 void print_result(const QatResult& result, const Options& options) {
-  const double rate =
-      result.seconds > 0 ? static_cast<double>(result.tokens) / result.seconds : 0;
   fmt::print("{}: {} of {} steps, {} {:.4f}", result.quantized.output.string(), result.steps,
              result.plan.steps, options.asked.plain ? "loss" : "KL to the teacher", result.loss);
   if (result.validation_before && result.validation)
     fmt::print(", held out {:.4f} -> {:.4f}", *result.validation_before,
                *reached(result, options.asked));
   fmt::print("; {:.2f} bits per quantized weight, {:.1f} tokens/s\n",
-             result.quantized.plan.bits_per_weight, rate);
+             result.quantized.plan.bits_per_weight, tokens_per_second(result));
   fmt::print("next: nibble compare {} {} --file test.txt\n", options.model,
              result.quantized.output.string());
 }
@@ -57,19 +50,14 @@ Json json_of(const QatResult& result, const Options& options) {
   Json modules = Json::array();
   for (const ModuleReport& module : result.quantized.modules)
     modules.push_back({{"name", module.module.name}, {"weight_error", module.weight_error}});
-  return {{"output", result.quantized.output.string()},
-          {"dry_run", options.dry_run},
-          {"steps", result.steps},
-          {"resumed_steps", result.resumed_steps},
-          {"trained_values", result.plan.trained_values},
-          {"planned_memory", result.plan.memory},
-          {"bits_per_weight", result.quantized.plan.bits_per_weight},
-          {"loss", result.loss},
-          {"validation_loss_before", number_or_null(result.validation_before)},
-          {"validation_loss", number_or_null(reached(result, options.asked))},
-          {"written_step", result.best_step},
-          {"seconds", result.seconds},
-          {"modules", std::move(modules)}};
+  Json object = {{"output", result.quantized.output.string()},
+                 {"dry_run", options.dry_run},
+                 {"trained_values", result.plan.trained_values},
+                 {"planned_memory", result.plan.memory},
+                 {"bits_per_weight", result.quantized.plan.bits_per_weight},
+                 {"modules", std::move(modules)}};
+  object.update(loop_json(result));
+  return object;
 }
 
 // What was typed, as the job takes it.
@@ -95,9 +83,8 @@ int run(Options& options, const Global& global) {
   sinks.progress = global.progress;
   sinks.log = global.log;
   const auto model = global.model(options.model);
-  const QatResult result =
-      qat(model, options.output, options.asked, sinks, options.dry_run,
-          [&](const QatPlan& plan) { global.log_all(plan_lines(plan)); });
+  const QatResult result = qat(model, options.output, options.asked, sinks, options.dry_run,
+                               [&](const QatPlan& plan) { global.log_all(plan_lines(plan)); });
   if (global.json) {
     Json object = run_json(model, options.asked.compute);
     object["seed"] = global.seed;

@@ -1,5 +1,7 @@
 #include "cli/training_options.h"
 
+#include <nlohmann/json.hpp>
+
 #include "cli/number_check.h"
 
 namespace nibble::cli {
@@ -34,6 +36,25 @@ void declare_length(CLI::App& app, LoopOptions& asked) {
       ->check(whole_number(0, 1 << 24))
       ->capture_default_str()
       ->group(kTrainingGroup);
+}
+
+double tokens_per_second(const LoopResult& result) {
+  return result.seconds > 0 ? static_cast<double>(result.tokens) / result.seconds : 0;
+}
+
+Json loop_json(const LoopResult& result) {
+  const auto number = [](const std::optional<double>& value) {
+    return value ? Json(*value) : Json(nullptr);
+  };
+  return {{"steps", result.steps},
+          {"resumed_steps", result.resumed_steps},
+          {"loss", result.loss},
+          {"validation_loss_before", number(result.validation_before)},
+          {"validation_loss", number(result.validation)},
+          {"validation_loss_best", number(result.validation_best)},
+          {"written_step", result.best_step},
+          {"seconds", result.seconds},
+          {"tokens_per_second", tokens_per_second(result)}};
 }
 
 void declare_resume(CLI::App& app, ResumeFlags& flags) {

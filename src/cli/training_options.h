@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "base/json.h"
 #include "train/loop.h"
 
 namespace nibble::cli {
@@ -13,6 +14,10 @@ inline constexpr const char* kTrainingGroup = "Training";
 void declare(CLI::App& app, LoopOptions& asked);
 // --seq-len.
 void declare_length(CLI::App& app, LoopOptions& asked);
+
+// What --json tells of every loop: steps, losses, seconds.
+Json loop_json(const LoopResult& result);
+double tokens_per_second(const LoopResult& result);
 
 struct ResumeFlags {
   bool resume = false, restart = false;

@@ -226,9 +226,9 @@ class Job {
     refined_ = refinement_->refine(model);
     for (ChosenCodes& chosen : model.modules) {
       throw_if_stopped();
-      const auto report = std::find_if(
-          result_.modules.begin(), result_.modules.end(),
-          [&](const ModuleReport& r) { return r.module.name == chosen.module->name; });
+      const auto report =
+          std::find_if(result_.modules.begin(), result_.modules.end(),
+                       [&](const ModuleReport& r) { return r.module.name == chosen.module->name; });
       report->codes_sha256 = sha256(std::as_bytes(std::span(chosen.codes.codes)));
       report->weight_error = distance(*chosen.module, chosen.codes);
       report->output_error.reset();  // was that of the codes before
@@ -579,7 +579,7 @@ class Job {
   std::optional<InputImportance> importance_;
   std::optional<Journal> journal_;
   const Refinement* refinement_;  // null: codes are written as they are chosen
-  ChosenList chosen_;                // for it
+  ChosenList chosen_;             // for it
   Json refined_;
   std::size_t layers_done_ = 0;  // by the run before
   std::size_t layers_kept_ = 0;

@@ -92,8 +92,8 @@ class Finetuning {
   FinetunePlan make_plan() const {
     FinetunePlan plan;
     static_cast<LoopPlan&>(plan) = loop_.plan();
-    Footprint footprint = training_footprint(source_, options_.lora, options_.base, loop_.length(),
-                                             options_.compute);
+    Footprint footprint =
+        training_footprint(source_, options_.lora, options_.base, loop_.length(), options_.compute);
     footprint.best = options_.patience > 0 ? 4 * footprint.trained_values : 0;
     plan.base_values = footprint.base_values;
     plan.trained_values = footprint.trained_values;

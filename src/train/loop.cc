@@ -332,8 +332,7 @@ void TrainingLoop::run(TrainingModel& model, Trainee& trainee, Journal& journal,
 void TrainingLoop::one_step() {
   throw_if_stopped();
   const std::size_t first = step_ * batch_;
-  const std::span<const Pack> packs(packs_.data() + first,
-                                    std::min(batch_, packs_.size() - first));
+  const std::span<const Pack> packs(packs_.data() + first, std::min(batch_, packs_.size() - first));
   const std::span<Parameter> parameters = trainee_->parameters();
   std::size_t learnt = 0;
   for (const Pack& pack : packs) learnt += trained_tokens(samples_, pack);

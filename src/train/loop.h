@@ -1,5 +1,5 @@
-// The loop that all training shares: samples in packs, steps of AdamW, the held-out loss, a log, and
-// a state from which the same job goes on to the same bytes.
+// The loop that all training shares: samples in packs, steps of AdamW, the held-out loss, a log,
+// and a state from which the same job goes on to the same bytes.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +22,8 @@ struct LoopOptions {
   std::filesystem::path data;
   std::filesystem::path validation = {};  // empty: the last samples of the data
   double validation_share = 0.05;         // of the samples, where there is no file
-  std::size_t length = 0;    // tokens in a pack, and at most in a sample; 0: min(512, context)
-  std::size_t batch = 4;     // packs in a step, at most all there are
+  std::size_t length = 0;  // tokens in a pack, and at most in a sample; 0: min(512, context)
+  std::size_t batch = 4;   // packs in a step, at most all there are
   double epochs = 1;
   std::size_t steps = 0;            // 0: as many as the epochs make
   double learning_rate = 2e-4;      // at its highest
@@ -85,8 +85,8 @@ class TrainingLoop {
 
   // Trains, or goes on from the journal's state. `teacher`: whose predictions are learnt instead of
   // the samples' own next tokens; may be null. Of the parameters at validations those with the
-  // lowest loss are taken where `patience` asks for it, else the last. Throws kNumeric for a loss or
-  // gradient that is not finite.
+  // lowest loss are taken where `patience` asks for it, else the last. Throws kNumeric for a loss
+  // or gradient that is not finite.
   void run(TrainingModel& model, Trainee& trainee, Journal& journal, const Teacher* teacher = {});
   // What a finished run's log tells of it.
   void take_log(std::string_view lines, std::size_t best_step);

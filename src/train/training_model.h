@@ -46,8 +46,8 @@ class TrainingModel {
   Loss loss(const TrainingBatch& batch, Compute compute, const Teacher* teacher = nullptr) const;
   // Adds the gradient of `scale` times the loss's sum. Blocks below the lowest that has something
   // to train are not gone through.
-  Loss gradient(const TrainingBatch& batch, float scale, const ModelGradients& to,
-                Compute compute, const Teacher* teacher = nullptr) const;
+  Loss gradient(const TrainingBatch& batch, float scale, const ModelGradients& to, Compute compute,
+                const Teacher* teacher = nullptr) const;
 
  private:
   // After the final norm, [tokens, hidden].

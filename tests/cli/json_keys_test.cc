@@ -123,10 +123,12 @@ TEST_F(JsonKeys, OfPrunedFolders) {
 }
 
 TEST_F(JsonKeys, OfTrainedModels) {
-  const std::string training = "--data $MODEL/README.md --steps 1 --batch-size 1 --seq-len 32 --json";
+  const std::string training =
+      "--data $MODEL/README.md --steps 1 --batch-size 1 --seq-len 32 --json";
   expect_keys("qat", "nibble qat $MODEL out --method rtn --bits 3 " + training);
-  expect_keys("pretrain", "nibble pretrain new --tokenizer $MODEL --hidden 32 --layers 1 --heads 2 " +
-                              training);
+  expect_keys(
+      "pretrain",
+      "nibble pretrain new --tokenizer $MODEL --hidden 32 --layers 1 --heads 2 " + training);
   expect_keys("distill", "nibble distill new small --teacher $MODEL " + training);
 }
 

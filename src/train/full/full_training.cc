@@ -22,8 +22,7 @@ constexpr std::uint64_t kTrainedBytes = 16;
 class FullTraining {
  public:
   FullTraining(const std::filesystem::path& model, std::filesystem::path output,
-               const FullTrainingOptions& options, const ProgressSink& progress,
-               const LogSink& log)
+               const FullTrainingOptions& options, const ProgressSink& progress, const LogSink& log)
       : source_(model),
         output_(std::move(output)),
         options_(options),

@@ -1,5 +1,5 @@
-// Training of all parameters of a model: of a new one from a text, of a smaller or pruned one from a
-// teacher's predictions.
+// Training of all parameters of a model: of a new one from a text, of a smaller or pruned one from
+// a teacher's predictions.
 #pragma once
 
 #include <filesystem>

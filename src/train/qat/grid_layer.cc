@@ -58,8 +58,7 @@ Range range_of(const Grid& grid, Code code, float zero, float step) {
   const float value = grid.value(code, {1, zero}) / step;
   if (grid.uniform()) return {value - kInside, value + kInside};
   const float below = code == 0 ? value - 1 : grid.codebook[code - 1u] / step;
-  const float above =
-      code + 1u >= grid.used_levels() ? value + 1 : grid.codebook[code + 1u] / step;
+  const float above = code + 1u >= grid.used_levels() ? value + 1 : grid.codebook[code + 1u] / step;
   return {value + kInside * (below - value), value + kInside * (above - value)};
 }
 
@@ -186,7 +185,8 @@ void GridLayer::add(ConstMatrix x, ConstMatrix dy, Compute) {
           const std::size_t to = std::min(from + codes_.group_size, columns);
           const float unit = codes_.scales[at] * step_;
           if (!units_.empty())
-            for (std::size_t c = from; c < to; ++c) unit_gradient_[row * columns + c] += g[c] * unit;
+            for (std::size_t c = from; c < to; ++c)
+              unit_gradient_[row * columns + c] += g[c] * unit;
           if (factors_.empty()) continue;
           float sum = 0;
           for (std::size_t c = from; c < to; ++c) sum += g[c] * decoded.data()[c];

@@ -9,8 +9,8 @@ GridLayers::GridLayers(TrainingModel& model, std::span<ChosenCodes> chosen,
     const PlannedModule& module = *one.module;
     const auto role = static_cast<std::size_t>(module.role);
     std::unique_ptr<Linear>& linear = model.blocks()[module.layer].linears[role];
-    layers_.push_back(std::make_unique<GridLayer>(*linear, one.codes, module.storable,
-                                                  module.options, training));
+    layers_.push_back(
+        std::make_unique<GridLayer>(*linear, one.codes, module.storable, module.options, training));
     layers_.back()->add_parameters(module.name, parameters_);
     linear = layers_.back()->linear();
     gradients_.blocks[module.layer].layers[role] = layers_.back().get();

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "quantize/refinement/refinement.h"
-#include "train/qat/grid_layer.h"
 #include "train/loop.h"
+#include "train/qat/grid_layer.h"
 
 namespace nibble {
 

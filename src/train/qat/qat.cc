@@ -77,22 +77,24 @@ class Training {
                   "leave --transform out");
     if (teacher_source_ && teacher_source_->hyper().vocabulary != source.hyper().vocabulary)
       throw Error(ErrorKind::kInvalidArgument,
-                  cat("the teacher has ", teacher_source_->hyper().vocabulary, " tokens, the model ",
-                      source.hyper().vocabulary),
+                  cat("the teacher has ", teacher_source_->hyper().vocabulary,
+                      " tokens, the model ", source.hyper().vocabulary),
                   "take a teacher with the same tokenizer");
     bool any = false;
     for (const PlannedModule& module : recipe.modules) {
       if (module.shape.grid->dimension != 1 || module.shape.code_bytes() != 1)
-        throw Error(ErrorKind::kUnsupported, cat(module.name, ": codes of ", module.shape.grid->name,
-                                                 " stand for several weights, which qat does not "
-                                                 "train"),
+        throw Error(ErrorKind::kUnsupported,
+                    cat(module.name, ": codes of ", module.shape.grid->name,
+                        " stand for several weights, which qat does not "
+                        "train"),
                     "choose another --grid");
       any |= options_.training.weights || scales_are_trained(module.storable, options_.training);
     }
     if (!any)
-      throw Error(ErrorKind::kUnsupported,
-                  "the scales of this type are stored together and are not trained",
-                  "leave --scales-only out: weights are trained between the scales that were found");
+      throw Error(
+          ErrorKind::kUnsupported,
+          "the scales of this type are stored together and are not trained",
+          "leave --scales-only out: weights are trained between the scales that were found");
     plan_.modules = recipe.modules.size();
     std::size_t columns = 0;
     for (const PlannedModule& module : recipe.modules) {
@@ -177,7 +179,8 @@ class Training {
     told["written_step"] = result.best_step;
     if (result.validation_before) told["validation_loss_before"] = *result.validation_before;
     if (result.validation)
-      told["validation_loss"] = options_.patience > 0 ? *result.validation_best : *result.validation;
+      told["validation_loss"] =
+          options_.patience > 0 ? *result.validation_best : *result.validation;
     return told;
   }
 

@@ -1,13 +1,13 @@
-// Quantization-aware training: codes are chosen as `quantize` chooses them, then trained through the
-// whole model, and written as it writes them.
+// Quantization-aware training: codes are chosen as `quantize` chooses them, then trained through
+// the whole model, and written as it writes them.
 #pragma once
 
 #include <filesystem>
 #include <string>
 
 #include "quantize/quantize.h"
-#include "train/qat/grid_layer.h"
 #include "train/loop.h"
+#include "train/qat/grid_layer.h"
 
 namespace nibble {
 

@@ -16,7 +16,8 @@ std::vector<double> shares(const Doubles& hidden, const Doubles& head, std::size
   double total = 0;
   for (std::size_t v = 0; v < kVocabulary; ++v) {
     double logit = 0;
-    for (std::size_t c = 0; c < width; ++c) logit += hidden[token * width + c] * head[v * width + c];
+    for (std::size_t c = 0; c < width; ++c)
+      logit += hidden[token * width + c] * head[v * width + c];
     total += p[v] = std::exp(logit / temperature);
   }
   for (double& share : p) share /= total;
@@ -49,8 +50,7 @@ TEST(Distillation, LossIsTheDivergenceAndItsGradientTheSlope) {
       dhead.fill(0);
       const TeacherHead from{teacher_head.get(), taught.view(), temperature};
       const HeadGradient to{0.5f, dhidden.view(), dhead.view()};
-      const Loss found =
-          distillation(*head, hidden.view(), from, labels, Compute::kFloat32, &to);
+      const Loss found = distillation(*head, hidden.view(), from, labels, Compute::kFloat32, &to);
       const Doubles hiddens = test::doubles_of(hidden), weights = test::doubles_of(weight);
       EXPECT_NEAR(found.sum, loss(hiddens, weights), 1e-5 * loss(hiddens, weights));
       EXPECT_EQ(distillation(*head, hidden.view(), from, labels, Compute::kFloat32).sum, found.sum);

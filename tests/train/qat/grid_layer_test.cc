@@ -84,9 +84,9 @@ TEST_P(GridLayerTest, GradientsAreTheSlopesBesideTheRounding) {
     for (std::size_t o = 0; o < kOutputs; ++o)
       for (std::size_t i = 0; i < kInputs; ++i) {
         const std::size_t group = o * 3 + i / kGroup;
-        const double w = weights.view()(o, i) * factors[group] +
-                         (units[o * kInputs + i] - values(0)[o * kInputs + i]) *
-                             codes_.scales[group] * step;
+        const double w =
+            weights.view()(o, i) * factors[group] +
+            (units[o * kInputs + i] - values(0)[o * kInputs + i]) * codes_.scales[group] * step;
         for (std::size_t t = 0; t < kTokens; ++t)
           sum += back[t * kOutputs + o] * inputs[t * kInputs + i] * w;
       }

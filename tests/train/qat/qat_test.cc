@@ -115,10 +115,8 @@ TEST_F(Qat, OfOtherContainersIsWrittenAsItWasTrainedSlow) {
   options_.learning_rate = 3e-4;
   for (const auto& [out, grid, layout, dialect, method, group] :
        {Case{"nf4", "nf4", "bitsandbytes", "double", "rtn", 64},
-        Case{"hqq", "int2", "hqq", "", "hqq", 64},
-        Case{"awq", "int4", "awq", "", "gptq", 64},
-        Case{"q40.gguf", "", "", "Q4_0", "rtn"},
-        Case{"q2k.gguf", "", "", "Q2_K", "rtn"}}) {
+        Case{"hqq", "int2", "hqq", "", "hqq", 64}, Case{"awq", "int4", "awq", "", "gptq", 64},
+        Case{"q40.gguf", "", "", "Q4_0", "rtn"}, Case{"q2k.gguf", "", "", "Q2_K", "rtn"}}) {
     options_.quantize.grid = grid;
     options_.quantize.layout = layout;
     options_.quantize.dialect = dialect;
