@@ -87,6 +87,12 @@ bool is_printable(char c) {
   return (byte >= 0x20 && byte != 0x7F) || c == '\n' || c == '\r' || c == '\t' || c == '\f';
 }
 
+// A safetensors file begins with the length of its header in eight bytes, of which the lowest may
+// be those that another kind begins with and the upper four are 0; a brace follows.
+bool is_safetensors(std::string_view begin) {
+  return begin.size() > 8 && begin.substr(4, 5) == std::string_view("\0\0\0\0{", 5);
+}
+
 // No container begins like this: their first bytes are numbers with zeros in them.
 bool is_text(std::string_view begin) {
   if (begin.starts_with("\xFF\xFE") || begin.starts_with("\xFE\xFF")) return true;  // UTF-16
@@ -148,6 +154,7 @@ bool is_importance_matrix(std::span<const std::byte> file) {
 void refuse_foreign_file(const MappedFile& file) {
   const std::string path = file.path().string();
   const std::string_view begin = view_of(file.bytes()).substr(0, 4096);
+  if (is_safetensors(begin)) return;
   for (const Kind& kind : kFileKinds)
     if (begin.starts_with(kind.magic)) refuse(path, kind.what, kind.fix);
   if (is_importance_matrix(file.bytes()))

@@ -22,13 +22,20 @@ int run(Options& options, const Global& global) {
   if (std::filesystem::exists(options.output) && !options.flags.asked.replace)
     throw Error(ErrorKind::kInvalidArgument, cat(options.output, " is there already"),
                 "choose another output, or --force to replace it");
+  if (const auto& data = options.flags.asked.data; data != "-" && !std::filesystem::exists(data))
+    throw Error(ErrorKind::kNotFound, cat("--data ", data.string(), ": there is no such file"));
   // The same bytes each time, so a run that goes on begins with what it began with.
   const std::filesystem::path start = options.output + ".start";
+  struct Removed {
+    std::filesystem::path folder;
+    ~Removed() {
+      std::error_code ignored;
+      std::filesystem::remove_all(folder, ignored);
+    }
+  };
   make_new_model(start, options.model, global.progress);
-  const int code =
-      train_and_tell(start, options.output, options.flags, global, "nibble.pretrain/1");
-  std::filesystem::remove_all(start);
-  return code;
+  const Removed removed{start};
+  return train_and_tell(start, options.output, options.flags, global, "nibble.pretrain/1");
 }
 
 void declare_model(CLI::App& app, Options& options) {

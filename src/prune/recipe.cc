@@ -60,7 +60,9 @@ void check_options(const PruneOptions& options) {
     throw Error(ErrorKind::kInvalidArgument,
                 cat(options.sparsity ? "--sparsity" : "--pattern", " zeroes single weights, ",
                     options.heads ? "--heads" : "--channels", " takes out whole ones"),
-                "take one kind, and prune its output by the other");
+                "take out whole ones first, with --heads or --channels, and zero single weights of "
+                "that output: "
+                "least squares would fill zeros that are there before");
   if (options.structured() && !options.method.empty())
     refuse_unread(cat("--method ", options.method), "heads and channels go by their outputs",
                   "leave it out");

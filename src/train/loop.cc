@@ -218,12 +218,13 @@ void TrainingLoop::restore() {
       throw Error(ErrorKind::kCorruptFile, "the state has parameters of another size");
     std::memcpy(parts[i].data(), blobs[i].data(), parts[i].size());
   }
-  step_ = result_.resumed_steps = state["step"].get<std::size_t>();
+  step_ = kept_step_ = result_.resumed_steps = state["step"].get<std::size_t>();
   if (!state["validation_before"].is_null())
     result_.validation_before = state["validation_before"].get<double>();
   if (!state["validation"].is_null()) result_.validation = state["validation"].get<double>();
   if (!state["best"].is_null()) result_.validation_best = state["best"].get<double>();
   result_.best_step = state["best_step"].get<std::size_t>();
+  validated_step_ = state["validated_step"].get<std::size_t>();
   ended_ = state["ended"].get<bool>();
   journal_->replay([&](std::string_view, std::span<const std::byte> bytes) {
     log_lines_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
@@ -243,12 +244,14 @@ void TrainingLoop::keep() {
                       {"best", number(result_.validation_best)},
                       {"best_step", result_.best_step},
                       {"best_kept", !best_.empty()},
+                      {"validated_step", validated_step_},
                       {"ended", ended_}};
   std::vector<std::span<const std::byte>> blobs;
   for (const auto& part : state_parts()) blobs.emplace_back(part);
   const std::string before = journal_->note();
   journal_->keep(state, blobs);
   if (journal_->note() != before) tell(journal_->note());
+  kept_step_ = step_;
 }
 
 void TrainingLoop::record(const Json& line) {
@@ -278,6 +281,7 @@ void TrainingLoop::keep_best() {
 bool TrainingLoop::validate() {
   const double loss = validation_loss();
   result_.validation = loss;
+  validated_step_ = step_;
   record({{"step", step_}, {"validation_loss", loss}});
   if (!result_.validation_best || loss < *result_.validation_best) {
     result_.validation_best = loss;
@@ -302,16 +306,15 @@ void TrainingLoop::run(TrainingModel& model, Trainee& trainee, Journal& journal,
     result_.validation_before = validation_loss();
     record({{"step", 0}, {"validation_loss", *result_.validation_before}});
   }
-  while (step_ < plan_.steps && !ended_) {
-    const auto begun = Clock::now();
-    one_step();
-    result_.seconds += std::chrono::duration<double>(Clock::now() - begun).count();
-    report(cat("step ", step_, ", loss ", rounded(losses_.back()), ", ",
-               std::round(10 * static_cast<double>(result_.tokens) / result_.seconds) / 10,
-               " tokens/s"));
-    const bool last = step_ == plan_.steps;
-    if (!held_out_.empty() && (last || step_ % validate_every() == 0)) ended_ = !validate();
-    if (step_ == result_.resumed_steps + 1 || journal.due()) keep();
+  try {
+    all_steps();
+  } catch (const Error& error) {
+    // What a signal stops loses nothing; after a crash what was kept last is there.
+    if (error.kind() == ErrorKind::kInterrupted && step_ > kept_step_) keep();
+    if (kept_step_ > 0)
+      tell(cat("kept: ", kept_step_, " of ", plan_.steps,
+               " steps; the same command goes on from there"));
+    throw;
   }
   if (ended_ && step_ < plan_.steps)
     tell(cat("the held-out loss did not fall for ", options_.patience,
@@ -327,6 +330,27 @@ void TrainingLoop::run(TrainingModel& model, Trainee& trainee, Journal& journal,
   for (std::size_t i = 0; i < best_.size(); ++i)
     std::copy(best_[i].begin(), best_[i].end(), trainee.parameters()[i].values.begin());
   trainee.refresh();
+}
+
+bool TrainingLoop::validation_is_due() const {
+  if (held_out_.empty() || step_ == 0 || validated_step_ == step_) return false;
+  return step_ == plan_.steps || step_ % validate_every() == 0;
+}
+
+void TrainingLoop::all_steps() {
+  for (;;) {
+    if (validation_is_due()) ended_ = !validate();
+    // Every run gets at least one step further.
+    const bool first = step_ == result_.resumed_steps + 1;
+    if (step_ > kept_step_ && (first || journal_->due())) keep();
+    if (step_ == plan_.steps || ended_) return;
+    const auto begun = Clock::now();
+    one_step();
+    result_.seconds += std::chrono::duration<double>(Clock::now() - begun).count();
+    report(cat("step ", step_, ", loss ", rounded(losses_.back()), ", ",
+               std::round(10 * static_cast<double>(result_.tokens) / result_.seconds) / 10,
+               " tokens/s"));
+  }
 }
 
 void TrainingLoop::one_step() {

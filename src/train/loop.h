@@ -109,6 +109,8 @@ class TrainingLoop {
   void keep_best();
   bool validate();
   void one_step();
+  void all_steps();
+  bool validation_is_due() const;
   [[noreturn]] void refuse_not_finite(double loss) const;
   void set_loss();
   void warn_of_rise() const;
@@ -119,7 +121,7 @@ class TrainingLoop {
   const LogSink& log_;
   LoopPlan plan_;
   LoopResult result_;
-  std::size_t length_ = 0, batch_ = 0, step_ = 0;
+  std::size_t length_ = 0, batch_ = 0, step_ = 0, kept_step_ = 0, validated_step_ = 0;
   bool ended_ = false;
   Json hashes_;
   std::vector<Sample> samples_, held_out_;

@@ -40,6 +40,19 @@ TEST(ForeignFile, TextsAreCalledTexts) {
                "is a Git LFS pointer");
 }
 
+// The lowest bytes of a header's length may be what a pickle begins with.
+TEST(ForeignFile, HeadersOfAnyLengthAreNoPickles) {
+  const test::TempDir dir;
+  for (const std::size_t length : {640u, 896u, 1152u, 66176u}) {
+    std::string header = R"({"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}})";
+    header.resize(length, ' ');
+    std::string file(8, '\0');
+    for (std::size_t i = 0; i < 3; ++i) file[i] = static_cast<char>(length >> (8 * i));
+    write_file(dir / "model.safetensors", file + header + std::string(4, '\0'));
+    EXPECT_EQ(open_checkpoint(dir / "model.safetensors")->tensors().size(), 1u) << length;
+  }
+}
+
 TEST(ForeignFile, FilesOfOtherToolsAreNamed) {
   using namespace std::string_literals;
   expect_named(refusal_of("PK\3\4rest of an archive"), "is a pickle");

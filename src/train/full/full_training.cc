@@ -1,10 +1,12 @@
 #include "train/full/full_training.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "checkpoint/layout.h"
 #include "checkpoint/output_folder.h"
 #include "kernels/kernels.h"
 #include "nibble/error.h"
@@ -12,6 +14,7 @@
 #include "quantize/resumable.h"
 #include "train/footprint.h"
 #include "train/full/full_parameters.h"
+#include "train/teacher.h"
 
 namespace nibble {
 namespace {
@@ -32,6 +35,11 @@ class FullTraining {
 
   FullTrainingResult run(const std::function<void(const FullTrainingPlan&)>& on_plan) {
     check_loop(options_);
+    if (options_.compute == Compute::kInt8)
+      throw Error(
+          ErrorKind::kInvalidArgument,
+          "--compute int8 would round nothing: all weights are floats while they are trained",
+          "use f32 or bf16");
     for (const std::string& note : source_.notes()) tell(note);
     open_teacher();
     refuse_existing();
@@ -39,8 +47,10 @@ class FullTraining {
     TrainingModel model(source_);
     make_plan(model);
     if (on_plan) on_plan(result_.plan);
+    // What was only rounded to 0 is not kept there.
+    const bool packed = layouts::claiming(source_.config()) != nullptr || has_blocks();
     FullParameters all(source_, model);
-    if (options_.keep_zeros) result_.zeros = all.keep_zeros();
+    if (options_.keep_zeros && !packed) result_.zeros = all.keep_zeros();
     std::optional<TrainingModel> wise;
     if (teacher_) {
       wise.emplace(*teacher_);
@@ -67,11 +77,7 @@ class FullTraining {
     if (options_.teacher.empty()) return;
     teacher_.emplace(options_.teacher);
     for (const std::string& note : teacher_->notes()) tell(note);
-    if (teacher_->hyper().vocabulary != source_.hyper().vocabulary)
-      throw Error(ErrorKind::kInvalidArgument,
-                  cat("the teacher has ", teacher_->hyper().vocabulary, " tokens, the model ",
-                      source_.hyper().vocabulary),
-                  "take a teacher with the same tokenizer");
+    require_same_tokens(source_, *teacher_);
   }
 
   // Before hours of work; write_trained_folder looks again.
@@ -82,6 +88,12 @@ class FullTraining {
       inputs.insert(inputs.end(), wise.begin(), wise.end());
     }
     OutputFolder(output_, OutputFolder::Options{options_.replace, inputs});
+  }
+
+  bool has_blocks() const {
+    const auto tensors = source_.checkpoint().tensors();
+    return std::any_of(tensors.begin(), tensors.end(),
+                       [](const TensorInfo& info) { return info.blocks != nullptr; });
   }
 
   void make_plan(TrainingModel& model) {

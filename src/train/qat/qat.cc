@@ -12,6 +12,7 @@
 #include "quantize/resumable.h"
 #include "train/footprint.h"
 #include "train/qat/grid_layers.h"
+#include "train/teacher.h"
 
 namespace nibble {
 namespace {
@@ -75,11 +76,7 @@ class Training {
       throw Error(ErrorKind::kUnsupported,
                   "qat trains the model's own weights, and a transform would change them first",
                   "leave --transform out");
-    if (teacher_source_ && teacher_source_->hyper().vocabulary != source.hyper().vocabulary)
-      throw Error(ErrorKind::kInvalidArgument,
-                  cat("the teacher has ", teacher_source_->hyper().vocabulary,
-                      " tokens, the model ", source.hyper().vocabulary),
-                  "take a teacher with the same tokenizer");
+    if (teacher_source_) require_same_tokens(source, *teacher_source_);
     bool any = false;
     for (const PlannedModule& module : recipe.modules) {
       if (module.shape.grid->dimension != 1 || module.shape.code_bytes() != 1)
@@ -96,7 +93,7 @@ class Training {
           "the scales of this type are stored together and are not trained",
           "leave --scales-only out: weights are trained between the scales that were found");
     plan_.modules = recipe.modules.size();
-    std::size_t columns = 0;
+    std::size_t largest = 0;
     for (const PlannedModule& module : recipe.modules) {
       const CodeShape& shape = module.shape;
       const std::size_t values = shape.rows * shape.columns;
@@ -104,9 +101,9 @@ class Training {
       if (options_.training.weights) plan_.trained_values += values;
       if (scales_are_trained(module.storable, options_.training))
         plan_.trained_values += shape.rows * shape.groups();
-      columns = std::max(columns, values);
+      largest = std::max(largest, values);
     }
-    check_memory(source, columns);
+    check_memory(source, largest);
   }
 
   void check_memory(const ModelSource& source, std::size_t largest) {
@@ -199,11 +196,22 @@ QatResult qat(const std::filesystem::path& model, const std::filesystem::path& o
               const QatOptions& options, const QuantizeSinks& sinks, bool dry_run,
               const QatPlanSink& on_plan) {
   check_loop(options);
+  if (options.data.empty() && !options.validation.empty())
+    throw Error(
+        ErrorKind::kInvalidArgument,
+        "--val-data would not be read: the calibration's windows are learnt, and the last of "
+        "them are held out",
+        "give --data FILE as well");
   QuantizeOptions quantize = options.quantize;
   // One text serves both.
   if (quantize.calibration.sources.empty() && quantize.statistics.empty() &&
-      !options.data.empty() && methods::named(quantize.method).needs == Needs::kHessian)
+      !options.data.empty() && methods::named(quantize.method).needs == Needs::kHessian) {
+    if (options.data == "-")
+      throw Error(ErrorKind::kInvalidArgument,
+                  cat("--data - is read once, and ", quantize.method, " needs a text, too"),
+                  "give --calib FILE, or --data the name of a file");
     quantize.calibration.sources = {{options.data, 1}};
+  }
   quantize.resume = options.resume;
   Training training(output, options, sinks, on_plan);
   const Refinement refinement = training.refinement(model);
