@@ -71,8 +71,8 @@ void complete(Options& options, const Global& global) {
   if (options.scales_only && options.weights_only)
     throw Error(ErrorKind::kInvalidArgument, "--scales-only and --weights-only leave nothing",
                 "leave one of them out; both are trained without them");
-  asked.training.weights = !options.scales_only;
-  asked.training.scales = !options.weights_only;
+  asked.weights = !options.scales_only;
+  asked.scales = !options.weights_only;
   asked.plain = options.teacher == "none";
   if (!asked.plain && !options.teacher.empty()) asked.teacher = global.model(options.teacher);
 }
@@ -123,13 +123,13 @@ Run setup(CLI::App& app, const Global& global) {
       ->group(kTrainingGroup);
   app.add_flag("--weights-only", options->weights_only, "Train weights; the scales stay")
       ->group(kTrainingGroup);
-  app.add_option("--weight-rate", asked.training.weight_rate,
-                 "Learning rate of weights, in steps of their grid, as a share of --lr, which is "
-                 "that of scales, as factors")
+  app.add_option("--weight-lr", asked.weight_rate,
+                 "The highest learning rate of weights, in steps of their grid; --lr is that of "
+                 "scales, as factors, and 0 goes by the bits")
       ->check(number_from(0, 1000))
       ->capture_default_str()
       ->group(kTrainingGroup);
-  asked.learning_rate = 1e-2;
+  asked.learning_rate = 0;
   declare(app, asked);
   declare(app, options->flags);
   app.add_flag("--dry-run", options->dry_run, "print the plan, check the inputs, write nothing");

@@ -15,7 +15,7 @@ void declare(CLI::App& app, LoopOptions& asked) {
       ->check(whole_number(0, 1 << 30));
   add("--batch-size", asked.batch, "Packs of --seq-len tokens learnt in a step")
       ->check(whole_number(1, 1 << 20));
-  add("--learning-rate,--lr", asked.learning_rate, "The highest")->check(number_from(1e-12, 1e30));
+  add("--learning-rate,--lr", asked.learning_rate, "The highest")->check(number_from(0, 1e30));
   add("--warmup", asked.warmup, "Share of the steps in which it rises")->check(number_from(0, 1));
   add("--schedule", asked.schedule, "How it falls then: cosine, linear or constant");
   add("--clip", asked.clip, "Longest gradient; 0: any")->check(number_from(0, 1e9));

@@ -78,6 +78,7 @@ class TrainingLoop {
   // The same for samples that are there already, all of one length at most; `hash` names them.
   void take(std::vector<Sample> samples, std::size_t length, std::string hash);
 
+  void set_learning_rate(double rate) { options_.learning_rate = rate; }
   const LoopPlan& plan() const { return plan_; }
   std::size_t length() const { return length_; }
   // All of the options and samples that the result depends on.

@@ -22,7 +22,7 @@ namespace nibble {
 struct GridTraining {
   bool weights = true;       // else the codes stay as they are
   bool scales = true;        // where each can be stored alone
-  double weight_rate = 0.5;  // of the learning rate
+  double weight_rate = 0.5;  // of the learning rate of scales
 };
 
 // Can scales be trained in such a storage? Not where they are found together with the codes, or

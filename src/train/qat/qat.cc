@@ -1,6 +1,7 @@
 #include "train/qat/qat.h"
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
@@ -19,6 +20,8 @@ namespace {
 
 // What is trained of a module takes four floats each: value, gradient, two moments.
 constexpr std::uint64_t kTrainedBytes = 16;
+// Of scales, at 2 bits; a quarter for each further bit: what is lost falls like that.
+constexpr double kRateOfTwoBits = 1.5e-2;
 
 std::filesystem::path training_journal(const std::filesystem::path& output) {
   std::filesystem::path beside = output;
@@ -34,7 +37,10 @@ class Training {
         options_(options),
         sinks_(sinks),
         on_plan_(on_plan),
-        loop_(options, sinks.progress, sinks.log) {}
+        loop_(options, sinks.progress, sinks.log) {
+    training_.weights = options.weights;
+    training_.scales = options.scales;
+  }
 
   Refinement refinement(const std::filesystem::path& model) {
     if (!options_.data.empty()) loop_.read(ModelSource(model));
@@ -63,9 +69,9 @@ class Training {
 
   Json identity() const {
     Json job = options_.data.empty() ? Json{{"samples", "calibration"}} : loop_.identity();
-    job.update({{"weights", options_.training.weights},
-                {"scales", options_.training.scales},
-                {"weight_rate", options_.training.weight_rate},
+    job.update({{"weights", options_.weights},
+                {"scales", options_.scales},
+                {"weight_rate", options_.weight_rate},
                 {"temperature", options_.temperature},
                 {"teacher", teacher_source_ ? hash_files(model_files(*teacher_source_)) : Json()}});
     return job;
@@ -85,7 +91,7 @@ class Training {
                         " stand for several weights, which qat does not "
                         "train"),
                     "choose another --grid");
-      any |= options_.training.weights || scales_are_trained(module.storable, options_.training);
+      any |= options_.weights || scales_are_trained(module.storable, training_);
     }
     if (!any)
       throw Error(
@@ -98,12 +104,26 @@ class Training {
       const CodeShape& shape = module.shape;
       const std::size_t values = shape.rows * shape.columns;
       plan_.base_values += values;
-      if (options_.training.weights) plan_.trained_values += values;
-      if (scales_are_trained(module.storable, options_.training))
+      if (options_.weights) plan_.trained_values += values;
+      if (scales_are_trained(module.storable, training_))
         plan_.trained_values += shape.rows * shape.groups();
       largest = std::max(largest, values);
     }
+    set_rates(recipe);
     check_memory(source, largest);
+  }
+
+  void set_rates(const Recipe& recipe) {
+    double rate = options_.learning_rate;
+    if (rate == 0) {
+      double bits = 0;
+      for (const PlannedModule& module : recipe.modules)
+        bits += module.shape.grid->bits_per_weight() *
+                static_cast<double>(module.shape.rows * module.shape.columns);
+      rate = kRateOfTwoBits * std::pow(4, 2 - bits / static_cast<double>(plan_.base_values));
+      loop_.set_learning_rate(rate);
+    }
+    training_.weight_rate = options_.weight_rate / rate;
   }
 
   void check_memory(const ModelSource& source, std::size_t largest) {
@@ -120,8 +140,8 @@ class Training {
       throw Error(ErrorKind::kResource,
                   cat("training needs ", human_bytes(plan_.memory), " of memory; ",
                       human_bytes(available), " are available"),
-                  options_.training.weights ? "use --scales-only, or a shorter --seq-len"
-                                            : "use a shorter --seq-len");
+                  options_.weights ? "use --scales-only, or a shorter --seq-len"
+                                   : "use a shorter --seq-len");
   }
 
   // Without data of its own it learns what the codes were chosen by.
@@ -156,7 +176,7 @@ class Training {
     static_cast<LoopPlan&>(plan_) = loop_.plan();
     if (on_plan_) on_plan_(plan_);
     TrainingModel model(chosen.source);
-    GridLayers layers(model, chosen.modules, options_.training);
+    GridLayers layers(model, chosen.modules, training_);
     for (std::size_t layer = 0; layer < model.blocks().size(); ++layer)
       chosen.source.drop_layer(layer);
     std::optional<TrainingModel> teacher_model;
@@ -187,6 +207,7 @@ class Training {
   const QatPlanSink& on_plan_;
   TrainingLoop loop_;
   std::optional<ModelSource> teacher_source_;
+  GridTraining training_;
   QatPlan plan_;
 };
 
@@ -195,7 +216,9 @@ class Training {
 QatResult qat(const std::filesystem::path& model, const std::filesystem::path& output,
               const QatOptions& options, const QuantizeSinks& sinks, bool dry_run,
               const QatPlanSink& on_plan) {
-  check_loop(options);
+  LoopOptions loop = options;
+  if (loop.learning_rate == 0) loop.learning_rate = kRateOfTwoBits;
+  check_loop(loop);
   if (options.data.empty() && !options.validation.empty())
     throw Error(
         ErrorKind::kInvalidArgument,

@@ -11,13 +11,16 @@
 
 namespace nibble {
 
+// Its learning_rate is that of scales, as factors of what they were; 0: by the bits of the grids,
+// less where less was lost.
 struct QatOptions : LoopOptions {
   QuantizeOptions quantize = {};  // where training begins, and how the output is stored
   // Whose predictions are learnt: a folder or file; empty: the model itself, before it is small.
   std::filesystem::path teacher = {};
-  bool plain = false;     // learn the data's own next tokens, of no teacher
-  float temperature = 1;  // of both predictions
-  GridTraining training = {};
+  bool plain = false;                  // learn the data's own next tokens, of no teacher
+  float temperature = 1;               // of both predictions
+  bool weights = true, scales = true;  // what is trained
+  double weight_rate = 0.01;           // learning rate of weights, in steps of their grids
 };
 
 // Told before the first step.
