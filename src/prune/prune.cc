@@ -96,11 +96,13 @@ class Pruning {
   }
 
   void refuse_nonfinite() const {
-    for (const NonFinite& found : find_nonfinite(source_.checkpoint()))
-      throw Error(ErrorKind::kNumeric,
-                  cat("tensor \"", found.tensor, "\" holds ", found.count,
-                      " values that are not finite, the first at index ", found.first),
-                  "check where the checkpoint comes from");
+    const auto all = find_nonfinite(source_.checkpoint());
+    if (all.empty()) return;
+    const NonFinite& found = all.front();
+    throw Error(ErrorKind::kNumeric,
+                cat("tensor \"", found.tensor, "\" holds ", found.count,
+                    " values that are not finite, the first at index ", found.first),
+                "check where the checkpoint comes from");
   }
 
   // In the source's order.
