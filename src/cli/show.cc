@@ -17,6 +17,7 @@
 #include "cli/table.h"
 #include "formats/block_format.h"
 #include "kernels/kernels.h"
+#include "model/matrix_shape.h"
 #include "model/source.h"
 #include "nibble/error.h"
 #include "quantize/passport.h"
@@ -38,26 +39,6 @@ struct Part {
   }
 };
 
-std::pair<std::size_t, std::size_t> shape_of(Role role, const HyperParams& hyper) {
-  const std::size_t queries = hyper.heads * hyper.head_dim;
-  const std::size_t keys = hyper.kv_heads * hyper.head_dim;
-  switch (role) {
-    case Role::kQuery:
-      return {queries, hyper.hidden};
-    case Role::kKey:
-    case Role::kValue:
-      return {keys, hyper.hidden};
-    case Role::kOutput:
-      return {hyper.hidden, queries};
-    case Role::kGate:
-    case Role::kUp:
-      return {hyper.mlp_hidden, hyper.hidden};
-    case Role::kDown:
-      return {hyper.hidden, hyper.mlp_hidden};
-  }
-  return {};
-}
-
 // The linear layers by role, then everything else ("embedding", "other").
 std::vector<Part> parts_of(const ModelSource& source) {
   const HyperParams& hyper = source.hyper();
@@ -65,7 +46,7 @@ std::vector<Part> parts_of(const ModelSource& source) {
   std::vector<Part> parts;
   for (std::size_t r = 0; r < kRoles; ++r) {
     const Role role = static_cast<Role>(r);
-    const auto [rows, columns] = shape_of(role, hyper);
+    const auto [rows, columns] = matrix_shape(role, hyper);
     parts.push_back({.role = std::string(module_name(role)),
                      .matrices = hyper.layers,
                      .weights = static_cast<double>(hyper.layers * rows * columns)});

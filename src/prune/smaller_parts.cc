@@ -35,25 +35,12 @@ SmallerParts::SmallerParts(const ModelSource& source, const Structure& structure
     }
 }
 
-SmallerParts::Size SmallerParts::size(Role role) const {
-  const HyperParams& hyper = source_.hyper();
-  const std::size_t queries = structure_.query_heads * hyper.head_dim;
-  const std::size_t keys = structure_.kv_heads * hyper.head_dim;
-  switch (role) {
-    case Role::kQuery:
-      return {queries, hyper.hidden};
-    case Role::kKey:
-    case Role::kValue:
-      return {keys, hyper.hidden};
-    case Role::kOutput:
-      return {hyper.hidden, queries};
-    case Role::kGate:
-    case Role::kUp:
-      return {structure_.mlp_hidden, hyper.hidden};
-    case Role::kDown:
-      break;
-  }
-  return {hyper.hidden, structure_.mlp_hidden};
+MatrixShape SmallerParts::size(Role role) const {
+  HyperParams smaller = source_.hyper();
+  smaller.heads = structure_.query_heads;
+  smaller.kv_heads = structure_.kv_heads;
+  smaller.mlp_hidden = structure_.mlp_hidden;
+  return matrix_shape(role, smaller);
 }
 
 std::uint64_t SmallerParts::weights_before() const {
@@ -65,8 +52,8 @@ std::uint64_t SmallerParts::weights_before() const {
 std::uint64_t SmallerParts::weights_after() const {
   std::uint64_t weights = 0;
   for (std::size_t role = 0; role < kRoles; ++role) {
-    const Size own = size(static_cast<Role>(role));
-    weights += std::uint64_t{own.rows} * own.columns;
+    const MatrixShape own = size(static_cast<Role>(role));
+    weights += std::uint64_t{own.outputs} * own.inputs;
   }
   return weights;
 }
@@ -78,13 +65,13 @@ bool SmallerParts::becomes_short(const TensorInfo& info) const {
 
 TensorInfo SmallerParts::planned(TensorInfo info) const {
   if (const auto layer = layers_.find(info.name); layer != layers_.end()) {
-    const Size own = size(layer->second.role);
+    const MatrixShape own = size(layer->second.role);
     info.dtype = type_;
-    info.shape = {static_cast<std::int64_t>(own.rows), static_cast<std::int64_t>(own.columns)};
-    info.bytes = std::uint64_t{2} * own.rows * own.columns;
+    info.shape = {static_cast<std::int64_t>(own.outputs), static_cast<std::int64_t>(own.inputs)};
+    info.bytes = std::uint64_t{2} * own.outputs * own.inputs;
   } else if (const auto bias = biases_.find(info.name); bias != biases_.end()) {
     const std::uint64_t each = info.bytes / elements_of(info);
-    const std::size_t rows = size(bias->second.role).rows;
+    const std::size_t rows = size(bias->second.role).outputs;
     info.shape = {static_cast<std::int64_t>(rows)};
     info.bytes = each * rows;
   } else if (becomes_short(info)) {
@@ -131,19 +118,19 @@ std::vector<std::byte> SmallerParts::weight(std::size_t layer, Role role, ConstM
   const Block block = source_.block(layer);
   const Linear& linear = block.linear(role);
   const auto &rows = rows_of(layer, role), &columns = columns_of(layer, role);
-  const Size own = size(role);
-  std::vector<std::byte> bytes(2 * own.rows * own.columns);
+  const MatrixShape own = size(role);
+  std::vector<std::byte> bytes(2 * own.outputs * own.inputs);
   auto* const out = reinterpret_cast<std::uint16_t*>(bytes.data());
   const auto round = type_ == DType::kF16 ? kernels().float_to_half : kernels().float_to_bfloat16;
-  parallel_ranges(own.rows, kRows, [&](std::size_t begin, std::size_t end) {
-    Tensor decoded(1, linear.inputs()), row(1, own.columns);
+  parallel_ranges(own.outputs, kRows, [&](std::size_t begin, std::size_t end) {
+    Tensor decoded(1, linear.inputs()), row(1, own.inputs);
     for (std::size_t r = begin; r < end; ++r) {
       const std::size_t from = rows.empty() ? r : rows[r];
       if (dense.rows == 0) linear.decode(from, decoded.view());
       const float* const values = dense.rows == 0 ? decoded.data() : dense.row(from);
-      for (std::size_t c = 0; c < own.columns; ++c)
+      for (std::size_t c = 0; c < own.inputs; ++c)
         row.data()[c] = values[columns.empty() ? c : columns[c]];
-      round(row.data(), out + r * own.columns, own.columns);
+      round(row.data(), out + r * own.inputs, own.inputs);
     }
   });
   return bytes;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "model/matrix_shape.h"
 #include "model/source.h"
 #include "nibble/dtype.h"
 #include "prune/structure.h"
@@ -47,10 +48,7 @@ class SmallerParts {
   struct Kept {
     std::vector<std::size_t> queries, keys, channels;  // rows; empty: all
   };
-  struct Size {
-    std::size_t rows = 0, columns = 0;
-  };
-  Size size(Role role) const;  // as it is written
+  MatrixShape size(Role role) const;  // as it is written
   const std::vector<std::size_t>& rows_of(std::size_t layer, Role role) const;
   const std::vector<std::size_t>& columns_of(std::size_t layer, Role role) const;
   bool becomes_short(const TensorInfo& info) const;

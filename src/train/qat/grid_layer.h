@@ -40,7 +40,6 @@ class GridLayer final : public LayerGradient {
             const GridTraining& training);
   ~GridLayer() override;
 
-  std::size_t trained_values() const { return units_.size() + factors_.size(); }
   // Its parameters, named after `module`; their values lie in this. At most once.
   void add_parameters(const std::string& module, std::vector<Parameter>& parameters);
   // Where those lie in the list, which has found its place.

@@ -60,7 +60,8 @@ TEST_P(GridLayerTest, BeginsAsTheCodesAre) {
   ASSERT_EQ(parameters_.size(), 2u);
   EXPECT_EQ(parameters_[0].name, "layer.weight");
   EXPECT_EQ(parameters_[1].name, "layer.scales");
-  EXPECT_EQ(layer_->trained_values(), kOutputs * kInputs + kOutputs * 3);
+  EXPECT_EQ(values(0).size(), kOutputs * kInputs);
+  EXPECT_EQ(values(1).size(), kOutputs * 3);
 }
 
 // What the layer computes with, as a plain function of units and factors whose rounding is held.
